@@ -1,0 +1,88 @@
+"""Activation functions together with their slopes, which back-propagation by hand needs."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+
+import keras
+import tensorflow as tf
+
+# Slopes written with the value a = g(z), so that nothing has to be computed twice.
+_SLOPE_FROM_VALUE: dict[Callable, Callable] = {
+    keras.activations.linear: tf.ones_like,
+    keras.activations.tanh: lambda a: 1 - a * a,
+    keras.activations.sigmoid: lambda a: a * (1 - a),
+    keras.activations.relu: lambda a: tf.cast(a > 0, a.dtype),
+}
+
+# Their output at one unit depends on other units: they have no slope for each unit.
+_NOT_ELEMENT_WISE = ("softmax", "log_softmax", "glu", "sparsemax")
+
+
+@dataclasses.dataclass(frozen=True)
+class Activation:
+    """An element-wise function g and its derivative.
+
+    `activation(z)` is g(z); `activation.slope(z, a)` is g'(z), where `a` is g(z).
+    tanh, logistic, relu and identity have written-out slopes; any other element-wise function is
+    differentiated automatically, one step at a time.
+
+    Example:
+        >>> tanh = Activation.of("tanh")
+        >>> a = tanh(tf.constant([0.0]))
+        >>> float(tanh.slope(None, a)[0])
+        1.0
+    """
+
+    function: Callable
+
+    @classmethod
+    def of(cls, identifier: str | Callable | None) -> Activation:
+        """`identifier` is whatever Keras accepts as an activation; `None` is the identity."""
+        function = keras.activations.get(identifier)
+        name = getattr(function, "__name__", str(function))
+        if name in _NOT_ELEMENT_WISE:
+            raise ValueError(
+                "A recurrent layer needs an element-wise activation, such as 'tanh' or 'relu'. "
+                f"Received: {name!r}, which mixes the units."
+            )
+        return cls(function)
+
+    def __call__(self, z: tf.Tensor) -> tf.Tensor:
+        return self.function(z)
+
+    def slope(self, z: tf.Tensor, a: tf.Tensor) -> tf.Tensor:
+        from_value = _SLOPE_FROM_VALUE.get(self.function)
+        if from_value is not None:
+            return from_value(a)
+        with tf.GradientTape() as tape:
+            tape.watch(z)
+            a = self.function(z)
+        return tape.gradient(a, z, unconnected_gradients="zero")
+
+    def is_(self, name: str) -> bool:
+        return self.function is keras.activations.get(name)
+
+    @property
+    def config(self) -> str | dict:
+        return keras.activations.serialize(self.function)
+
+
+def squash_gates(
+    z: tf.Tensor, gates: int, candidates: int, gate: Activation, candidate: Activation
+) -> list[tf.Tensor]:
+    """Activates the columns of `z`, `[batch, (gates + candidates) * units]`, and splits them.
+
+    The first `gates` blocks go through the activation `gate`, the others through `candidate`.
+    With the lecture's σ and tanh, σ(z) = ½ tanh(½ z) + ½ makes both one tanh over all columns:
+    one pass over the memory instead of one for each block.
+    """
+    blocks = gates + candidates
+    if gate.is_("sigmoid") and candidate.is_("tanh"):
+        units = z.shape[-1] // blocks
+        scale = tf.constant([0.5] * gates * units + [1.0] * candidates * units, z.dtype)
+        offset = tf.constant([0.5] * gates * units + [0.0] * candidates * units, z.dtype)
+        return tf.split(scale * tf.tanh(scale * z) + offset, blocks, axis=-1)
+    parts = tf.split(z, blocks, axis=-1)
+    return [gate(part) for part in parts[:gates]] + [candidate(part) for part in parts[gates:]]

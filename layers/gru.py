@@ -1,0 +1,217 @@
+"""The gated recurrent unit: the lecture's simplified and full form, and the form of cuDNN."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import keras
+import tensorflow as tf
+
+from layers.activations import Activation, squash_gates
+from layers.recurrence import Cell, Step
+from layers.recurrent import Recurrent
+
+RESET_GATES = ("before", "after", None)
+
+
+@dataclasses.dataclass(frozen=True)
+class SimplifiedGRUCell(Cell):
+    """c̃ = tanh(W_c [c_prev, x] + b_c);  Γu = σ(W_u [c_prev, x] + b_u);
+    c = Γu * c̃ + (1 - Γu) * c_prev"""
+
+    activation: Activation
+    recurrent_activation: Activation
+
+    states = ("c",)
+    gates = ("u", "c")
+    quantities = ("gate_u", "c_tilde", "c")
+    slopes = ("k_u", "k_c", "k_prev")
+
+    def step(self, z_x, states, c_prev, weights):
+        (c_direct,) = states
+        z = z_x + c_prev @ weights["U"]
+        gate_u, c_tilde = squash_gates(z, 1, 1, self.recurrent_activation, self.activation)
+        c = gate_u * c_tilde + (1 - gate_u) * c_direct
+
+        z_u, z_c = tf.split(z, 2, axis=-1)
+        k_u = (c_tilde - c_direct) * self.recurrent_activation.slope(z_u, gate_u)
+        k_c = gate_u * self.activation.slope(z_c, c_tilde)
+        k_prev = 1 - gate_u
+        return Step(
+            (c,),
+            slopes=(k_u, k_c, k_prev),
+            factors=(c_prev,),
+            quantities=(gate_u, c_tilde, c,),
+        )
+
+    def step_back(self, d_states, slopes, transposed):
+        (d_c,), (k_u, k_c, k_prev) = d_states, slopes
+
+        d_z = tf.concat([d_c * k_u, d_c * k_c], axis=-1)
+        d_c_prev = d_z @ transposed["U"]
+        return (d_z,), d_c_prev, (d_c * k_prev,)
+
+
+@dataclasses.dataclass(frozen=True)
+class GRUCell(Cell):
+    """Γu, Γr = σ(W_u|r [c_prev, x] + b_u|r);  c̃ = tanh(W_c [Γr * c_prev, x] + b_c);
+    c = Γu * c̃ + (1 - Γu) * c_prev"""
+
+    activation: Activation
+    recurrent_activation: Activation
+
+    states = ("c",)
+    gates = ("u", "r", "c")
+    quantities = ("gate_u", "gate_r", "c_tilde", "c")
+    slopes = ("k_u", "k_r", "k_c", "k_prev", "gate_r")
+    factors = ("previous", "reset")
+    blocks = (2, 1)
+    recurrent_products = ((0, 0), (1, 1))  # [Γu Γr] multiply c_prev, c̃ multiplies Γr * c_prev
+
+    def step(self, z_x, states, c_prev, weights):
+        (c_direct,) = states
+        units = c_prev.shape[-1]
+        z_ur = z_x[:, : 2 * units] + c_prev @ weights["U_ur"]
+        gate_u, gate_r = squash_gates(z_ur, 2, 0, self.recurrent_activation, self.activation)
+        reset = gate_r * c_prev
+        z_c = z_x[:, 2 * units :] + reset @ weights["U_c"]
+        c_tilde = self.activation(z_c)
+        c = gate_u * c_tilde + (1 - gate_u) * c_direct
+
+        z_u, z_r = tf.split(z_ur, 2, axis=-1)
+        k_u = (c_tilde - c_direct) * self.recurrent_activation.slope(z_u, gate_u)
+        k_r = c_prev * self.recurrent_activation.slope(z_r, gate_r)
+        k_c = gate_u * self.activation.slope(z_c, c_tilde)
+        k_prev = 1 - gate_u
+        return Step(
+            (c,),
+            slopes=(k_u, k_r, k_c, k_prev, gate_r),
+            factors=(c_prev, reset),
+            quantities=(gate_u, gate_r, c_tilde, c,),
+        )
+
+    def step_back(self, d_states, slopes, transposed):
+        (d_c,), (k_u, k_r, k_c, k_prev, gate_r) = d_states, slopes
+
+        d_z_c = d_c * k_c
+        d_reset = d_z_c @ transposed["U_c"]
+        d_z_ur = tf.concat([d_c * k_u, d_reset * k_r], axis=-1)
+        d_c_prev = d_reset * gate_r + d_z_ur @ transposed["U_ur"]
+        return (d_z_ur, d_z_c), d_c_prev, (d_c * k_prev,)
+
+    def arrange(self, recurrent_kernel, recurrent_bias):
+        units = recurrent_kernel.shape[0]
+        u_ur, u_c = recurrent_kernel[:, : 2 * units], recurrent_kernel[:, 2 * units :]
+        return {"U_ur": u_ur, "U_c": u_c}
+
+
+@dataclasses.dataclass(frozen=True)
+class ResetAfterGRUCell(Cell):
+    """Γu, Γr = σ(W_u|r [c_prev, x] + b_u|r);  c̃ = tanh(W_cx x + b_c + Γr * (W_cc c_prev + b_cc));
+    c = Γu * c̃ + (1 - Γu) * c_prev"""
+
+    activation: Activation
+    recurrent_activation: Activation
+
+    states = ("c",)
+    gates = ("u", "r", "c")
+    quantities = ("gate_u", "gate_r", "c_tilde", "c")
+    slopes = ("k_u", "k_r", "k_c", "k_prev", "gate_r")
+    blocks = (2, 1, 1)
+    input_products = (0, 1)
+    recurrent_products = ((0, 0), (0, 2))
+    recurrent_bias_block = 2
+
+    def step(self, z_x, states, c_prev, weights):
+        (c_direct,) = states
+        units = c_prev.shape[-1]
+        product = c_prev @ weights["U"]
+        z_ur = z_x[:, : 2 * units] + product[:, : 2 * units]
+        gate_u, gate_r = squash_gates(z_ur, 2, 0, self.recurrent_activation, self.activation)
+        product_c = product[:, 2 * units :]
+        if "b" in weights:
+            product_c += weights["b"]
+        z_c = z_x[:, 2 * units :] + gate_r * product_c
+        c_tilde = self.activation(z_c)
+        c = gate_u * c_tilde + (1 - gate_u) * c_direct
+
+        z_u, z_r = tf.split(z_ur, 2, axis=-1)
+        k_u = (c_tilde - c_direct) * self.recurrent_activation.slope(z_u, gate_u)
+        k_r = product_c * self.recurrent_activation.slope(z_r, gate_r)
+        k_c = gate_u * self.activation.slope(z_c, c_tilde)
+        k_prev = 1 - gate_u
+        return Step(
+            (c,),
+            slopes=(k_u, k_r, k_c, k_prev, gate_r),
+            factors=(c_prev,),
+            quantities=(gate_u, gate_r, c_tilde, c,),
+        )
+
+    def step_back(self, d_states, slopes, transposed):
+        (d_c,), (k_u, k_r, k_c, k_prev, gate_r) = d_states, slopes
+
+        d_z_c = d_c * k_c
+        d_z_ur = tf.concat([d_c * k_u, d_z_c * k_r], axis=-1)
+        d_product_c = d_z_c * gate_r
+        d_c_prev = tf.concat([d_z_ur, d_product_c], axis=-1) @ transposed["U"]
+        return (d_z_ur, d_z_c, d_product_c), d_c_prev, (d_c * k_prev,)
+
+
+@keras.saving.register_keras_serializable("layers")
+class GRU(Recurrent):
+    """The gated recurrent unit of the lecture; the update gate lets the *new* value in.
+
+        c̃<t> = tanh(W_c [Γr * c<t-1>, x<t>] + b_c)
+        Γu    = σ(W_u [c<t-1>, x<t>] + b_u)
+        Γr    = σ(W_r [c<t-1>, x<t>] + b_r)
+        c<t>  = Γu * c̃<t> + (1 - Γu) * c<t-1>,   a<t> = c<t>
+
+    Source: Andrew Ng, Sequence Models, week 1, "Gated Recurrent Unit"; Cho et al. 2014.
+
+    Args:
+        reset_gate: `"before"`, the lecture's form and the default; `None`, the lecture's simplified
+            form without Γr; `"after"`, the form of cuDNN and PyTorch, where Γr multiplies the
+            recurrent product: c̃<t> = tanh(W_cx x<t> + b_c + Γr * (W_cc c<t-1> + b_cc)).
+        recurrent_activation: activation of the gates.
+
+    See `layers.recurrent.Recurrent` for the arguments, shapes and masks that all recurrent layers
+    share. States: `[c]`.
+
+    Notes:
+        Keras' and PyTorch's update gate z keeps the *old* value: z = 1 - Γu.
+        `reset_gate="after"` has one bias for each gate and one more, b_cc, inside the product;
+        Keras and PyTorch have two for every gate, of which only the sums matter for Γu and Γr.
+
+    Example:
+        >>> x = tf.random.normal([2, 5, 3])
+        >>> GRU(4)(x).shape
+        TensorShape([2, 4])
+    """
+
+    def __init__(
+        self,
+        units: int,
+        activation="tanh",
+        recurrent_activation="sigmoid",
+        reset_gate: str | None = "before",
+        **kwargs,
+    ):
+        if reset_gate not in RESET_GATES:
+            raise ValueError(
+                'reset_gate: expected "before" (the lecture\'s GRU), "after" (cuDNN\'s and '
+                f"PyTorch's) or None (the simplified GRU). Received: {reset_gate!r}"
+            )
+        super().__init__(units, activation, **kwargs)
+        self.recurrent_activation = Activation.of(recurrent_activation)
+        self.reset_gate = reset_gate
+
+    def make_cell(self) -> Cell:
+        cell = {"before": GRUCell, "after": ResetAfterGRUCell, None: SimplifiedGRUCell}
+        return cell[self.reset_gate](self.activation, self.recurrent_activation)
+
+    def get_config(self) -> dict:
+        return {
+            **super().get_config(),
+            "recurrent_activation": self.recurrent_activation.config,
+            "reset_gate": self.reset_gate,
+        }

@@ -1,0 +1,123 @@
+"""Long short-term memory."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import keras
+import tensorflow as tf
+
+from layers.activations import Activation, squash_gates
+from layers.recurrence import Cell, Step
+from layers.recurrent import Recurrent
+
+
+@dataclasses.dataclass(frozen=True)
+class LSTMCell(Cell):
+    """Γu, Γf, Γo = σ(W_u|f|o [a_prev, x] + b_u|f|o);  c̃ = tanh(W_c [a_prev, x] + b_c);
+    c = Γu * c̃ + Γf * c_prev;  a = Γo * tanh(c)"""
+
+    activation: Activation
+    recurrent_activation: Activation
+    output_activation: Activation
+
+    states = ("a", "c")
+    gates = ("u", "f", "o", "c")
+    quantities = ("gate_u", "gate_f", "gate_o", "c_tilde", "c", "a")
+    slopes = ("k_u", "k_f", "k_o", "k_c", "k_a", "gate_f")
+
+    def step(self, z_x, states, a_prev, weights):
+        _, c_prev = states
+        z = z_x + a_prev @ weights["U"]
+        gate_u, gate_f, gate_o, c_tilde = squash_gates(
+            z, 3, 1, self.recurrent_activation, self.activation
+        )
+        c = gate_u * c_tilde + gate_f * c_prev
+        squashed_c = self.output_activation(c)
+        a = gate_o * squashed_c
+
+        z_u, z_f, z_o, z_c = tf.split(z, 4, axis=-1)
+        k_u = c_tilde * self.recurrent_activation.slope(z_u, gate_u)
+        k_f = c_prev * self.recurrent_activation.slope(z_f, gate_f)
+        k_o = squashed_c * self.recurrent_activation.slope(z_o, gate_o)
+        k_c = gate_u * self.activation.slope(z_c, c_tilde)
+        k_a = gate_o * self.output_activation.slope(c, squashed_c)
+        return Step(
+            (a, c),
+            slopes=(k_u, k_f, k_o, k_c, k_a, gate_f),
+            factors=(a_prev,),
+            quantities=(gate_u, gate_f, gate_o, c_tilde, c, a,),
+        )
+
+    def step_back(self, d_states, slopes, transposed):
+        (d_a, d_c), (k_u, k_f, k_o, k_c, k_a, gate_f) = d_states, slopes
+
+        d_c = d_c + d_a * k_a
+        d_z = tf.concat([d_c * k_u, d_c * k_f, d_a * k_o, d_c * k_c], axis=-1)
+        d_a_prev = d_z @ transposed["U"]
+        return (d_z,), d_a_prev, (0, d_c * gate_f)
+
+
+@keras.saving.register_keras_serializable("layers")
+class LSTM(Recurrent):
+    """Long short-term memory as in the lecture.
+
+        c̃<t>  = tanh(W_c [a<t-1>, x<t>] + b_c)
+        Γu     = σ(W_u [a<t-1>, x<t>] + b_u)        update
+        Γf     = σ(W_f [a<t-1>, x<t>] + b_f)        forget
+        Γo     = σ(W_o [a<t-1>, x<t>] + b_o)        output
+        c<t>   = Γu * c̃<t> + Γf * c<t-1>
+        a<t>   = Γo * tanh(c<t>)
+
+    Source: Andrew Ng, Sequence Models, week 1, "Long Short Term Memory"; Hochreiter and
+    Schmidhuber 1997. The same function as `keras.layers.LSTM`.
+
+    Args:
+        recurrent_activation: activation of the gates.
+        output_activation: `"same"` as `activation` (the default, as in Keras), or another one;
+            `None` gives a<t> = Γo * c<t>, as one slide of the lecture writes.
+        unit_forget_bias: start with b_f = 1 (Jozefowicz et al. 2015), as in Keras.
+
+    See `layers.recurrent.Recurrent` for the arguments, shapes and masks that all recurrent layers
+    share. States: `[a, c]` (Keras calls a<t> h).
+
+    Example:
+        >>> x = tf.random.normal([2, 5, 3])
+        >>> y, a, c = LSTM(4, return_sequences=True, return_state=True)(x)
+        >>> y.shape, c.shape
+        (TensorShape([2, 5, 4]), TensorShape([2, 4]))
+    """
+
+    def __init__(
+        self,
+        units: int,
+        activation="tanh",
+        recurrent_activation="sigmoid",
+        output_activation="same",
+        unit_forget_bias: bool = True,
+        **kwargs,
+    ):
+        super().__init__(units, activation, **kwargs)
+        self.recurrent_activation = Activation.of(recurrent_activation)
+        self.output_is_same = output_activation == "same"
+        self.output_activation = (
+            self.activation if self.output_is_same else Activation.of(output_activation)
+        )
+        self.unit_forget_bias = unit_forget_bias
+
+    def make_cell(self) -> LSTMCell:
+        return LSTMCell(self.activation, self.recurrent_activation, self.output_activation)
+
+    def initial_bias(self, shape, dtype=None):
+        blocks = [self.bias_initializer((self.units,), dtype=dtype) for _ in self.cell.gates]
+        if self.unit_forget_bias:
+            blocks[self.cell.gates.index("f")] = keras.ops.ones((self.units,), dtype=dtype)
+        return keras.ops.concatenate(blocks)
+
+    def get_config(self) -> dict:
+        return {
+            **super().get_config(),
+            "recurrent_activation": self.recurrent_activation.config,
+            "output_activation": "same" if self.output_is_same else self.output_activation.config,
+            "unit_forget_bias": self.unit_forget_bias,
+        }

@@ -1,0 +1,546 @@
+"""The loop over time, and back-propagation through it: one place, used by every cell.
+
+How the work is divided, for T steps:
+
+    before the loop   Z = X W_x + b                   one matrix product for all steps
+    the loop          z<t> = Z<t> + a<t-1> U          only what depends on the step before
+                      gates, states, and the slopes that the way back will need
+    the loop back     dz<t> from da<t>, then da<t-1> = dz<t> Uᵀ
+    after the loop    dU = Σ_t a<t-1>ᵀ dz<t>,  dW_x = Σ_t x<t>ᵀ dz<t>,  dX = dZ W_xᵀ
+                      one matrix product each for all steps
+
+A cell (rnn.py, gru.py, lstm.py) writes down its equations and, beside them, its derivatives; the
+loops here know nothing of gates.
+
+Two ways to run the same loops:
+
+    compiled   by XLA, the batch cut into shards that run side by side, because XLA keeps the
+               products of one call on one core. Compiles once for each shape.
+    portable   an ordinary TensorFlow graph, without XLA: runs wherever TensorFlow runs,
+               TensorFlow Serving included.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import os
+from collections.abc import Callable, Mapping, Sequence
+
+import tensorflow as tf
+
+# Fewer rows than this in a shard, and the products get too small to be worth a core.
+_ROWS_PER_SHARD = 8
+# With an unknown batch size the number of shards cannot follow it.
+_SHARDS_OF_UNKNOWN_BATCH = 4
+# Sequences of unknown length are padded to a multiple of this before XLA sees them, so that XLA
+# compiles for few lengths; the padding is never stepped through.
+_TIME_BUCKET = 16
+
+
+@dataclasses.dataclass(frozen=True)
+class Step:
+    """What one step of a cell gives.
+
+    Attributes:
+        states: the new states, each `[batch, units]`; the first one is the layer's output.
+        slopes: the local derivatives that `Cell.step_back` needs.
+        factors: the left factors of the recurrent products (a<t-1>, or Γr * c<t-1>).
+        quantities: everything that the equations name, to look at.
+    """
+
+    states: tuple[tf.Tensor, ...]
+    slopes: tuple[tf.Tensor, ...]
+    factors: tuple[tf.Tensor, ...]
+    quantities: tuple[tf.Tensor, ...]
+
+
+class Cell:
+    """The equations of one step and their derivatives. Cells hold no weights and are hashable.
+
+    Attributes:
+        states: names of the states.
+        gates: names of the column blocks of the kernels, in order.
+        quantities: names of what the equations compute, as people look at it.
+        slopes: names of the local derivatives.
+        factors: names of the left factors of the recurrent products.
+        blocks: widths, in units, of the blocks in which `step_back` returns dz; by default one
+            block for all gates. A block is what takes part in one matrix product.
+        input_products: which blocks, side by side, are the derivative of the input projection.
+        recurrent_products: (factor, block) pairs whose products, side by side, are dU.
+        recurrent_bias_block: the block whose sum is the derivative of the bias inside the
+            recurrent product, for the cell that has one.
+    """
+
+    states: tuple[str, ...]
+    gates: tuple[str, ...]
+    quantities: tuple[str, ...]
+    slopes: tuple[str, ...]
+    factors: tuple[str, ...] = ("previous",)
+    blocks: tuple[int, ...] = ()
+    input_products: tuple[int, ...] = ()
+    recurrent_products: tuple[tuple[int, int], ...] = ((0, 0),)
+    recurrent_bias_block: int | None = None
+
+    def step(
+        self,
+        z_x: tf.Tensor,
+        states: tuple[tf.Tensor, ...],
+        previous: tf.Tensor,
+        weights: Mapping[str, tf.Tensor],
+    ) -> Step:
+        """One step forward.
+
+        Args:
+            z_x: W_x x<t> + b for all gates, `[batch, gates * units]`.
+            states: the states before the step.
+            previous: the first state after recurrent dropout: what the recurrent products see.
+            weights: as `arrange` returns them.
+        """
+        raise NotImplementedError
+
+    def step_back(
+        self,
+        d_states: tuple[tf.Tensor, ...],
+        slopes: tuple[tf.Tensor, ...],
+        transposed: Mapping[str, tf.Tensor],
+    ) -> tuple[tuple[tf.Tensor, ...], tf.Tensor, tuple]:
+        """One step back.
+
+        Args:
+            d_states: derivatives of the loss by the states after the step.
+            slopes: what `step` returned as slopes.
+            transposed: the matrices that `arrange` returns, transposed.
+
+        Returns:
+            dz in blocks, the derivative by `previous`, and the derivatives by the states on the
+            paths that do not lead through `previous` (0 where there is none).
+        """
+        raise NotImplementedError
+
+    def arrange(
+        self, recurrent_kernel: tf.Tensor, recurrent_bias: tf.Tensor | None
+    ) -> dict[str, tf.Tensor]:
+        """The recurrent weights as the steps use them, cut once and not at every step."""
+        weights = {"U": recurrent_kernel}
+        if recurrent_bias is not None:
+            weights["b"] = recurrent_bias
+        return weights
+
+    @property
+    def block_widths(self) -> tuple[int, ...]:
+        return self.blocks or (len(self.gates),)
+
+    @property
+    def input_blocks(self) -> tuple[int, ...]:
+        return self.input_products or tuple(range(len(self.block_widths)))
+
+
+@dataclasses.dataclass(frozen=True)
+class Pass:
+    """One way of running a cell over a sequence: everything that is known before the data.
+
+    Attributes:
+        cell: the equations.
+        units: number of units.
+        reverse: from the last step to the first.
+        sequences: whether the outputs of all steps are wanted, or only the last states.
+        compiled: by XLA or portable.
+        by_hand: back-propagation as written in the cell, or automatic differentiation of `step`.
+        keep: what to keep of each step: `"slopes"`, for the way back; `"quantities"`, to look at
+            them; or `"nothing"`: a gradient that is asked for all the same then runs the forward
+            pass once more.
+    """
+
+    cell: Cell
+    units: int
+    reverse: bool = False
+    sequences: bool = True
+    compiled: bool = False
+    by_hand: bool = True
+    keep: str = "slopes"
+
+
+def run(
+    way: Pass,
+    x: tf.Tensor,
+    states: Sequence[tf.Tensor],
+    kernel: tf.Tensor,
+    recurrent_kernel: tf.Tensor,
+    bias: tf.Tensor | None = None,
+    recurrent_bias: tf.Tensor | None = None,
+    dropout: tf.Tensor | None = None,
+    mask: tf.Tensor | None = None,
+) -> tuple[tf.Tensor | None, tuple[tf.Tensor, ...]]:
+    """Runs a cell over sequences.
+
+    Args:
+        way: cell, direction, and how to run.
+        x: inputs `[batch, time, features]`.
+        states: states before the first step, each `[batch, units]`.
+        kernel: W_x of all gates, `[features, gates * units]`.
+        recurrent_kernel: U of all gates, `[units, gates * units]`.
+        bias: `[gates * units]` or None.
+        recurrent_bias: the bias inside the recurrent product, for the cell that has one.
+        dropout: factor `[batch, units]` on the state inside the recurrent products, or None.
+        mask: bool `[batch, time]`, True where a step is real, or None. A padded step leaves the
+            states as they are, outputs zeros and adds nothing to any gradient.
+
+    Returns:
+        Outputs `[batch, time, units]` in the order of time (None unless `way.sequences`), and the
+        states after the last step.
+    """
+    tensors = _Tensors(
+        x, tuple(states), kernel, recurrent_kernel, bias, recurrent_bias, dropout, mask
+    )
+    if not way.by_hand:
+        outputs, last_states, _ = _forward(way, tensors, functools.partial(_loop, way))
+        return outputs, last_states
+    if not way.compiled:
+        return _differentiable(way, tensors)
+
+    time = x.shape[1]
+    if time is None:
+        time = tf.shape(x)[1]
+        tensors = tensors.pad_time(-time % _TIME_BUCKET)
+    shards = [_differentiable(way, shard) for shard in tensors.shards()]
+    outputs, last_states = shards[0] if len(shards) == 1 else _join(shards)
+    if way.sequences and x.shape[1] is None:
+        outputs = outputs[:, :time]
+    return outputs, last_states
+
+
+def quantities(way: Pass, *args, mask=None, **tensors) -> dict[str, tf.Tensor]:
+    """What the equations compute at every step, `[batch, time, units]` each, by name.
+
+    Takes the arguments of `run`. Padded steps are zeros.
+    """
+    way = dataclasses.replace(way, keep="quantities", sequences=False, compiled=False)
+    tensors = _Tensors(*args, mask=mask, dropout=None, **tensors)
+    *_, kept = _forward(way, tensors, _function("loop", way))[2]
+    kept = [tf.transpose(values, [1, 0, 2]) for values in kept]
+    if mask is not None:
+        kept = [tf.where(mask[:, :, None], values, tf.zeros_like(values)) for values in kept]
+    return dict(zip(way.cell.quantities, kept, strict=True))
+
+
+@dataclasses.dataclass(frozen=True)
+class _Tensors:
+    """The arguments of `run`, and how many steps are real when time is padded without a mask."""
+
+    x: tf.Tensor
+    states: tuple[tf.Tensor, ...]
+    kernel: tf.Tensor
+    recurrent_kernel: tf.Tensor
+    bias: tf.Tensor | None
+    recurrent_bias: tf.Tensor | None
+    dropout: tf.Tensor | None
+    mask: tf.Tensor | None
+    steps: tf.Tensor | None = None
+
+    # What has a gradient, in the order of the custom gradient's arguments; the states follow.
+    DIFFERENTIABLE = ("x", "kernel", "recurrent_kernel", "bias", "recurrent_bias")
+
+    def replace(self, **changes) -> _Tensors:
+        return dataclasses.replace(self, **changes)
+
+    def pad_time(self, padding: tf.Tensor) -> _Tensors:
+        mask = self.mask
+        if mask is not None:
+            mask = tf.pad(mask, [[0, 0], [0, padding]])
+        return self.replace(
+            x=tf.pad(self.x, [[0, 0], [0, padding], [0, 0]]), mask=mask, steps=tf.shape(self.x)[1]
+        )
+
+    def shards(self) -> list[_Tensors]:
+        """Cuts the batch into shards of almost equal size, one for each core."""
+        if tf.config.list_physical_devices("GPU"):
+            return [self]
+        batch, cores = self.x.shape[0], os.cpu_count() or 1
+        if batch is None:
+            count, batch = min(cores, _SHARDS_OF_UNKNOWN_BATCH), tf.shape(self.x)[0]
+        else:
+            count = min(cores, batch // _ROWS_PER_SHARD)
+        if count <= 1:
+            return [self]
+        ends = [batch * i // count for i in range(count + 1)]
+
+        def cut(tensor, i):
+            return None if tensor is None else tensor[ends[i] : ends[i + 1]]
+
+        return [
+            self.replace(
+                x=cut(self.x, i),
+                states=tuple(cut(state, i) for state in self.states),
+                dropout=cut(self.dropout, i),
+                mask=cut(self.mask, i),
+            )
+            for i in range(count)
+        ]
+
+
+def _join(shards: list[tuple]) -> tuple:
+    outputs, states = zip(*shards, strict=True)
+    return (
+        None if outputs[0] is None else tf.concat(outputs, axis=0),
+        tuple(tf.concat(parts, axis=0) for parts in zip(*states, strict=True)),
+    )
+
+
+# --- The gradient --------------------------------------------------------------------------------
+
+
+def _differentiable(way: Pass, tensors: _Tensors) -> tuple:
+    """The forward pass, with back-propagation through time as its gradient."""
+    names = [name for name in tensors.DIFFERENTIABLE if getattr(tensors, name) is not None]
+
+    @tf.custom_gradient
+    def differentiable(*arguments):
+        # Detached, so that no tape records the loop as well.
+        detached = [tf.stop_gradient(argument) for argument in arguments]
+        inputs = tensors.replace(
+            states=tuple(detached[len(names) :]), **dict(zip(names, detached, strict=False))
+        )
+        outputs, states, kept = _forward(way, inputs, _function("loop", way))
+
+        def gradient(*d_results):
+            residuals = kept
+            if way.keep != "slopes":
+                again = dataclasses.replace(way, keep="slopes")
+                residuals = _forward(again, inputs, _function("loop", again))[2]
+            d_outputs, d_states = (
+                (d_results[0], d_results[1:]) if way.sequences else (None, d_results)
+            )
+            derivatives = _backward(way, inputs, residuals, d_outputs, d_states)
+            return _refuse_second_derivative(
+                [derivatives[name] for name in names] + derivatives["states"], arguments
+            )
+
+        return ((outputs,) if way.sequences else ()) + tuple(states), gradient
+
+    results = differentiable(*(getattr(tensors, name) for name in names), *tensors.states)
+    return (results[0], tuple(results[1:])) if way.sequences else (None, tuple(results))
+
+
+def _refuse_second_derivative(gradients: list[tf.Tensor], arguments: Sequence[tf.Tensor]) -> list:
+    """The gradients unchanged; differentiating them once more is an error, not a wrong number."""
+
+    @tf.custom_gradient
+    def once(*tensors):
+        def refuse(*_):
+            raise NotImplementedError(
+                "Second derivatives of a recurrent layer are not available with back-propagation "
+                "through time by hand. Build the layer with gradient='automatic' for them."
+            )
+
+        return [tf.identity(tensor) for tensor in tensors[: len(gradients)]], refuse
+
+    return list(once(*gradients, *arguments))
+
+
+def _forward(way: Pass, tensors: _Tensors, loop: Callable) -> tuple:
+    """Projects the inputs of all steps, then runs the loop.
+
+    Returns:
+        Outputs `[batch, time, units]` or None, the last states, and what the way back needs.
+    """
+    x, mask = tf.transpose(tensors.x, [1, 0, 2]), None
+    if tensors.mask is not None:
+        mask = tf.transpose(tensors.mask)[:, :, None]
+        x = tf.where(mask, x, tf.zeros([], x.dtype))  # whatever the padding holds, it is no input
+    rows = tf.reshape(x, [-1, x.shape[2]])
+    z_x = rows @ tensors.kernel
+    if tensors.bias is not None:
+        z_x = tf.nn.bias_add(z_x, tensors.bias)
+    z_x = tf.reshape(z_x, tf.concat([tf.shape(x)[:2], [z_x.shape[1]]], axis=0))
+    z_x = tf.ensure_shape(z_x, [x.shape[0], x.shape[1], z_x.shape[2]])
+
+    weights = way.cell.arrange(tensors.recurrent_kernel, tensors.recurrent_bias)
+    outputs, states, kept = loop(
+        z_x, tensors.states, weights, tensors.dropout, mask, tensors.steps
+    )
+    if way.sequences:
+        outputs = tf.transpose(outputs, [1, 0, 2])
+    return outputs, states, (rows, mask, weights, kept)
+
+
+def _backward(way, tensors, residuals, d_outputs, d_states) -> dict:
+    """Runs the loop back, then multiplies all steps' dz into the derivatives by the weights."""
+    cell = way.cell
+    rows, mask, weights, kept = residuals
+    slopes, factors = kept[: len(cell.slopes)], kept[len(cell.slopes) :]
+    transposed = {name: tf.transpose(w) for name, w in weights.items() if w.shape.rank == 2}
+    if d_outputs is not None:
+        d_outputs = tf.transpose(d_outputs, [1, 0, 2])
+    blocks, d_states = _function("loop_back", way)(
+        d_outputs, tuple(d_states), slopes, transposed, tensors.dropout, mask, tensors.steps
+    )
+
+    d_z = [tf.reshape(block, [-1, block.shape[2]]) for block in blocks]
+    factors = [tf.reshape(factor, [-1, factor.shape[2]]) for factor in factors]
+    ones = tf.ones_like(rows[:, :1])
+    widths = [blocks[i].shape[2] for i in cell.input_blocks]
+    kernels = tf.split(tensors.kernel, widths, axis=1)
+    # The transposed kernel is small; a product with transpose_b would cost a third more here.
+    d_x = tf.add_n(
+        [d_z[i] @ tf.transpose(w) for i, w in zip(cell.input_blocks, kernels, strict=True)]
+    )
+    shape = tf.shape(tensors.x)
+    d_x = tf.transpose(tf.reshape(d_x, [shape[1], shape[0], tensors.x.shape[2]]), [1, 0, 2])
+
+    def over_all_steps(products):
+        return tf.concat([tf.matmul(a, d_z[i], transpose_a=True) for a, i in products], axis=1)
+
+    derivatives = {
+        "x": d_x,
+        "kernel": over_all_steps([(rows, i) for i in cell.input_blocks]),
+        "recurrent_kernel": over_all_steps([(factors[f], i) for f, i in cell.recurrent_products]),
+        "states": list(d_states),
+    }
+    # A sum over rows as a product with ones: a third of the time of tf.reduce_sum here.
+    if tensors.bias is not None:
+        derivatives["bias"] = over_all_steps([(ones, i) for i in cell.input_blocks])[0]
+    if tensors.recurrent_bias is not None:
+        derivatives["recurrent_bias"] = over_all_steps([(ones, cell.recurrent_bias_block)])[0]
+    return derivatives
+
+
+# --- The two loops -------------------------------------------------------------------------------
+
+
+@functools.lru_cache(maxsize=256)
+def _function(loop: str, way: Pass) -> Callable:
+    """A loop as `tf.function`, shared by all layers of one kind: XLA compiles it once for all."""
+    body = {"loop": _loop, "loop_back": _loop_back}[loop]
+    return tf.function(
+        functools.partial(body, way),
+        jit_compile=way.compiled or None,
+        autograph=False,
+        reduce_retracing=True,
+    )
+
+
+def _loop(way: Pass, z_x, states, weights, dropout, mask, steps) -> tuple:
+    """Steps through time.
+
+    Args:
+        z_x: `[time, batch, gates * units]`.
+        states: each `[batch, units]`.
+        weights: as `Cell.arrange` gives them.
+        dropout: `[batch, units]` or None.
+        mask: bool `[time, batch, 1]` or None.
+        steps: how many of the steps are real, or None for all.
+
+    Returns:
+        Outputs `[time, batch, units]` or None, the last states, and the values at all steps of
+        what `way.keep` names, `[time, batch, units]` each.
+    """
+    cell = way.cell
+    count = tf.shape(z_x)[0]
+    first, end = _real_steps(count, mask, steps)
+    names, keep = {
+        "slopes": (cell.slopes + cell.factors, lambda step: step.slopes + step.factors),
+        "quantities": (cell.quantities, lambda step: step.quantities),
+        "nothing": ((), lambda step: ()),
+    }[way.keep]
+
+    def body(i, states, outputs, kept):
+        t = end - 1 - i if way.reverse else first + i
+        previous = states[0] if dropout is None else states[0] * dropout
+        step = cell.step(z_x[t], states, previous, weights)
+        new_states, output = step.states, step.states[0]
+        if mask is not None:
+            real = mask[t]
+            new_states = tuple(
+                tf.where(real, new, old) for new, old in zip(new_states, states, strict=True)
+            )
+            output = tf.where(real, output, tf.zeros_like(output))
+        outputs = [array.write(t, output) for array in outputs]
+        kept = [array.write(t, value) for array, value in zip(kept, keep(step), strict=True)]
+        return i + 1, new_states, outputs, kept
+
+    array = functools.partial(_array, states[0], count)
+    _, states, outputs, kept = tf.while_loop(
+        lambda i, *_: i < end - first,
+        body,
+        (
+            tf.constant(0),
+            tuple(states),
+            [array() for _ in range(way.sequences)],
+            [array() for _ in names],
+        ),
+        parallel_iterations=1,
+    )
+    return (
+        outputs[0].stack() if outputs else None,
+        states,
+        [array.stack() for array in kept],
+    )
+
+
+def _loop_back(way: Pass, d_outputs, d_states, slopes, transposed, dropout, mask, steps) -> tuple:
+    """Steps back through time: the loop above in the opposite order.
+
+    Args:
+        d_outputs: derivatives by the outputs, `[time, batch, units]`, or None.
+        d_states: derivatives by the last states, each `[batch, units]`.
+        slopes: each `[time, batch, units]`.
+        transposed: the matrices of the recurrent products, transposed.
+        dropout, mask, steps: as in `_loop`.
+
+    Returns:
+        dz in blocks, `[time, batch, width * units]`, and the derivatives by the first states.
+    """
+    cell = way.cell
+    count = tf.shape(slopes[0])[0]
+    first, end = _real_steps(count, mask, steps)
+
+    def body(i, d_states, blocks):
+        t = first + i if way.reverse else end - 1 - i
+        d_new, d_kept = d_states, [0] * len(d_states)
+        if d_outputs is not None:
+            d_new = (d_new[0] + d_outputs[t], *d_new[1:])
+        if mask is not None:
+            # A padded step handed its states on: so go the derivatives, around the cell.
+            real, none = mask[t], tf.zeros_like(d_states[0])
+            d_new = tuple(tf.where(real, d, none) for d in d_new)
+            d_kept = [tf.where(real, none, d) for d in d_states]
+        d_z, d_previous, d_direct = cell.step_back(
+            d_new, tuple(slope[t] for slope in slopes), transposed
+        )
+        if dropout is not None:
+            d_previous *= dropout
+        d_old = [direct + kept for direct, kept in zip(d_direct, d_kept, strict=True)]
+        d_old[0] += d_previous
+        blocks = [array.write(t, block) for array, block in zip(blocks, d_z, strict=True)]
+        return i + 1, tuple(d_old), blocks
+
+    _, d_states, blocks = tf.while_loop(
+        lambda i, *_: i < end - first,
+        body,
+        (
+            tf.constant(0),
+            tuple(d_states),
+            [_array(d_states[0], count, width) for width in cell.block_widths],
+        ),
+        parallel_iterations=1,
+    )
+    return [array.stack() for array in blocks], d_states
+
+
+def _array(state: tf.Tensor, count: tf.Tensor, width: int = 1) -> tf.TensorArray:
+    """Room for `[batch, width * units]` at each step; what is not written reads as zeros."""
+    shape = (state.shape[0], width * state.shape[1])
+    return tf.TensorArray(state.dtype, size=count, element_shape=shape)
+
+
+def _real_steps(count, mask, steps) -> tuple[tf.Tensor, tf.Tensor]:
+    """The first step that is real in any sequence, and the end after the last one."""
+    if mask is None:
+        return tf.constant(0), count if steps is None else steps
+    real = tf.reduce_any(mask, axis=[1, 2])
+    numbers = tf.range(count)
+    return (
+        tf.reduce_min(tf.where(real, numbers, count)),
+        tf.reduce_max(tf.where(real, numbers + 1, 0)),
+    )

@@ -1,0 +1,477 @@
+"""What every recurrent layer shares with Keras: arguments, states, masks, directions, config."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from layers import recurrence
+from layers.activations import Activation
+
+GRADIENTS = ("by_hand", "automatic")
+
+
+class Recurrent(keras.layers.Layer):
+    """Base of `RNN`, `GRU` and `LSTM`; takes the arguments of Keras' recurrent layers.
+
+    Input `[batch, time, features]`. Output `[batch, units]`, or `[batch, time, units]` with
+    `return_sequences`; with `return_state` a tuple of the output and the last states, each
+    `[batch, units]`.
+
+    Masks: bool `[batch, time]`, True where a step is real. A padded step leaves the states as they
+    are, gives zeros as output, adds nothing to any gradient, and may lie anywhere; so a sequence
+    gives the same answer alone, padded on the left or right, or in a bucket. Steps that are padding
+    in the whole batch are not computed. A sequence of padding alone ends in the initial state.
+
+    Args:
+        units: number of units, a positive integer.
+        activation: element-wise activation of the candidate (of a<t> in `RNN`).
+        use_bias: whether there are biases b.
+        kernel_initializer, recurrent_initializer, bias_initializer: for W_x, U and b.
+        kernel_regularizer, recurrent_regularizer, bias_regularizer, kernel_constraint,
+            recurrent_constraint, bias_constraint: as in Keras.
+        dropout: share of the inputs that are dropped in training, the same ones at every step.
+        recurrent_dropout: share of the state that the recurrent products do not see in training,
+            the same units at every step (Gal and Ghahramani 2016).
+        seed: of both dropouts.
+        return_sequences: outputs of all steps, or only of the last one.
+        return_state: return the last states too.
+        go_backwards: from the last step to the first; outputs come in that order, as in Keras.
+        stateful: start each batch with the last states of the batch before.
+        state_initializer: what a<0> is without an `initial_state`: zeros, or one vector for all
+            sequences, drawn when the layer is built.
+        learn_initial_state: train that vector.
+        gradient: `"by_hand"`, back-propagation through time as the cell writes it, or
+            `"automatic"`, differentiation of the equations: the reference, slower, and the one that
+            has second derivatives.
+        jit: `"auto"`, True or False: run the loop compiled by XLA. `"auto"` compiles in a graph in
+            training, and otherwise when batch and time are known; never under a distribution
+            strategy, and never in a graph with unknown batch, such as one that is exported, since
+            TensorFlow Serving runs no XLA.
+        unroll, use_cudnn, zero_output_for_mask: accepted for the sake of code written for Keras,
+            and ignored: they change speed there, and padded outputs here are always zeros.
+
+    Call arguments:
+        sequences: `[batch, time, features]`.
+        initial_state: a tensor, or a list of one for each state, `[batch, units]`.
+        mask: bool `[batch, time]`.
+        training: whether dropout acts.
+
+    Raises:
+        ValueError: for arguments, inputs, masks or states of the wrong kind or shape.
+    """
+
+    def __init__(
+        self,
+        units: int,
+        activation="tanh",
+        use_bias: bool = True,
+        kernel_initializer="glorot_uniform",
+        recurrent_initializer="orthogonal",
+        bias_initializer="zeros",
+        kernel_regularizer=None,
+        recurrent_regularizer=None,
+        bias_regularizer=None,
+        activity_regularizer=None,
+        kernel_constraint=None,
+        recurrent_constraint=None,
+        bias_constraint=None,
+        dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        seed: int | None = None,
+        return_sequences: bool = False,
+        return_state: bool = False,
+        go_backwards: bool = False,
+        stateful: bool = False,
+        state_initializer="zeros",
+        learn_initial_state: bool = False,
+        gradient: str = "by_hand",
+        jit: bool | str = "auto",
+        unroll: bool = False,
+        use_cudnn: bool | str = "auto",
+        zero_output_for_mask: bool = True,
+        **kwargs,
+    ):
+        del unroll, use_cudnn, zero_output_for_mask
+        if isinstance(units, bool) or not isinstance(units, int | np.integer) or units <= 0:
+            raise ValueError(f"units: expected a positive integer. Received: {units!r}")
+        for name, rate in (("dropout", dropout), ("recurrent_dropout", recurrent_dropout)):
+            if not 0 <= rate < 1:
+                raise ValueError(f"{name}: expected a share in [0, 1). Received: {rate!r}")
+        if gradient not in GRADIENTS:
+            raise ValueError(f"gradient: expected one of {GRADIENTS}. Received: {gradient!r}")
+        if jit not in ("auto", True, False):
+            raise ValueError(f'jit: expected "auto", True or False. Received: {jit!r}')
+        super().__init__(activity_regularizer=activity_regularizer, **kwargs)
+        self.units = int(units)
+        self.activation = Activation.of(activation)
+        self.use_bias = use_bias
+        self.kernel_initializer = keras.initializers.get(kernel_initializer)
+        self.recurrent_initializer = keras.initializers.get(recurrent_initializer)
+        self.bias_initializer = keras.initializers.get(bias_initializer)
+        self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
+        self.recurrent_regularizer = keras.regularizers.get(recurrent_regularizer)
+        self.bias_regularizer = keras.regularizers.get(bias_regularizer)
+        self.kernel_constraint = keras.constraints.get(kernel_constraint)
+        self.recurrent_constraint = keras.constraints.get(recurrent_constraint)
+        self.bias_constraint = keras.constraints.get(bias_constraint)
+        self.dropout = dropout
+        self.recurrent_dropout = recurrent_dropout
+        self.seed = seed
+        self.seed_generator = keras.random.SeedGenerator(seed)
+        self.return_sequences = return_sequences
+        self.return_state = return_state
+        self.go_backwards = go_backwards
+        self.stateful = stateful
+        self.state_initializer = keras.initializers.get(state_initializer)
+        self.learn_initial_state = learn_initial_state
+        self.gradient = gradient
+        self.jit = jit
+        self.supports_masking = True
+        # The loop is compiled here where that pays; compiling all of `fit` around it is slower.
+        self.supports_jit = False
+        self.recurrent_bias = None
+        self.start = None
+        self.last_states = None
+
+    # --- The equations ---------------------------------------------------------------------------
+
+    def make_cell(self) -> recurrence.Cell:
+        """The cell with this layer's activations."""
+        raise NotImplementedError
+
+    @property
+    def cell(self) -> recurrence.Cell:
+        return self.make_cell()
+
+    @property
+    def state_size(self) -> list[int]:
+        return [self.units] * len(self.cell.states)
+
+    # --- Weights ---------------------------------------------------------------------------------
+
+    def build(self, sequences_shape, initial_state_shape=None):
+        del initial_state_shape
+        if len(sequences_shape) != 3 or not sequences_shape[-1]:
+            raise ValueError(
+                f"{self.name}: expected an input of shape [batch, time, features] with a known, "
+                f"positive number of features. Received shape: {tuple(sequences_shape)}"
+            )
+        gates = len(self.cell.gates)
+        self.kernel = self.add_weight(
+            name="kernel",
+            shape=(sequences_shape[-1], gates * self.units),
+            initializer=self.kernel_initializer,
+            regularizer=self.kernel_regularizer,
+            constraint=self.kernel_constraint,
+        )
+        self.recurrent_kernel = self.add_weight(
+            name="recurrent_kernel",
+            shape=(self.units, gates * self.units),
+            initializer=self.recurrent_initializer,
+            regularizer=self.recurrent_regularizer,
+            constraint=self.recurrent_constraint,
+        )
+        self.bias = None
+        if self.use_bias:
+            self.bias = self._add_bias("bias", gates * self.units, self.initial_bias)
+            if self.cell.recurrent_bias_block is not None:
+                self.recurrent_bias = self._add_bias(
+                    "recurrent_bias", self.units, self.bias_initializer
+                )
+        if self.starts_elsewhere:
+            self.start = [
+                self.add_weight(
+                    name=f"initial_{name}",
+                    shape=(self.units,),
+                    initializer=self.state_initializer,
+                    trainable=self.learn_initial_state,
+                )
+                for name in self.cell.states
+            ]
+        if self.stateful:
+            if sequences_shape[0] is None:
+                raise ValueError(
+                    f"{self.name}: stateful=True needs a known batch size. Received shape: "
+                    f"{tuple(sequences_shape)}. Give it with keras.Input(batch_shape=...)."
+                )
+            self.last_states = [
+                self.add_weight(
+                    name=f"last_{name}",
+                    shape=(sequences_shape[0], self.units),
+                    initializer="zeros",
+                    trainable=False,
+                )
+                for name in self.cell.states
+            ]
+            self.reset_state()
+
+    def _add_bias(self, name: str, size: int, initializer):
+        return self.add_weight(
+            name=name,
+            shape=(size,),
+            initializer=initializer,
+            regularizer=self.bias_regularizer,
+            constraint=self.bias_constraint,
+        )
+
+    def initial_bias(self, shape, dtype=None):
+        return self.bias_initializer(shape, dtype=dtype)
+
+    @property
+    def starts_elsewhere(self) -> bool:
+        """Whether the default initial state may be something else than zeros."""
+        zeros = isinstance(self.state_initializer, keras.initializers.Zeros)
+        return self.learn_initial_state or not zeros
+
+    def lecture_weights(self) -> dict[str, np.ndarray]:
+        """The weights by the lecture's names.
+
+        Returns:
+            For each gate g of the cell `"W_g"`, `[units, units + inputs]`, the weights of the state
+            on the left and of the input on the right, and `"b_g"`, `[units]`. In the basic RNN, the
+            only g is `a`. A GRU with `reset_gate="after"` also has `"b_cc"`, inside the product.
+
+        Example:
+            >>> layer = GRU(4)
+            >>> layer.build((None, None, 3))
+            >>> {name: w.shape for name, w in layer.lecture_weights().items() if "u" in name}
+            {'W_u': (4, 7), 'b_u': (4,)}
+        """
+        self._require_built("lecture_weights")
+        gates = self.cell.gates
+        kernels = np.split(keras.ops.convert_to_numpy(self.kernel), len(gates), axis=1)
+        recurrent = np.split(keras.ops.convert_to_numpy(self.recurrent_kernel), len(gates), axis=1)
+        weights = {
+            f"W_{gate}": np.concatenate([u, w], axis=0).T
+            for gate, w, u in zip(gates, kernels, recurrent, strict=True)
+        }
+        if self.use_bias:
+            biases = np.split(keras.ops.convert_to_numpy(self.bias), len(gates))
+            weights |= {f"b_{gate}": b for gate, b in zip(gates, biases, strict=True)}
+            if self.recurrent_bias is not None:
+                weights["b_cc"] = keras.ops.convert_to_numpy(self.recurrent_bias)
+        return weights
+
+    def set_lecture_weights(self, weights: Mapping[str, np.ndarray]) -> None:
+        """Sets the weights from a dict of the form that `lecture_weights` returns."""
+        current = self.lecture_weights()
+        shapes = {name: np.shape(value) for name, value in weights.items()}
+        expected = {name: value.shape for name, value in current.items()}
+        if shapes != expected:
+            raise ValueError(f"{self.name}: expected weights {expected}. Received: {shapes}")
+        gates = self.cell.gates
+        columns = np.concatenate([np.asarray(weights[f"W_{gate}"]).T for gate in gates], axis=1)
+        self.recurrent_kernel.assign(columns[: self.units])
+        self.kernel.assign(columns[self.units :])
+        if self.use_bias:
+            self.bias.assign(np.concatenate([weights[f"b_{gate}"] for gate in gates]))
+            if self.recurrent_bias is not None:
+                self.recurrent_bias.assign(weights["b_cc"])
+
+    def _require_built(self, method: str) -> None:
+        if not self.built:
+            raise ValueError(
+                f"{self.name}: {method} needs weights, and the layer has none yet. Call the layer "
+                "on an input first, or layer.build((None, None, features))."
+            )
+
+    # --- The call --------------------------------------------------------------------------------
+
+    def call(self, sequences, initial_state=None, mask=None, training=False):
+        x = keras.ops.convert_to_tensor(sequences)
+        self._check_input(x)
+        states = self._initial_states(x, initial_state)
+        mask = self._check_mask(mask, x)
+        dropout = None
+        if training and self.dropout:
+            x = x * self._dropout_factor(self.dropout, tf.shape(x)[0], x.shape[2])[:, None, :]
+        if training and self.recurrent_dropout:
+            dropout = self._dropout_factor(self.recurrent_dropout, tf.shape(x)[0], self.units)
+
+        way = recurrence.Pass(
+            self.cell,
+            self.units,
+            reverse=self.go_backwards,
+            sequences=self.return_sequences,
+            compiled=self._compile(x, training),
+            by_hand=self.gradient == "by_hand",
+            keep="slopes" if training else "nothing",
+        )
+        outputs, states = recurrence.run(way, x, states, **self._tensors(), dropout=dropout, mask=mask)
+
+        if self.stateful:
+            for variable, state in zip(self.last_states, states, strict=True):
+                variable.assign(tf.cast(state, variable.dtype))
+        if not self.return_sequences:
+            outputs = states[0]
+        elif self.go_backwards:
+            outputs = tf.reverse(outputs, axis=[1])
+        return (outputs, *states) if self.return_state else outputs
+
+    def gate_activations(
+        self, sequences, initial_state=None, mask=None
+    ) -> dict[str, tf.Tensor]:
+        """Every gate's activation for an input, by the lecture's names.
+
+        Args:
+            sequences: `[batch, time, features]`.
+            initial_state, mask: as in a call.
+
+        Returns:
+            `[batch, time, units]` each, in the order of time: `"a"` for `RNN`; `"gate_u"`,
+            `"gate_r"`, `"c_tilde"`, `"c"` for `GRU`; `"gate_u"`, `"gate_f"`, `"gate_o"`,
+            `"c_tilde"`, `"c"`, `"a"` for `LSTM`. Padded steps are zeros.
+
+        Example:
+            >>> layer = LSTM(4)
+            >>> layer.gate_activations(tf.zeros([2, 5, 3]))["gate_f"].shape
+            TensorShape([2, 5, 4])
+        """
+        x = tf.cast(keras.ops.convert_to_tensor(sequences), self.compute_dtype)
+        if not self.built:
+            self.build(tuple(x.shape))
+            self.built = True
+        self._check_input(x)
+        states = self._initial_states(x, initial_state)
+        return recurrence.quantities(
+            recurrence.Pass(self.cell, self.units, reverse=self.go_backwards),
+            x,
+            states,
+            **self._tensors(),
+            mask=self._check_mask(mask, x),
+        )
+
+    def _tensors(self) -> dict[str, tf.Tensor | None]:
+        weights = {
+            "kernel": self.kernel,
+            "recurrent_kernel": self.recurrent_kernel,
+            "bias": self.bias,
+            "recurrent_bias": self.recurrent_bias,
+        }
+        return {
+            name: None if w is None else keras.ops.cast(w, self.compute_dtype)
+            for name, w in weights.items()
+        }
+
+    def _compile(self, x: tf.Tensor, training: bool | None) -> bool:
+        if self.jit != "auto":
+            return bool(self.jit)
+        if tf.executing_eagerly() or tf.distribute.has_strategy():
+            return False
+        return bool(training) or None not in x.shape[:2]
+
+    def _dropout_factor(self, rate: float, batch: tf.Tensor, width: int) -> tf.Tensor:
+        return keras.random.dropout(
+            tf.ones([batch, width], self.compute_dtype), rate, seed=self.seed_generator
+        )
+
+    def _check_input(self, x: tf.Tensor) -> None:
+        if x.shape.rank != 3 or x.shape[2] != self.kernel.shape[0]:
+            raise ValueError(
+                f"{self.name}: expected an input of shape [batch, time, {self.kernel.shape[0]}]. "
+                f"Received shape: {tuple(x.shape)}"
+            )
+
+    def _check_mask(self, mask, x: tf.Tensor) -> tf.Tensor | None:
+        if mask is None:
+            return None
+        mask = tf.cast(keras.ops.convert_to_tensor(mask), "bool")
+        if mask.shape.rank != 2 or not mask.shape.is_compatible_with(x.shape[:2]):
+            raise ValueError(
+                f"{self.name}: expected a mask of shape [batch, time] = {tuple(x.shape[:2])}. "
+                f"Received shape: {tuple(mask.shape)}"
+            )
+        return mask
+
+    # --- States ----------------------------------------------------------------------------------
+
+    def get_initial_state(self, batch_size) -> list[tf.Tensor]:
+        """The states before the first step when none are given, each `[batch, units]`."""
+        if self.start is None:
+            return [
+                tf.zeros([batch_size, self.units], self.compute_dtype) for _ in self.cell.states
+            ]
+        return [
+            tf.tile(keras.ops.cast(vector, self.compute_dtype)[None], [batch_size, 1])
+            for vector in self.start
+        ]
+
+    def reset_state(self) -> None:
+        """Puts a stateful layer back to its initial state."""
+        if self.last_states is None:
+            return
+        start = self.get_initial_state(self.last_states[0].shape[0])
+        for variable, state in zip(self.last_states, start, strict=True):
+            variable.assign(tf.cast(state, variable.dtype))
+
+    reset_states = reset_state
+
+    def _initial_states(self, x: tf.Tensor, initial_state) -> tuple[tf.Tensor, ...]:
+        batch = x.shape[0] if x.shape[0] is not None else tf.shape(x)[0]
+        if initial_state is None:
+            initial_state = self.last_states if self.stateful else self.get_initial_state(batch)
+        if not isinstance(initial_state, Sequence):
+            initial_state = [initial_state]
+        names = self.cell.states
+        states = tuple(keras.ops.cast(state, self.compute_dtype) for state in initial_state)
+        shapes = [tuple(state.shape) for state in states]
+        if len(states) != len(names) or not all(
+            state.shape.is_compatible_with([x.shape[0], self.units]) for state in states
+        ):
+            raise ValueError(
+                f"{self.name}: expected {len(names)} initial state(s) {list(names)}, each of shape "
+                f"[batch, units] = ({x.shape[0]}, {self.units}). Received shapes: {shapes}"
+            )
+        return states
+
+    # --- Keras -----------------------------------------------------------------------------------
+
+    def compute_output_shape(self, sequences_shape, initial_state_shape=None):
+        del initial_state_shape
+        batch, time = sequences_shape[:2]
+        output = (batch, time, self.units) if self.return_sequences else (batch, self.units)
+        if self.return_state:
+            return (output, *[(batch, self.units) for _ in self.cell.states])
+        return output
+
+    def compute_mask(self, inputs, mask=None):
+        if isinstance(mask, Sequence):
+            mask = mask[0]
+        if not self.return_sequences:
+            mask = None
+        elif mask is not None and self.go_backwards:
+            mask = tf.reverse(mask, axis=[1])
+        return [mask, *[None for _ in self.cell.states]] if self.return_state else mask
+
+    def get_config(self) -> dict:
+        return {
+            **super().get_config(),
+            "units": self.units,
+            "activation": self.activation.config,
+            "use_bias": self.use_bias,
+            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
+            "recurrent_initializer": keras.initializers.serialize(self.recurrent_initializer),
+            "bias_initializer": keras.initializers.serialize(self.bias_initializer),
+            "kernel_regularizer": keras.regularizers.serialize(self.kernel_regularizer),
+            "recurrent_regularizer": keras.regularizers.serialize(self.recurrent_regularizer),
+            "bias_regularizer": keras.regularizers.serialize(self.bias_regularizer),
+            "activity_regularizer": keras.regularizers.serialize(self.activity_regularizer),
+            "kernel_constraint": keras.constraints.serialize(self.kernel_constraint),
+            "recurrent_constraint": keras.constraints.serialize(self.recurrent_constraint),
+            "bias_constraint": keras.constraints.serialize(self.bias_constraint),
+            "dropout": self.dropout,
+            "recurrent_dropout": self.recurrent_dropout,
+            "seed": self.seed,
+            "return_sequences": self.return_sequences,
+            "return_state": self.return_state,
+            "go_backwards": self.go_backwards,
+            "stateful": self.stateful,
+            "state_initializer": keras.initializers.serialize(self.state_initializer),
+            "learn_initial_state": self.learn_initial_state,
+            "gradient": self.gradient,
+            "jit": self.jit,
+        }

@@ -1,0 +1,57 @@
+"""The basic recurrent network of the lecture."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import keras
+
+from layers.activations import Activation
+from layers.recurrence import Cell, Step
+from layers.recurrent import Recurrent
+
+
+@dataclasses.dataclass(frozen=True)
+class RNNCell(Cell):
+    """a<t> = g(W_aa a<t-1> + W_ax x<t> + b_a)"""
+
+    activation: Activation
+
+    states = ("a",)
+    gates = ("a",)
+    quantities = ("a",)
+    slopes = ("k_a",)
+
+    def step(self, z_x, states, a_prev, weights):
+        z = z_x + a_prev @ weights["U"]
+        a = self.activation(z)
+
+        k_a = self.activation.slope(z, a)
+        return Step((a,), slopes=(k_a,), factors=(a_prev,), quantities=(a,))
+
+    def step_back(self, d_states, slopes, transposed):
+        (d_a,), (k_a,) = d_states, slopes
+
+        d_z = d_a * k_a
+        d_a_prev = d_z @ transposed["U"]
+        return (d_z,), d_a_prev, (0,)
+
+
+@keras.saving.register_keras_serializable("layers")
+class RNN(Recurrent):
+    """The basic recurrent layer: `a<t> = g(W_aa a<t-1> + W_ax x<t> + b_a)`, g = tanh or relu.
+
+    Source: Andrew Ng, Sequence Models, week 1, "Recurrent Neural Network Model". The same
+    function as `keras.layers.SimpleRNN`.
+
+    See `layers.recurrent.Recurrent` for the arguments, shapes and masks that all recurrent layers
+    share. States: `[a]`.
+
+    Example:
+        >>> x = tf.random.normal([2, 5, 3])
+        >>> RNN(4, return_sequences=True)(x).shape
+        TensorShape([2, 5, 4])
+    """
+
+    def make_cell(self) -> RNNCell:
+        return RNNCell(self.activation)
