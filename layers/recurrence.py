@@ -263,20 +263,15 @@ class _Tensors:
             count = min(cores, batch // _ROWS_PER_SHARD)
         if count <= 1:
             return [self]
-        ends = [batch * i // count for i in range(count + 1)]
+        sizes = [batch * (i + 1) // count - batch * i // count for i in range(count)]
 
-        def cut(tensor, i):
-            return None if tensor is None else tensor[ends[i] : ends[i + 1]]
+        def cut(tensor):
+            # tf.split, since the gradient of slices would fill a whole batch for each slice.
+            return [None] * count if tensor is None else tf.split(tensor, sizes)
 
-        return [
-            self.replace(
-                x=cut(self.x, i),
-                states=tuple(cut(state, i) for state in self.states),
-                dropout=cut(self.dropout, i),
-                mask=cut(self.mask, i),
-            )
-            for i in range(count)
-        ]
+        states = zip(*map(cut, self.states), strict=True)
+        parts = zip(cut(self.x), states, cut(self.dropout), cut(self.mask), strict=True)
+        return [self.replace(x=x, states=s, dropout=d, mask=m) for x, s, d, m in parts]
 
 
 def _join(shards: list[tuple]) -> tuple:
@@ -369,22 +364,25 @@ def _backward(way, tensors, residuals, d_outputs, d_states) -> dict:
     cell = way.cell
     rows, mask, weights, kept = residuals
     slopes, factors = kept[: len(cell.slopes)], kept[len(cell.slopes) :]
-    transposed = {name: tf.transpose(w) for name, w in weights.items() if w.shape.rank == 2}
     if d_outputs is not None:
         d_outputs = tf.transpose(d_outputs, [1, 0, 2])
-    blocks, d_states = _function("loop_back", way)(
-        d_outputs, tuple(d_states), slopes, transposed, tensors.dropout, mask, tensors.steps
+    blocks, d_states, kernel_transposed = _function("loop_back", way)(
+        d_outputs,
+        tuple(d_states),
+        slopes,
+        weights,
+        tensors.kernel,
+        tensors.dropout,
+        mask,
+        tensors.steps,
     )
 
     d_z = [tf.reshape(block, [-1, block.shape[2]]) for block in blocks]
     factors = [tf.reshape(factor, [-1, factor.shape[2]]) for factor in factors]
     ones = tf.ones_like(rows[:, :1])
     widths = [blocks[i].shape[2] for i in cell.input_blocks]
-    kernels = tf.split(tensors.kernel, widths, axis=1)
-    # The transposed kernel is small; a product with transpose_b would cost a third more here.
-    d_x = tf.add_n(
-        [d_z[i] @ tf.transpose(w) for i, w in zip(cell.input_blocks, kernels, strict=True)]
-    )
+    kernels = tf.split(kernel_transposed, widths, axis=0)
+    d_x = tf.add_n([d_z[i] @ w for i, w in zip(cell.input_blocks, kernels, strict=True)])
     shape = tf.shape(tensors.x)
     d_x = tf.transpose(tf.reshape(d_x, [shape[1], shape[0], tensors.x.shape[2]]), [1, 0, 2])
 
@@ -478,20 +476,25 @@ def _loop(way: Pass, z_x, states, weights, dropout, mask, steps) -> tuple:
     )
 
 
-def _loop_back(way: Pass, d_outputs, d_states, slopes, transposed, dropout, mask, steps) -> tuple:
+def _loop_back(
+    way: Pass, d_outputs, d_states, slopes, weights, kernel, dropout, mask, steps
+) -> tuple:
     """Steps back through time: the loop above in the opposite order.
 
     Args:
         d_outputs: derivatives by the outputs, `[time, batch, units]`, or None.
         d_states: derivatives by the last states, each `[batch, units]`.
         slopes: each `[time, batch, units]`.
-        transposed: the matrices of the recurrent products, transposed.
-        dropout, mask, steps: as in `_loop`.
+        kernel: W_x of all gates.
+        weights, dropout, mask, steps: as in `_loop`.
 
     Returns:
-        dz in blocks, `[time, batch, width * units]`, and the derivatives by the first states.
+        dz in blocks, `[time, batch, width * units]`, the derivatives by the first states, and the
+        kernel transposed: done in here because outside of XLA the graph optimizer would fold the
+        transpose into the product dZ W_xᵀ, which is a third slower than transposing first.
     """
     cell = way.cell
+    transposed = {name: tf.transpose(w) for name, w in weights.items() if w.shape.rank == 2}
     count = tf.shape(slopes[0])[0]
     first, end = _real_steps(count, mask, steps)
 
@@ -525,7 +528,7 @@ def _loop_back(way: Pass, d_outputs, d_states, slopes, transposed, dropout, mask
         ),
         parallel_iterations=1,
     )
-    return [array.stack() for array in blocks], d_states
+    return [array.stack() for array in blocks], d_states, tf.transpose(kernel)
 
 
 def _array(state: tf.Tensor, count: tf.Tensor, width: int = 1) -> tf.TensorArray:
