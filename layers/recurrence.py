@@ -217,11 +217,13 @@ def quantities(way: Pass, *args, mask=None, **tensors) -> dict[str, tf.Tensor]:
     """
     way = dataclasses.replace(way, keep="quantities", sequences=False, compiled=False)
     tensors = _Tensors(*args, mask=mask, dropout=None, **tensors)
-    *_, kept = _forward(way, tensors, _function("loop", way))[2]
-    kept = [tf.transpose(values, [1, 0, 2]) for values in kept]
+    (kept,) = _forward(way, tensors, _function("loop", way))[2][-1]
+    names = way.cell.quantities
+    by_name = {name: tf.transpose(kept[k :: len(names)], [1, 0, 2]) for k, name in enumerate(names)}
     if mask is not None:
-        kept = [tf.where(mask[:, :, None], values, tf.zeros_like(values)) for values in kept]
-    return dict(zip(way.cell.quantities, kept, strict=True))
+        real = mask[:, :, None]
+        by_name = {name: tf.where(real, v, tf.zeros_like(v)) for name, v in by_name.items()}
+    return by_name
 
 
 @dataclasses.dataclass(frozen=True)
@@ -363,7 +365,7 @@ def _backward(way, tensors, residuals, d_outputs, d_states) -> dict:
     """Runs the loop back, then multiplies all steps' dz into the derivatives by the weights."""
     cell = way.cell
     rows, mask, weights, kept = residuals
-    slopes, factors = kept[: len(cell.slopes)], kept[len(cell.slopes) :]
+    slopes, *factors = kept
     if d_outputs is not None:
         d_outputs = tf.transpose(d_outputs, [1, 0, 2])
     blocks, d_states, kernel_transposed = _function("loop_back", way)(
@@ -430,19 +432,28 @@ def _loop(way: Pass, z_x, states, weights, dropout, mask, steps) -> tuple:
         steps: how many of the steps are real, or None for all.
 
     Returns:
-        Outputs `[time, batch, units]` or None, the last states, and the values at all steps of
-        what `way.keep` names, `[time, batch, units]` each.
+        Outputs `[time, batch, units]` or None, the last states, and what `way.keep` names: all
+        slopes in one array `[time * slopes, batch, units]`, then each factor
+        `[time, batch, units]`; or all quantities in one array.
     """
     cell = way.cell
     count = tf.shape(z_x)[0]
     first, end = _real_steps(count, mask, steps)
-    names, keep = {
-        "slopes": (cell.slopes + cell.factors, lambda step: step.slopes + step.factors),
-        "quantities": (cell.quantities, lambda step: step.quantities),
-        "nothing": ((), lambda step: ()),
+    groups = {
+        "slopes": (len(cell.slopes), *[1 for _ in cell.factors]),
+        "quantities": (len(cell.quantities),),
+        "nothing": (),
     }[way.keep]
 
-    def body(i, states, outputs, kept):
+    def values(step, output):
+        kept = {
+            "slopes": (step.slopes, *[(factor,) for factor in step.factors]),
+            "quantities": (step.quantities,),
+            "nothing": (),
+        }[way.keep]
+        return ((output,), *kept) if way.sequences else kept
+
+    def body(i, states, arrays):
         t = end - 1 - i if way.reverse else first + i
         previous = states[0] if dropout is None else states[0] * dropout
         step = cell.step(z_x[t], states, previous, weights)
@@ -453,27 +464,25 @@ def _loop(way: Pass, z_x, states, weights, dropout, mask, steps) -> tuple:
                 tf.where(real, new, old) for new, old in zip(new_states, states, strict=True)
             )
             output = tf.where(real, output, tf.zeros_like(output))
-        outputs = [array.write(t, output) for array in outputs]
-        kept = [array.write(t, value) for array, value in zip(kept, keep(step), strict=True)]
-        return i + 1, new_states, outputs, kept
+        arrays = [
+            _write(array, t, group)
+            for array, group in zip(arrays, values(step, output), strict=True)
+        ]
+        return i + 1, new_states, arrays
 
-    array = functools.partial(_array, states[0], count)
-    _, states, outputs, kept = tf.while_loop(
+    _, states, arrays = tf.while_loop(
         lambda i, *_: i < end - first,
         body,
         (
             tf.constant(0),
             tuple(states),
-            [array() for _ in range(way.sequences)],
-            [array() for _ in names],
+            [_array(states[0], count * size) for size in way.sequences * (1,) + groups],
         ),
         parallel_iterations=1,
     )
-    return (
-        outputs[0].stack() if outputs else None,
-        states,
-        [array.stack() for array in kept],
-    )
+    kept = [array.stack() for array in arrays]
+    outputs = kept.pop(0) if way.sequences else None
+    return outputs, states, kept
 
 
 def _loop_back(
@@ -484,7 +493,7 @@ def _loop_back(
     Args:
         d_outputs: derivatives by the outputs, `[time, batch, units]`, or None.
         d_states: derivatives by the last states, each `[batch, units]`.
-        slopes: each `[time, batch, units]`.
+        slopes: `[time * slopes, batch, units]`, as `_loop` keeps them.
         kernel: W_x of all gates.
         weights, dropout, mask, steps: as in `_loop`.
 
@@ -495,7 +504,7 @@ def _loop_back(
     """
     cell = way.cell
     transposed = {name: tf.transpose(w) for name, w in weights.items() if w.shape.rank == 2}
-    count = tf.shape(slopes[0])[0]
+    count = tf.shape(slopes)[0] // len(cell.slopes)
     first, end = _real_steps(count, mask, steps)
 
     def body(i, d_states, blocks):
@@ -508,14 +517,13 @@ def _loop_back(
             real, none = mask[t], tf.zeros_like(d_states[0])
             d_new = tuple(tf.where(real, d, none) for d in d_new)
             d_kept = [tf.where(real, none, d) for d in d_states]
-        d_z, d_previous, d_direct = cell.step_back(
-            d_new, tuple(slope[t] for slope in slopes), transposed
-        )
+        slopes_now = tuple(slopes[t * len(cell.slopes) + k] for k in range(len(cell.slopes)))
+        d_z, d_previous, d_direct = cell.step_back(d_new, slopes_now, transposed)
         if dropout is not None:
             d_previous *= dropout
         d_old = [direct + kept for direct, kept in zip(d_direct, d_kept, strict=True)]
         d_old[0] += d_previous
-        blocks = [array.write(t, block) for array, block in zip(blocks, d_z, strict=True)]
+        blocks = [_write(array, t, (block,)) for array, block in zip(blocks, d_z, strict=True)]
         return i + 1, tuple(d_old), blocks
 
     _, d_states, blocks = tf.while_loop(
@@ -535,6 +543,14 @@ def _array(state: tf.Tensor, count: tf.Tensor, width: int = 1) -> tf.TensorArray
     """Room for `[batch, width * units]` at each step; what is not written reads as zeros."""
     shape = (state.shape[0], width * state.shape[1])
     return tf.TensorArray(state.dtype, size=count, element_shape=shape)
+
+
+def _write(array: tf.TensorArray, t: tf.Tensor, values: tuple[tf.Tensor, ...]) -> tf.TensorArray:
+    """Writes the values of step t side by side. One array for many values, since XLA fills every
+    array with zeros first."""
+    for k, value in enumerate(values):
+        array = array.write(t * len(values) + k, value)
+    return array
 
 
 def _real_steps(count, mask, steps) -> tuple[tf.Tensor, tf.Tensor]:
