@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import keras
 import tensorflow as tf
@@ -69,20 +69,17 @@ class Activation:
         return keras.activations.serialize(self.function)
 
 
-def squash_gates(
-    z: tf.Tensor, gates: int, candidates: int, gate: Activation, candidate: Activation
-) -> list[tf.Tensor]:
-    """Activates the columns of `z`, `[batch, (gates + candidates) * units]`, and splits them.
+def activate_columns(z: tf.Tensor, activations: Sequence[Activation]) -> list[tf.Tensor]:
+    """Splits the columns of `z`, `[batch, blocks * units]`, and activates each block.
 
-    The first `gates` blocks go through the activation `gate`, the others through `candidate`.
-    With the lecture's σ and tanh, σ(z) = ½ tanh(½ z) + ½ makes both one tanh over all columns:
-    one pass over the memory instead of one for each block.
+    Where all are σ or tanh, σ(z) = ½ tanh(½ z) + ½ makes them one tanh over all columns: one pass
+    over the memory instead of one for each block.
     """
-    blocks = gates + candidates
-    if gate.is_("sigmoid") and candidate.is_("tanh"):
-        units = z.shape[-1] // blocks
-        scale = tf.constant([0.5] * gates * units + [1.0] * candidates * units, z.dtype)
-        offset = tf.constant([0.5] * gates * units + [0.0] * candidates * units, z.dtype)
-        return tf.split(scale * tf.tanh(scale * z) + offset, blocks, axis=-1)
-    parts = tf.split(z, blocks, axis=-1)
-    return [gate(part) for part in parts[:gates]] + [candidate(part) for part in parts[gates:]]
+    if all(activation.is_("sigmoid") or activation.is_("tanh") for activation in activations):
+        units = z.shape[-1] // len(activations)
+        logistic = [activation.is_("sigmoid") for activation in activations for _ in range(units)]
+        scale = tf.constant([0.5 if block else 1.0 for block in logistic], z.dtype)
+        offset = tf.constant([0.5 if block else 0.0 for block in logistic], z.dtype)
+        return tf.split(scale * tf.tanh(scale * z) + offset, len(activations), axis=-1)
+    blocks = tf.split(z, len(activations), axis=-1)
+    return [activation(block) for activation, block in zip(activations, blocks, strict=True)]

@@ -7,7 +7,7 @@ import dataclasses
 import keras
 import tensorflow as tf
 
-from layers.activations import Activation, squash_gates
+from layers.activations import Activation, activate_columns
 from layers.recurrence import Cell, Step
 from layers.recurrent import Recurrent
 
@@ -30,7 +30,9 @@ class SimplifiedGRUCell(Cell):
     def step(self, z_x, states, c_prev, weights):
         (c_direct,) = states
         z = z_x + c_prev @ weights["U"]
-        gate_u, c_tilde = squash_gates(z, 1, 1, self.recurrent_activation, self.activation)
+        gate_u, c_tilde = activate_columns(
+            z, (self.recurrent_activation, self.activation)
+        )
         c = gate_u * c_tilde + (1 - gate_u) * c_direct
 
         z_u, z_c = tf.split(z, 2, axis=-1)
@@ -72,7 +74,7 @@ class GRUCell(Cell):
         (c_direct,) = states
         units = c_prev.shape[-1]
         z_ur = z_x[:, : 2 * units] + c_prev @ weights["U_ur"]
-        gate_u, gate_r = squash_gates(z_ur, 2, 0, self.recurrent_activation, self.activation)
+        gate_u, gate_r = activate_columns(z_ur, (self.recurrent_activation,) * 2)
         reset = gate_r * c_prev
         z_c = z_x[:, 2 * units :] + reset @ weights["U_c"]
         c_tilde = self.activation(z_c)
@@ -127,7 +129,7 @@ class ResetAfterGRUCell(Cell):
         units = c_prev.shape[-1]
         product = c_prev @ weights["U"]
         z_ur = z_x[:, : 2 * units] + product[:, : 2 * units]
-        gate_u, gate_r = squash_gates(z_ur, 2, 0, self.recurrent_activation, self.activation)
+        gate_u, gate_r = activate_columns(z_ur, (self.recurrent_activation,) * 2)
         product_c = product[:, 2 * units :]
         if "b" in weights:
             product_c += weights["b"]

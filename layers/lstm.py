@@ -7,7 +7,7 @@ import dataclasses
 import keras
 import tensorflow as tf
 
-from layers.activations import Activation, squash_gates
+from layers.activations import Activation, activate_columns
 from layers.recurrence import Cell, Step
 from layers.recurrent import Recurrent
 
@@ -22,21 +22,27 @@ class LSTMCell(Cell):
     output_activation: Activation
 
     states = ("a", "c")
-    gates = ("u", "f", "o", "c")
+    gates = ("u", "f", "c", "o")
     quantities = ("gate_u", "gate_f", "gate_o", "c_tilde", "c", "a")
     slopes = ("k_u", "k_f", "k_o", "k_c", "k_a", "gate_f")
 
     def step(self, z_x, states, a_prev, weights):
         _, c_prev = states
         z = z_x + a_prev @ weights["U"]
-        gate_u, gate_f, gate_o, c_tilde = squash_gates(
-            z, 3, 1, self.recurrent_activation, self.activation
+        gate_u, gate_f, c_tilde, gate_o = activate_columns(
+            z,
+            (
+                self.recurrent_activation,
+                self.recurrent_activation,
+                self.activation,
+                self.recurrent_activation,
+            ),
         )
         c = gate_u * c_tilde + gate_f * c_prev
         squashed_c = self.output_activation(c)
         a = gate_o * squashed_c
 
-        z_u, z_f, z_o, z_c = tf.split(z, 4, axis=-1)
+        z_u, z_f, z_c, z_o = tf.split(z, 4, axis=-1)
         k_u = c_tilde * self.recurrent_activation.slope(z_u, gate_u)
         k_f = c_prev * self.recurrent_activation.slope(z_f, gate_f)
         k_o = squashed_c * self.recurrent_activation.slope(z_o, gate_o)
@@ -53,9 +59,37 @@ class LSTMCell(Cell):
         (d_a, d_c), (k_u, k_f, k_o, k_c, k_a, gate_f) = d_states, slopes
 
         d_c = d_c + d_a * k_a
-        d_z = tf.concat([d_c * k_u, d_c * k_f, d_a * k_o, d_c * k_c], axis=-1)
+        d_z = tf.concat([d_c * k_u, d_c * k_f, d_c * k_c, d_a * k_o], axis=-1)
         d_a_prev = d_z @ transposed["U"]
         return (d_z,), d_a_prev, (0, d_c * gate_f)
+
+    def one_kernel(self, dtype):
+        standard = self.recurrent_activation.is_("sigmoid") and (
+            self.activation.is_("tanh") and self.output_activation.is_("tanh")
+        )
+        return _block_lstm if standard and dtype == tf.float32 else None
+
+
+def _block_lstm(x, states, kernel, recurrent_kernel, bias):
+    """TensorFlow's BlockLSTMV2: the same equations, and the same order of the gates."""
+    a, c = states
+    if bias is None:
+        bias = tf.zeros([kernel.shape[1]], kernel.dtype)
+    no_peephole = tf.zeros([a.shape[1]], a.dtype)
+    block = tf.raw_ops.BlockLSTMV2(
+        seq_len_max=tf.shape(x, out_type=tf.int64)[0],
+        x=x,
+        cs_prev=c,
+        h_prev=a,
+        w=tf.concat([kernel, recurrent_kernel], axis=0),
+        wci=no_peephole,
+        wcf=no_peephole,
+        wco=no_peephole,
+        b=bias,
+        cell_clip=0.0,
+        use_peephole=False,
+    )
+    return block.h, (block.h[-1], block.cs[-1])
 
 
 @keras.saving.register_keras_serializable("layers")

@@ -29,10 +29,17 @@ from collections.abc import Callable, Mapping, Sequence
 
 import tensorflow as tf
 
-# Fewer rows than this in a shard, and the products get too small to be worth a core.
+# Less than this in a shard, and its products are too small to be worth a core: rows of the batch,
+# and multiplications in one step.
 _ROWS_PER_SHARD = 8
+_WORK_PER_SHARD = 2**17
 # With an unknown batch size the number of shards cannot follow it.
 _SHARDS_OF_UNKNOWN_BATCH = 4
+# In a portable graph a turn of the loop costs more than a small step: several steps share one.
+_STEPS_PER_TURN = 4
+# Up to this batch, a portable graph leaves the sequence to one kernel of TensorFlow where a cell
+# has one; beyond, products over all steps and the whole batch are faster.
+_ROWS_OF_ONE_KERNEL = 4
 # Sequences of unknown length are padded to a multiple of this before XLA sees them, so that XLA
 # compiles for few lengths; the padding is never stepped through.
 _TIME_BUCKET = 16
@@ -126,6 +133,14 @@ class Cell:
         if recurrent_bias is not None:
             weights["b"] = recurrent_bias
         return weights
+
+    def one_kernel(self, dtype: tf.DType) -> Callable | None:
+        """A kernel of TensorFlow that computes a whole sequence without gradient, or None.
+
+        Called with x `[time, batch, features]`, states, kernel, recurrent kernel and bias, it
+        returns outputs `[time, batch, units]` and the last states.
+        """
+        return None
 
     @property
     def block_widths(self) -> tuple[int, ...]:
@@ -262,7 +277,9 @@ class _Tensors:
         if batch is None:
             count, batch = min(cores, _SHARDS_OF_UNKNOWN_BATCH), tf.shape(self.x)[0]
         else:
-            count = min(cores, batch // _ROWS_PER_SHARD)
+            units, columns = self.recurrent_kernel.shape
+            work = batch * units * columns
+            count = min(cores, batch // _ROWS_PER_SHARD, work // _WORK_PER_SHARD)
         if count <= 1:
             return [self]
         sizes = [batch * (i + 1) // count - batch * i // count for i in range(count)]
@@ -298,7 +315,10 @@ def _differentiable(way: Pass, tensors: _Tensors) -> tuple:
         inputs = tensors.replace(
             states=tuple(detached[len(names) :]), **dict(zip(names, detached, strict=False))
         )
-        outputs, states, kept = _forward(way, inputs, _function("loop", way))
+        if way.keep == "nothing":
+            outputs, states, kept = _infer(way, inputs)
+        else:
+            outputs, states, kept = _forward(way, inputs, _function("loop", way))
 
         def gradient(*d_results):
             residuals = kept
@@ -359,6 +379,37 @@ def _forward(way: Pass, tensors: _Tensors, loop: Callable) -> tuple:
     if way.sequences:
         outputs = tf.transpose(outputs, [1, 0, 2])
     return outputs, states, (rows, mask, weights, kept)
+
+
+def _infer(way: Pass, tensors: _Tensors) -> tuple:
+    """`_forward` where no way back is expected: leaves small batches to one kernel if there is one.
+
+    A sequence of padding makes the loop necessary; that is known when the graph runs.
+    """
+    loop = functools.partial(_forward, way, tensors, _function("loop", way))
+    kernel = way.cell.one_kernel(tensors.x.dtype)
+    if way.compiled or kernel is None or tensors.dropout is not None:
+        return loop()
+
+    def one_kernel():
+        x = tf.transpose(tensors.x, [1, 0, 2])
+        x = tf.reverse(x, [0]) if way.reverse else x
+        outputs, states = kernel(
+            x, tensors.states, tensors.kernel, tensors.recurrent_kernel, tensors.bias
+        )
+        outputs = tf.reverse(outputs, [0]) if way.reverse else outputs
+        return [tf.transpose(outputs, [1, 0, 2])][: way.sequences], list(states)
+
+    def steps():
+        outputs, states, _ = loop()
+        return [outputs][: way.sequences], list(states)
+
+    batch, time = tf.unstack(tf.shape(tensors.x)[:2])
+    fits = (batch <= _ROWS_OF_ONE_KERNEL) & (time > 0)
+    if tensors.mask is not None:
+        fits &= tf.reduce_all(tensors.mask)
+    outputs, states = tf.cond(fits, one_kernel, steps)
+    return outputs[0] if way.sequences else None, states, None
 
 
 def _backward(way, tensors, residuals, d_outputs, d_states) -> dict:
@@ -456,7 +507,7 @@ def _loop(way: Pass, z_x, states, weights, dropout, mask, steps) -> tuple:
     def body(i, states, arrays):
         t = end - 1 - i if way.reverse else first + i
         previous = states[0] if dropout is None else states[0] * dropout
-        step = cell.step(z_x[t], states, previous, weights)
+        step = cell.step(tf.gather(z_x, t), states, previous, weights)
         new_states, output = step.states, step.states[0]
         if mask is not None:
             real = mask[t]
@@ -470,15 +521,26 @@ def _loop(way: Pass, z_x, states, weights, dropout, mask, steps) -> tuple:
         ]
         return i + 1, new_states, arrays
 
+    variables = (
+        tf.constant(0),
+        tuple(states),
+        [_array(states[0], count * size) for size in way.sequences * (1,) + groups],
+    )
+    if not way.compiled:
+
+        def several(*variables):
+            for _ in range(_STEPS_PER_TURN):
+                variables = body(*variables)
+            return variables
+
+        variables = tf.while_loop(
+            lambda i, *_: i + _STEPS_PER_TURN <= end - first,
+            several,
+            variables,
+            parallel_iterations=1,
+        )
     _, states, arrays = tf.while_loop(
-        lambda i, *_: i < end - first,
-        body,
-        (
-            tf.constant(0),
-            tuple(states),
-            [_array(states[0], count * size) for size in way.sequences * (1,) + groups],
-        ),
-        parallel_iterations=1,
+        lambda i, *_: i < end - first, body, variables, parallel_iterations=1
     )
     kept = [array.stack() for array in arrays]
     outputs = kept.pop(0) if way.sequences else None
