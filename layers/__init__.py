@@ -1,7 +1,19 @@
 """The lecture's recurrent networks as Keras layers."""
 
+from layers.convert import from_keras, from_torch, to_keras, to_torch
 from layers.gru import GRU
 from layers.lstm import LSTM
 from layers.rnn import RNN
+from layers.stack import CELLS, Stack
 
-__all__ = ["GRU", "LSTM", "RNN"]
+__all__ = [
+    "CELLS",
+    "GRU",
+    "LSTM",
+    "RNN",
+    "Stack",
+    "from_keras",
+    "from_torch",
+    "to_keras",
+    "to_torch",
+]

@@ -135,7 +135,7 @@ class Recurrent(keras.layers.Layer):
         self.supports_jit = False
         self.recurrent_bias = None
         self.start = None
-        self.last_states = None
+        self.states = None
 
     # --- The equations ---------------------------------------------------------------------------
 
@@ -198,7 +198,7 @@ class Recurrent(keras.layers.Layer):
                     f"{self.name}: stateful=True needs a known batch size. Received shape: "
                     f"{tuple(sequences_shape)}. Give it with keras.Input(batch_shape=...)."
                 )
-            self.last_states = [
+            self.states = [
                 self.add_weight(
                     name=f"last_{name}",
                     shape=(sequences_shape[0], self.units),
@@ -304,7 +304,7 @@ class Recurrent(keras.layers.Layer):
         outputs, states = recurrence.run(way, x, states, **self._tensors(), dropout=dropout, mask=mask)
 
         if self.stateful:
-            for variable, state in zip(self.last_states, states, strict=True):
+            for variable, state in zip(self.states, states, strict=True):
                 variable.assign(tf.cast(state, variable.dtype))
         if not self.return_sequences:
             outputs = states[0]
@@ -402,10 +402,10 @@ class Recurrent(keras.layers.Layer):
 
     def reset_state(self) -> None:
         """Puts a stateful layer back to its initial state."""
-        if self.last_states is None:
+        if self.states is None:
             return
-        start = self.get_initial_state(self.last_states[0].shape[0])
-        for variable, state in zip(self.last_states, start, strict=True):
+        start = self.get_initial_state(self.states[0].shape[0])
+        for variable, state in zip(self.states, start, strict=True):
             variable.assign(tf.cast(state, variable.dtype))
 
     reset_states = reset_state
@@ -413,7 +413,7 @@ class Recurrent(keras.layers.Layer):
     def _initial_states(self, x: tf.Tensor, initial_state) -> tuple[tf.Tensor, ...]:
         batch = x.shape[0] if x.shape[0] is not None else tf.shape(x)[0]
         if initial_state is None:
-            initial_state = self.last_states if self.stateful else self.get_initial_state(batch)
+            initial_state = self.states if self.stateful else self.get_initial_state(batch)
         if not isinstance(initial_state, Sequence):
             initial_state = [initial_state]
         names = self.cell.states

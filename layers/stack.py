@@ -1,0 +1,175 @@
+"""Deep and bidirectional stacks of recurrent layers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import keras
+
+from layers.gru import GRU
+from layers.lstm import LSTM
+from layers.rnn import RNN
+
+# The names that stand for a layer, in one place for stacks, models and flags.
+CELLS = {
+    "rnn": (RNN, {}),
+    "gru_simplified": (GRU, {"reset_gate": None}),
+    "gru": (GRU, {"reset_gate": "before"}),
+    "gru_reset_after": (GRU, {"reset_gate": "after"}),
+    "lstm": (LSTM, {}),
+}
+
+
+@keras.saving.register_keras_serializable("layers")
+class Stack(keras.layers.Layer):
+    """A deep recurrent network: `depth` layers, each reads the outputs of the one below.
+
+        a[l]<t> = g(W_a[l] [a[l]<t-1>, a[l-1]<t>] + b_a[l]),   a[0]<t> = x<t>
+
+    With `bidirectional`, each layer reads in both directions and gives [a→<t>, a←<t>].
+
+    Source: Andrew Ng, Sequence Models, week 1, "Deep RNNs" and "Bidirectional RNN".
+
+    Args:
+        cell: `"rnn"`, `"gru_simplified"`, `"gru"`, `"gru_reset_after"` or `"lstm"`.
+        units: units of each direction; one number, or one for each layer.
+        depth: number of layers; follows from `units` where that is a list.
+        bidirectional: both directions, side by side: outputs have 2 * units columns.
+        dropout: share of the outputs of one layer that the next one does not see in training.
+        recurrent_dropout: of every layer, see `layers.recurrent.Recurrent`.
+        return_sequences: outputs of the last layer at all steps (the default here), or only where
+            its direction ends.
+        return_state: return the last states too.
+        layer: further arguments of every layer, such as `{"activation": "relu"}`.
+
+    Input `[batch, time, features]`. Output `[batch, time, width]` or `[batch, width]`, with
+    `return_state` a tuple of it and the states of all layers from the lowest up, those of the
+    forward direction first. `initial_state` takes them in that order.
+
+    A mask, bool `[batch, time]`, is handed to every layer, see `layers.recurrent.Recurrent`.
+
+    Raises:
+        ValueError: for an unknown cell, or a depth that does not fit the list of units.
+
+    Notes:
+        A seeded initializer gives all layers of one shape the same weights, as in Keras; unseeded
+        ones (the default) do not.
+
+    Example:
+        >>> stack = Stack("lstm", units=8, depth=2, bidirectional=True, dropout=0.1)
+        >>> stack(tf.random.normal([2, 5, 3])).shape
+        TensorShape([2, 5, 16])
+    """
+
+    def __init__(
+        self,
+        cell: str = "lstm",
+        units: int | Sequence[int] = 128,
+        depth: int | None = None,
+        bidirectional: bool = False,
+        dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        return_sequences: bool = True,
+        return_state: bool = False,
+        layer: dict | None = None,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        if cell not in CELLS:
+            raise ValueError(f"cell: expected one of {list(CELLS)}. Received: {cell!r}")
+        widths = list(units) if isinstance(units, Sequence) else [units] * (depth or 1)
+        if not widths or depth not in (None, len(widths)):
+            raise ValueError(
+                f"depth: expected one layer or more, as many as there are units. Received: "
+                f"depth={depth!r}, units={units!r}"
+            )
+        self.cell = cell
+        self.units = widths
+        self.bidirectional = bidirectional
+        self.dropout = dropout
+        self.recurrent_dropout = recurrent_dropout
+        self.return_sequences = return_sequences
+        self.return_state = return_state
+        self.layer_arguments = dict(layer or {})
+        self.supports_masking = True
+        self.supports_jit = False
+        self.recurrent_layers = [
+            self._make(width, last=i == len(widths) - 1) for i, width in enumerate(widths)
+        ]
+        self.dropouts = [keras.layers.Dropout(dropout) for _ in widths[:-1]]
+
+    def _make(self, units: int, last: bool) -> keras.layers.Layer:
+        kind, arguments = CELLS[self.cell]
+        arguments = arguments | self.layer_arguments
+        arguments |= {
+            "units": units,
+            "recurrent_dropout": self.recurrent_dropout,
+            "return_sequences": self.return_sequences or not last,
+            "return_state": self.return_state,
+            "dtype": self.dtype_policy,
+        }
+        if not self.bidirectional:
+            return kind(**arguments)
+        # Both given, so that each draws its own weights.
+        return keras.layers.Bidirectional(
+            kind(**arguments),
+            backward_layer=kind(**arguments, go_backwards=True),
+            dtype=self.dtype_policy,
+        )
+
+    @property
+    def states_per_layer(self) -> int:
+        kind, arguments = CELLS[self.cell]
+        states = len(kind(1, **arguments).cell.states)
+        return states * 2 if self.bidirectional else states
+
+    def build(self, sequences_shape, initial_state_shape=None):
+        del initial_state_shape
+        shape = tuple(sequences_shape)
+        for layer, units in zip(self.recurrent_layers, self.units, strict=True):
+            layer.build(shape)
+            shape = (*shape[:2], units * (2 if self.bidirectional else 1))
+
+    def call(self, sequences, initial_state=None, mask=None, training=False):
+        x, states = sequences, []
+        count = self.states_per_layer
+        for i, layer in enumerate(self.recurrent_layers):
+            if i:
+                x = self.dropouts[i - 1](x, training=training)
+            start = None if initial_state is None else initial_state[i * count : (i + 1) * count]
+            x = layer(x, initial_state=start, mask=mask, training=training)
+            if self.return_state:
+                x, *new_states = x
+                states += new_states
+        return (x, *states) if self.return_state else x
+
+    def compute_output_shape(self, sequences_shape, initial_state_shape=None):
+        del initial_state_shape
+        batch, time = sequences_shape[:2]
+        width = self.units[-1] * (2 if self.bidirectional else 1)
+        output = (batch, time, width) if self.return_sequences else (batch, width)
+        if not self.return_state:
+            return output
+        states = [(batch, units) for units in self.units for _ in range(self.states_per_layer)]
+        return (output, *states)
+
+    def compute_mask(self, inputs, mask=None):
+        if isinstance(mask, Sequence):
+            mask = mask[0]
+        mask = mask if self.return_sequences else None
+        if not self.return_state:
+            return mask
+        return [mask] + [None] * (self.states_per_layer * len(self.units))
+
+    def get_config(self) -> dict:
+        return {
+            **super().get_config(),
+            "cell": self.cell,
+            "units": self.units,
+            "bidirectional": self.bidirectional,
+            "dropout": self.dropout,
+            "recurrent_dropout": self.recurrent_dropout,
+            "return_sequences": self.return_sequences,
+            "return_state": self.return_state,
+            "layer": self.layer_arguments,
+        }
