@@ -30,9 +30,7 @@ class SimplifiedGRUCell(Cell):
     def step(self, z_x, states, c_prev, weights):
         (c_direct,) = states
         z = z_x + c_prev @ weights["U"]
-        gate_u, c_tilde = activate_columns(
-            z, (self.recurrent_activation, self.activation)
-        )
+        gate_u, c_tilde = activate_columns(z, (self.recurrent_activation, self.activation))
         c = gate_u * c_tilde + (1 - gate_u) * c_direct
 
         z_u, z_c = tf.split(z, 2, axis=-1)
@@ -43,7 +41,11 @@ class SimplifiedGRUCell(Cell):
             (c,),
             slopes=(k_u, k_c, k_prev),
             factors=(c_prev,),
-            quantities=(gate_u, c_tilde, c,),
+            quantities=(
+                gate_u,
+                c_tilde,
+                c,
+            ),
         )
 
     def step_back(self, d_states, slopes, transposed):
@@ -89,7 +91,12 @@ class GRUCell(Cell):
             (c,),
             slopes=(k_u, k_r, k_c, k_prev, gate_r),
             factors=(c_prev, reset),
-            quantities=(gate_u, gate_r, c_tilde, c,),
+            quantities=(
+                gate_u,
+                gate_r,
+                c_tilde,
+                c,
+            ),
         )
 
     def step_back(self, d_states, slopes, transposed):
@@ -146,7 +153,12 @@ class ResetAfterGRUCell(Cell):
             (c,),
             slopes=(k_u, k_r, k_c, k_prev, gate_r),
             factors=(c_prev,),
-            quantities=(gate_u, gate_r, c_tilde, c,),
+            quantities=(
+                gate_u,
+                gate_r,
+                c_tilde,
+                c,
+            ),
         )
 
     def step_back(self, d_states, slopes, transposed):

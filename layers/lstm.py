@@ -52,7 +52,14 @@ class LSTMCell(Cell):
             (a, c),
             slopes=(k_u, k_f, k_o, k_c, k_a, gate_f),
             factors=(a_prev,),
-            quantities=(gate_u, gate_f, gate_o, c_tilde, c, a,),
+            quantities=(
+                gate_u,
+                gate_f,
+                gate_o,
+                c_tilde,
+                c,
+                a,
+            ),
         )
 
     def step_back(self, d_states, slopes, transposed):

@@ -373,9 +373,7 @@ def _forward(way: Pass, tensors: _Tensors, loop: Callable) -> tuple:
     z_x = tf.ensure_shape(z_x, [x.shape[0], x.shape[1], z_x.shape[2]])
 
     weights = way.cell.arrange(tensors.recurrent_kernel, tensors.recurrent_bias)
-    outputs, states, kept = loop(
-        z_x, tensors.states, weights, tensors.dropout, mask, tensors.steps
-    )
+    outputs, states, kept = loop(z_x, tensors.states, weights, tensors.dropout, mask, tensors.steps)
     if way.sequences:
         outputs = tf.transpose(outputs, [1, 0, 2])
     return outputs, states, (rows, mask, weights, kept)

@@ -301,7 +301,9 @@ class Recurrent(keras.layers.Layer):
             by_hand=self.gradient == "by_hand",
             keep="slopes" if training else "nothing",
         )
-        outputs, states = recurrence.run(way, x, states, **self._tensors(), dropout=dropout, mask=mask)
+        outputs, states = recurrence.run(
+            way, x, states, **self._tensors(), dropout=dropout, mask=mask
+        )
 
         if self.stateful:
             for variable, state in zip(self.states, states, strict=True):
@@ -312,9 +314,7 @@ class Recurrent(keras.layers.Layer):
             outputs = tf.reverse(outputs, axis=[1])
         return (outputs, *states) if self.return_state else outputs
 
-    def gate_activations(
-        self, sequences, initial_state=None, mask=None
-    ) -> dict[str, tf.Tensor]:
+    def gate_activations(self, sequences, initial_state=None, mask=None) -> dict[str, tf.Tensor]:
         """Every gate's activation for an input, by the lecture's names.
 
         Args:

@@ -1,0 +1,411 @@
+r"""Speed and memory of the recurrent layers against stock Keras and PyTorch.
+
+    python -m tasks.benchmark
+    python -m tasks.benchmark --layers=lstm --sizes=32x100x128x128 --nopadding --output=lstm.json
+
+Every comparison runs its contestants in turn, one call each, over and over, and takes medians, so
+that whatever else the machine does hits all alike. Stock Keras is the faster of XLA on and off.
+PyTorch takes part where it is importable.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import itertools
+import json
+import math
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from importlib import metadata
+
+from absl import app, flags
+
+LAYERS = ["rnn", "gru", "lstm"]
+SIZES = ["32x50x64x64", "32x100x128x128", "64x200x256x256", "16x400x128x512"]
+PARTS = ["train", "forward", "latency", "length", "memory"]
+
+_LAYERS = flags.DEFINE_list("layers", LAYERS, "Layers to measure: rnn, gru, lstm.")
+_SIZES = flags.DEFINE_list("sizes", SIZES, "Sizes as BATCHxTIMExINPUTSxUNITS.")
+_PADDING = flags.DEFINE_bool("padding", True, "Measure batches with right padding too.")
+_SECONDS = flags.DEFINE_float("seconds", 3.0, "Seconds of measuring for each contestant.")
+_OUTPUT = flags.DEFINE_string("output", "benchmark.json", "File for all figures, JSON.")
+_PARTS = flags.DEFINE_list(
+    "parts",
+    PARTS,
+    "What to measure: train (forward and all gradients), forward, latency (one sequence of 100 "
+    "steps, 128 units, in a graph without XLA), length (2,000 steps against 1,000), memory (peak "
+    "of a training step).",
+)
+_MEMORY_OF = flags.DEFINE_string(
+    "memory_of", None, "Only print the peak memory of one contestant: LAYER,SIZE,CONTESTANT."
+)
+
+for _name, _accepted in (("layers", LAYERS), ("parts", PARTS)):
+    flags.register_validator(
+        _name,
+        lambda value, accepted=_accepted: set(value) <= set(accepted),
+        message=f"expected some of {','.join(_accepted)}",
+    )
+
+COLUMNS_PER_UNIT = {"rnn": 1, "gru": 3, "lstm": 4}
+Contestant = Callable[[], object]
+
+
+def parse_size(text: str) -> tuple[int, int, int, int]:
+    try:
+        batch, steps, inputs, units = (int(part) for part in text.split("x"))
+        if min(batch, steps, inputs, units) < 1:
+            raise ValueError
+    except ValueError:
+        raise app.UsageError(
+            f"--sizes: expected BATCHxTIMExINPUTSxUNITS, such as 32x100x128x128. Received: {text!r}"
+        ) from None
+    return batch, steps, inputs, units
+
+
+# --- Contestants ---------------------------------------------------------------------------------
+
+
+def make_layer(kind: str, units: int, ours: bool):
+    import keras
+
+    import layers
+
+    if ours:
+        return {"rnn": layers.RNN, "gru": layers.GRU, "lstm": layers.LSTM}[kind](
+            units, return_sequences=True
+        )
+    stock = {
+        "rnn": keras.layers.SimpleRNN,
+        "gru": lambda *a, **k: keras.layers.GRU(*a, **k, reset_after=False),
+        "lstm": keras.layers.LSTM,
+    }
+    return stock[kind](units, return_sequences=True)
+
+
+def tensorflow_contestant(
+    kind: str, size: tuple, part: str, ours: bool, jit: bool, padded: bool
+) -> Contestant:
+    """One call: a training step's forward pass and gradients, or a forward pass."""
+    import numpy as np
+    import tensorflow as tf
+
+    batch, steps, inputs, units = size
+    x = tf.constant(np.random.default_rng(0).normal(size=(batch, steps, inputs)), tf.float32)
+    mask = tf.sequence_mask(lengths(batch, steps), steps) if padded else None
+    layer = make_layer(kind, units, ours)
+    layer.build(x.shape)
+    variables = [variable.value for variable in layer.trainable_variables]
+
+    @tf.function(jit_compile=jit, autograph=False)
+    def train(x):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = layer(x, mask=mask, training=True)
+            loss = tf.reduce_sum(y * y)
+        return tape.gradient(loss, [x, *variables])
+
+    @tf.function(jit_compile=jit, autograph=False)
+    def forward(x):
+        return [layer(x, mask=mask)]
+
+    function = {"train": train, "forward": forward}[part]
+    return lambda: function(x)[0].numpy()
+
+
+def torch_contestant(kind: str, size: tuple, part: str, padded: bool) -> Contestant:
+    import torch
+
+    batch, steps, inputs, units = size
+    module = {"rnn": torch.nn.RNN, "gru": torch.nn.GRU, "lstm": torch.nn.LSTM}[kind]
+    net = module(inputs, units, batch_first=True)
+    x = torch.randn(batch, steps, inputs, requires_grad=part == "train")
+
+    def run():
+        if not padded:
+            return net(x)[0]
+        packed = torch.nn.utils.rnn.pack_padded_sequence(
+            x, torch.tensor(lengths(batch, steps)), batch_first=True, enforce_sorted=False
+        )
+        return torch.nn.utils.rnn.pad_packed_sequence(net(packed)[0], batch_first=True)[0]
+
+    def train():
+        net.zero_grad()
+        x.grad = None
+        y = run()
+        (y * y).sum().backward()
+
+    def forward():
+        with torch.no_grad():
+            run()
+
+    return {"train": train, "forward": forward}[part]
+
+
+def lengths(batch: int, steps: int) -> list[int]:
+    """From half to all of the steps, evenly."""
+    return [steps - (steps // 2) * row // max(1, batch - 1) for row in range(batch)]
+
+
+def contestants(kind: str, size: tuple, part: str, padded: bool) -> dict[str, Contestant]:
+    field = {
+        "ours": tensorflow_contestant(kind, size, part, True, False, padded),
+        "keras": tensorflow_contestant(kind, size, part, False, False, padded),
+        "keras_xla": tensorflow_contestant(kind, size, part, False, True, padded),
+    }
+    if has_torch():
+        field["torch"] = torch_contestant(kind, size, part, padded)
+    return field
+
+
+def has_torch() -> bool:
+    with contextlib.suppress(ImportError):
+        import torch  # noqa: F401 - only whether it is there
+
+        return True
+    return False
+
+
+# --- Measuring -----------------------------------------------------------------------------------
+
+
+def medians(field: dict[str, Contestant], seconds: float) -> dict[str, float]:
+    """Milliseconds of one call, median, the contestants taking turns."""
+    for run in field.values():
+        run()
+        run()
+    times = {name: [] for name in field}
+    gc.collect()
+    end = time.perf_counter() + seconds * len(field)
+    while time.perf_counter() < end or len(times["ours"]) < 5:
+        for name, run in field.items():
+            start = time.perf_counter()
+            run()
+            times[name].append(time.perf_counter() - start)
+    return {name: 1000 * statistics.median(values) for name, values in times.items()}
+
+
+def matmul_peak(seconds: float) -> float:
+    """GFLOP/s of a large product of single-precision matrices."""
+    import tensorflow as tf
+
+    n = 2048
+    a, b = tf.random.normal([n, n]), tf.random.normal([n, n])
+    product = tf.function(lambda: a @ b)
+    return 2 * n**3 / medians({"ours": lambda: product()[0, 0].numpy()}, seconds)["ours"] / 1e6
+
+
+def ratios(row: dict) -> dict:
+    """Adds how many times as fast as the others the layer is."""
+    row["keras_best_ms"] = min(row[name] for name in ("keras", "keras_xla") if name in row)
+    row["times_keras"] = row["keras_best_ms"] / row["ours"]
+    if "torch" in row:
+        row["times_torch"] = row["torch"] / row["ours"]
+    return row
+
+
+def measure_speed(peak: float) -> Iterator[dict]:
+    paddings = (False, True) if _PADDING.value else (False,)
+    parts = [part for part in ("train", "forward") if part in _PARTS.value]
+    for part, padded, size, kind in itertools.product(parts, paddings, _SIZES.value, _LAYERS.value):
+        batch, steps, inputs, units = parse_size(size)
+        field = contestants(kind, (batch, steps, inputs, units), part, padded)
+        row = ratios(medians(field, _SECONDS.value))
+        products = 2 * batch * steps * (inputs + units) * COLUMNS_PER_UNIT[kind] * units
+        work = products * (3 if part == "train" else 1)
+        row["share_of_peak"] = work / row["ours"] / 1e6 / peak
+        yield {"part": part, "layer": kind, "size": size, "padded": padded, **row}
+
+
+def measure_latency() -> Iterator[dict]:
+    """One sequence through a graph as it is exported: unknown batch and time, no XLA."""
+    import tensorflow as tf
+
+    x = tf.random.normal([1, 100, 128])
+    signature = [tf.TensorSpec([None, None, 128])]
+    for kind in _LAYERS.value:
+        field = {}
+        for name, ours in (("ours", True), ("keras", False)):
+            layer = make_layer(kind, 128, ours)
+            layer.build((None, None, 128))
+            function = tf.function(layer, input_signature=signature, autograph=False)
+            field[name] = lambda function=function: function(x).numpy()
+        if has_torch():
+            field["torch"] = torch_contestant(kind, (1, 100, 128, 128), "forward", False)
+        row = ratios(medians(field, _SECONDS.value))
+        yield {"part": "latency", "layer": kind, "size": "1x100x128x128", "padded": False, **row}
+
+
+def measure_length() -> Iterator[dict]:
+    """Training steps over 2,000 steps against 1,000."""
+    for kind in _LAYERS.value:
+        field = {
+            name: tensorflow_contestant(kind, (8, steps, 64, 64), "train", True, False, False)
+            for name, steps in (("ours", 1000), ("2000", 2000))
+        }
+        row = medians(field, _SECONDS.value)
+        row = {"ours": row["ours"], "twice_ms": row["2000"], "growth": row["2000"] / row["ours"]}
+        yield {"part": "length", "layer": kind, "size": "8x1000x64x64", "padded": False, **row}
+
+
+def measure_memory() -> Iterator[dict]:
+    """Growth of a process up to its peak in training steps, each in a new process (Linux)."""
+    for size, kind in itertools.product(_SIZES.value, _LAYERS.value):
+        row = {}
+        for name in ("ours", "keras", "keras_xla"):
+            command = [sys.executable, "-m", "tasks.benchmark", f"--memory_of={kind},{size},{name}"]
+            run = subprocess.run(command, capture_output=True, text=True, check=True)
+            row[name] = float(run.stdout.split()[-1])
+        row["share_of_keras"] = row["ours"] / max(1e-3, min(row["keras"], row["keras_xla"]))
+        yield {"part": "memory", "layer": kind, "size": size, "padded": False, **row}
+
+
+def print_memory_of(contestant: str) -> None:
+    kind, size, name = contestant.split(",")
+    options = (name == "ours", name == "keras_xla", False)
+    # TensorFlow and its compiler take memory of their own, once: a small run has them loaded.
+    tensorflow_contestant(kind, (32, 2, 64, 64), "train", *options)()
+    run = tensorflow_contestant(kind, parse_size(size), "train", *options)
+    before = process_memory("VmRSS")
+    for _ in range(3):
+        run()
+    print(process_memory("VmHWM") - before)
+
+
+def process_memory(field: str) -> float:
+    """Memory of this process in MiB: VmRSS, what it holds, or VmHWM, its peak (Linux)."""
+    with open("/proc/self/status") as file:
+        return next(int(line.split()[1]) for line in file if line.startswith(field)) / 1024
+
+
+# --- Showing -------------------------------------------------------------------------------------
+
+
+def machine() -> dict:
+    import tensorflow as tf
+
+    processor = platform.processor() or platform.machine()
+    with contextlib.suppress(OSError), open("/proc/cpuinfo") as lines:
+        processor = next((x.split(":")[1].strip() for x in lines if "model name" in x), processor)
+    packages = ("tensorflow", "keras", "torch")
+    versions = {}
+    for package in packages:
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            versions[package] = metadata.version(package)
+    return {
+        "processor": processor,
+        "cores": os.cpu_count(),
+        "gpus": [device.name for device in tf.config.list_physical_devices("GPU")],
+        "python": platform.python_version(),
+        **versions,
+    }
+
+
+def geometric_mean(values: list[float]) -> float:
+    return math.exp(sum(map(math.log, values)) / len(values))
+
+
+def tables(results: dict) -> str:
+    """The figures as Markdown."""
+    lines = [
+        f"{results['machine']['processor']}, {results['machine']['cores']} cores; matrix products "
+        f"peak at {results['matmul_peak_gflops']:.0f} GFLOP/s."
+    ]
+    units = {
+        "train": "training step: forward pass and all gradients, ms",
+        "forward": "forward pass, ms",
+        "latency": "one sequence, graph without XLA, ms",
+        "length": "training step of 1,000 and 2,000 steps, ms",
+        "memory": "peak memory of training steps, MiB",
+    }
+    columns = {
+        "ours": "ours",
+        "keras": "Keras",
+        "keras_xla": "Keras, XLA",
+        "torch": "PyTorch",
+        "times_keras": "times Keras' better",
+        "times_torch": "times PyTorch",
+        "share_of_peak": "share of peak",
+        "twice_ms": "2,000 steps",
+        "growth": "growth",
+        "share_of_keras": "share of Keras' better",
+    }
+    for part, padded in itertools.product(units, (False, True)):
+        rows = [r for r in results["rows"] if (r["part"], r["padded"]) == (part, padded)]
+        if not rows:
+            continue
+        shown = [name for name in columns if name in rows[0]]
+        lines += ["", f"**{units[part]}{', with right padding' if padded else ''}**", ""]
+        lines += [
+            "| layer | batch × time × inputs × units | "
+            + " | ".join(columns[name] for name in shown)
+            + " |",
+            "|---|---|" + "---|" * len(shown),
+        ]
+        for row in rows:
+            figures = (
+                f"{row[name]:.0%}" if name.startswith("share_of_peak") else f"{row[name]:.3g}"
+                for name in shown
+            )
+            size = row["size"].replace("x", " × ")
+            lines.append(f"| {row['layer']} | {size} | " + " | ".join(figures) + " |")
+        for kind in dict.fromkeys(row["layer"] for row in rows):
+            for name, other in (("times_keras", "Keras"), ("times_torch", "PyTorch")):
+                values = [row[name] for row in rows if row["layer"] == kind and name in row]
+                if len(values) > 1:
+                    lines.append(
+                        f"\n{kind}: {geometric_mean(values):.2f} times {other} in the geometric "
+                        f"mean, {min(values):.2f} at least."
+                    )
+    return "\n".join(lines)
+
+
+def write_json(path: str, results: dict) -> None:
+    temporary = f"{path}.tmp"
+    with open(temporary, "w") as file:
+        json.dump(results, file, indent=1)
+    os.replace(temporary, path)
+
+
+def main(argv: list[str]) -> None:
+    if len(argv) > 1:
+        raise app.UsageError(f"unexpected arguments: {argv[1:]}")
+    if _MEMORY_OF.value:
+        print_memory_of(_MEMORY_OF.value)
+        return
+    for size in _SIZES.value:
+        parse_size(size)
+    results = {
+        "command": "python -m tasks.benchmark " + " ".join(sys.argv[1:]),
+        "machine": machine(),
+        "matmul_peak_gflops": matmul_peak(_SECONDS.value),
+        "rows": [],
+    }
+    measures = [measure_speed(results["matmul_peak_gflops"])]
+    measures += [
+        measure()
+        for part, measure in (
+            ("latency", measure_latency),
+            ("length", measure_length),
+            ("memory", measure_memory),
+        )
+        if part in _PARTS.value
+    ]
+    for row in itertools.chain(*measures):
+        results["rows"].append(row)
+        write_json(_OUTPUT.value, results)
+        shown = {k: f"{v:.3g}" if isinstance(v, float) else v for k, v in row.items()}
+        print(f"[{len(results['rows'])}]", *(f"{k}={v}" for k, v in shown.items()), flush=True)
+    print()
+    print(tables(results))
+    print(f"\nAll figures: {_OUTPUT.value}")
+
+
+if __name__ == "__main__":
+    app.run(main)
