@@ -1,0 +1,33 @@
+# On a machine with Python 3.11 and make, `make test` and `make demo` do everything.
+
+PYTHON ?= python3.11
+BIN := .venv/bin
+
+.PHONY: setup test lint format benchmark clean
+
+setup: .venv/installed
+
+.venv/installed: pyproject.toml Makefile
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --upgrade pip setuptools wheel setuptools_scm
+	# seqeval's old setup script needs the setuptools and setuptools_scm of the line above.
+	$(BIN)/python -m pip install --quiet --no-build-isolation seqeval
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	touch $@
+
+test: setup lint
+	$(BIN)/python -m pytest
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: setup
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+benchmark: setup
+	$(BIN)/python -m tasks.benchmark
+
+clean:
+	rm -rf .venv .pytest_cache .ruff_cache .hypothesis build *.egg-info
