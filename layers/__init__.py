@@ -1,6 +1,7 @@
 """The lecture's recurrent networks as Keras layers."""
 
 from layers.convert import from_keras, from_torch, to_keras, to_torch
+from layers.crf import CRF
 from layers.gru import GRU
 from layers.lstm import LSTM
 from layers.rnn import RNN
@@ -8,6 +9,7 @@ from layers.stack import CELLS, Stack
 
 __all__ = [
     "CELLS",
+    "CRF",
     "GRU",
     "LSTM",
     "RNN",
