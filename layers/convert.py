@@ -326,6 +326,7 @@ def _convert_both_directions(layer: keras.layers.Bidirectional, convert):
         merge_mode=layer.merge_mode,
         backward_layer=convert(layer.backward_layer),
         name=layer.name,
+        dtype=layer.dtype_policy,
     )
     # Bidirectional makes its own copy of the first layer, without weights.
     if layer.built:

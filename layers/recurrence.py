@@ -214,13 +214,14 @@ def run(
     if not way.compiled:
         return _differentiable(way, tensors)
 
-    time = x.shape[1]
-    if time is None:
+    known = bool(x.shape[1])
+    if not known:
         time = tf.shape(x)[1]
-        tensors = tensors.pad_time(-time % _TIME_BUCKET)
+        bucket = tf.maximum(-(-time // _TIME_BUCKET), 1) * _TIME_BUCKET
+        tensors = tensors.pad_time(bucket - time)
     shards = [_differentiable(way, shard) for shard in tensors.shards()]
     outputs, last_states = shards[0] if len(shards) == 1 else _join(shards)
-    if way.sequences and x.shape[1] is None:
+    if way.sequences and not known:
         outputs = outputs[:, :time]
     return outputs, last_states
 
@@ -540,7 +541,8 @@ def _loop(way: Pass, z_x, states, weights, dropout, mask, steps) -> tuple:
     _, states, arrays = tf.while_loop(
         lambda i, *_: i < end - first, body, variables, parallel_iterations=1
     )
-    kept = [array.stack() for array in arrays]
+    sizes = way.sequences * (1,) + groups
+    kept = [array.stack()[: count * size] for array, size in zip(arrays, sizes, strict=True)]
     outputs = kept.pop(0) if way.sequences else None
     return outputs, states, kept
 
@@ -596,13 +598,17 @@ def _loop_back(
         ),
         parallel_iterations=1,
     )
-    return [array.stack() for array in blocks], d_states, tf.transpose(kernel)
+    return [array.stack()[:count] for array in blocks], d_states, tf.transpose(kernel)
 
 
 def _array(state: tf.Tensor, count: tf.Tensor, width: int = 1) -> tf.TensorArray:
     """Room for `[batch, width * units]` at each step; what is not written reads as zeros."""
     shape = (state.shape[0], width * state.shape[1])
-    return tf.TensorArray(state.dtype, size=count, element_shape=shape)
+    if shape[0] is not None:
+        return tf.TensorArray(state.dtype, size=count, element_shape=shape)
+    # Of an array into which no step writes, TensorFlow would not know the batch.
+    array = tf.TensorArray(state.dtype, size=tf.maximum(count, 1), element_shape=shape)
+    return array.write(0, tf.zeros([tf.shape(state)[0], shape[1]], state.dtype))
 
 
 def _write(array: tf.TensorArray, t: tf.Tensor, values: tuple[tf.Tensor, ...]) -> tf.TensorArray:
@@ -619,7 +625,5 @@ def _real_steps(count, mask, steps) -> tuple[tf.Tensor, tf.Tensor]:
         return tf.constant(0), count if steps is None else steps
     real = tf.reduce_any(mask, axis=[1, 2])
     numbers = tf.range(count)
-    return (
-        tf.reduce_min(tf.where(real, numbers, count)),
-        tf.reduce_max(tf.where(real, numbers + 1, 0)),
-    )
+    end = tf.maximum(tf.reduce_max(tf.where(real, numbers + 1, 0)), 0)  # 0 without any step
+    return tf.minimum(tf.reduce_min(tf.where(real, numbers, count)), end), end

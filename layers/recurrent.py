@@ -444,7 +444,7 @@ class Recurrent(keras.layers.Layer):
         if not self.return_sequences:
             mask = None
         elif mask is not None and self.go_backwards:
-            mask = tf.reverse(mask, axis=[1])
+            mask = keras.ops.flip(mask, axis=1)
         return [mask, *[None for _ in self.cell.states]] if self.return_state else mask
 
     def get_config(self) -> dict:

@@ -96,7 +96,9 @@ class Stack(keras.layers.Layer):
         self.recurrent_layers = [
             self._make(width, last=i == len(widths) - 1) for i, width in enumerate(widths)
         ]
-        self.dropouts = [keras.layers.Dropout(dropout) for _ in widths[:-1]]
+        self.dropouts = [
+            keras.layers.Dropout(dropout, dtype=self.dtype_policy) for _ in widths[:-1]
+        ]
 
     def _make(self, units: int, last: bool) -> keras.layers.Layer:
         kind, arguments = CELLS[self.cell]
