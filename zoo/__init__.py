@@ -1,0 +1,1 @@
+"""Models that know text: tokenising, vocabularies, tag schemes, heads on recurrent stacks."""
