@@ -1,1 +1,1 @@
-"""Programs: `python -m tasks.NAME --flags`."""
+"""Programs that train, evaluate, run and export the models: `python -m tasks.NAME --flags`."""

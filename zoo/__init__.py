@@ -1,1 +1,1 @@
-"""Models that know text."""
+"""Models that know text: tokenising, vocabularies, tag schemes, heads on recurrent stacks."""
