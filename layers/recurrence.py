@@ -506,10 +506,10 @@ def _loop(way: Pass, z_x, states, weights, dropout, mask, steps) -> tuple:
     def body(i, states, arrays):
         t = end - 1 - i if way.reverse else first + i
         previous = states[0] if dropout is None else states[0] * dropout
-        step = cell.step(tf.gather(z_x, t), states, previous, weights)
+        step = cell.step(_at(z_x, t), states, previous, weights)
         new_states, output = step.states, step.states[0]
         if mask is not None:
-            real = mask[t]
+            real = _at(mask, t)
             new_states = tuple(
                 tf.where(real, new, old) for new, old in zip(new_states, states, strict=True)
             )
@@ -573,13 +573,14 @@ def _loop_back(
         t = first + i if way.reverse else end - 1 - i
         d_new, d_kept = d_states, [0] * len(d_states)
         if d_outputs is not None:
-            d_new = (d_new[0] + d_outputs[t], *d_new[1:])
+            d_new = (d_new[0] + _at(d_outputs, t), *d_new[1:])
         if mask is not None:
             # A padded step handed its states on: so go the derivatives, around the cell.
-            real, none = mask[t], tf.zeros_like(d_states[0])
+            real, none = _at(mask, t), tf.zeros_like(d_states[0])
             d_new = tuple(tf.where(real, d, none) for d in d_new)
             d_kept = [tf.where(real, none, d) for d in d_states]
-        slopes_now = tuple(slopes[t * len(cell.slopes) + k] for k in range(len(cell.slopes)))
+        here = t * len(cell.slopes)
+        slopes_now = tuple(_at(slopes, here + k) for k in range(len(cell.slopes)))
         d_z, d_previous, d_direct = cell.step_back(d_new, slopes_now, transposed)
         if dropout is not None:
             d_previous *= dropout
@@ -609,6 +610,15 @@ def _array(state: tf.Tensor, count: tf.Tensor, width: int = 1) -> tf.TensorArray
     # Of an array into which no step writes, TensorFlow would not know the batch.
     array = tf.TensorArray(state.dtype, size=tf.maximum(count, 1), element_shape=shape)
     return array.write(0, tf.zeros([tf.shape(state)[0], shape[1]], state.dtype))
+
+
+def _at(values: tf.Tensor, t: tf.Tensor) -> tf.Tensor:
+    """The values of one step.
+
+    Not `values[t]`: XLA takes the bounds of a slice for constants of the compilation, and so
+    would compile anew for every mask that t follows from.
+    """
+    return tf.gather(values, t)
 
 
 def _write(array: tf.TensorArray, t: tf.Tensor, values: tuple[tf.Tensor, ...]) -> tf.TensorArray:

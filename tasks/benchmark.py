@@ -16,15 +16,15 @@ import itertools
 import json
 import math
 import os
-import platform
 import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from importlib import metadata
 
 from absl import app, flags
+
+from tasks.machine import machine
 
 LAYERS = ["rnn", "gru", "lstm"]
 SIZES = ["32x50x64x64", "32x100x128x128", "64x200x256x256", "16x400x128x512"]
@@ -285,26 +285,6 @@ def process_memory(field: str) -> float:
 
 
 # --- Showing -------------------------------------------------------------------------------------
-
-
-def machine() -> dict:
-    import tensorflow as tf
-
-    processor = platform.processor() or platform.machine()
-    with contextlib.suppress(OSError), open("/proc/cpuinfo") as lines:
-        processor = next((x.split(":")[1].strip() for x in lines if "model name" in x), processor)
-    packages = ("tensorflow", "keras", "torch")
-    versions = {}
-    for package in packages:
-        with contextlib.suppress(metadata.PackageNotFoundError):
-            versions[package] = metadata.version(package)
-    return {
-        "processor": processor,
-        "cores": os.cpu_count(),
-        "gpus": [device.name for device in tf.config.list_physical_devices("GPU")],
-        "python": platform.python_version(),
-        **versions,
-    }
 
 
 def geometric_mean(values: list[float]) -> float:

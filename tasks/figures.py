@@ -1,0 +1,55 @@
+"""Figures as PNG: learning curves and confusion matrices."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+import matplotlib
+
+matplotlib.use("Agg")
+from matplotlib import pyplot as plt
+
+
+def learning_curves(history: list[dict], path: str) -> None:
+    """Loss and validation score by epoch."""
+    if not history:
+        return
+    score = list(history[0])[2]
+    epochs = [row["epoch"] for row in history]
+    figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.2), layout="constrained")
+    for axes, name, title in (
+        (left, "loss", "training loss"),
+        (right, score, f"validation {score}"),
+    ):
+        axes.plot(epochs, [row[name] for row in history], marker="o", markersize=3)
+        axes.set(xlabel="epoch", title=title)
+        axes.grid(alpha=0.3)
+    best = max(history, key=lambda row: row[score])
+    right.axvline(best["epoch"], color="grey", linestyle=":")
+    right.annotate(f"{best[score]:.3f}", (best["epoch"], best[score]))
+    figure.savefig(path, dpi=120)
+    plt.close(figure)
+
+
+def confusion_matrix(gold: Sequence, predicted: Sequence, path: str) -> None:
+    """Shares of each gold tag's words by predicted tag, with the counts written in."""
+    pairs = Counter(
+        pair for g, p in zip(gold, predicted, strict=True) for pair in zip(g, p, strict=True)
+    )
+    names = sorted({name for pair in pairs for name in pair}, key=lambda n: (n == "O", n[2:], n))
+    size = 1.5 + 0.45 * len(names)
+    figure, axes = plt.subplots(figsize=(size, size), layout="constrained")
+    rows = [[pairs[g, p] for p in names] for g in names]
+    shares = [[count / max(1, sum(row)) for count in row] for row in rows]
+    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    for i, row in enumerate(rows):
+        for j, count in enumerate(row):
+            if count:
+                colour = "white" if shares[i][j] > 0.5 else "black"
+                axes.text(j, i, count, ha="center", va="center", fontsize=6, color=colour)
+    axes.set_xticks(range(len(names)), names, rotation=90)
+    axes.set_yticks(range(len(names)), names)
+    axes.set(xlabel="predicted", ylabel="gold")
+    figure.savefig(path, dpi=120)
+    plt.close(figure)

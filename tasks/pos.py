@@ -1,0 +1,39 @@
+r"""Parts of speech.
+
+python -m tasks.pos                                             # the built-in corpus
+python -m tasks.pos --preset=en_ewt --model_dir=/tmp/en_ewt
+python -m tasks.pos --mode=predict --model=pos --text="Teddy bears are on sale!"
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from tasks import tagging
+
+PRESETS = {
+    "en_ewt": {"data": "tfds:universal_dependencies/en_ewt", "epochs": 30, "units": 150},
+}
+
+
+def metrics(gold: list, predicted: list) -> dict:
+    """Accuracy in all and by tag."""
+    total, right = Counter(), Counter()
+    for gold_tags, predicted_tags in zip(gold, predicted, strict=True):
+        for tag, guess in zip(gold_tags, predicted_tags, strict=True):
+            total[tag] += 1
+            right[tag] += tag == guess
+    return {
+        "accuracy": sum(right.values()) / max(1, sum(total.values())),
+        "by_tag": {
+            tag: {"accuracy": right[tag] / count, "support": count}
+            for tag, count in sorted(total.items())
+        },
+    }
+
+
+EXAMPLES = ("Teddy bears are on sale!", "The cat, which already ate, was full.")
+TASK = tagging.Task("pos", "accuracy", metrics, EXAMPLES, PRESETS)
+
+if __name__ == "__main__":
+    tagging.run(TASK)

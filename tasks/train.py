@@ -1,0 +1,174 @@
+"""Training that can be stopped at any moment: checkpoints, early stopping, logs."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import time
+from collections.abc import Callable
+
+import keras
+import numpy as np
+import tensorflow as tf
+from absl import logging
+
+from tasks import flags
+
+CHECKPOINT, BEST, CONFIG, LOG = "checkpoint.npz", "best.npz", "config.json", "log.csv"
+
+
+def replace_file(path: str, write: Callable) -> None:
+    """Calls `write(temporary_path)` and renames: the file is whole or not there."""
+    root, ending = os.path.splitext(path)
+    temporary = f"{root}.tmp{ending}"
+    write(temporary)
+    os.replace(temporary, path)
+
+
+def write_json(path: str, value: object) -> None:
+    def write(temporary):
+        with open(temporary, "w", encoding="utf-8") as file:
+            json.dump(value, file, indent=1, ensure_ascii=False)
+
+    replace_file(path, write)
+
+
+def claim_folder(model_dir: str, config: dict) -> None:
+    """Makes a folder that of a configuration.
+
+    Raises:
+        UserError: the folder belongs to another one; the flags that differ are named.
+    """
+    path = os.path.join(model_dir, CONFIG)
+    try:
+        os.makedirs(model_dir, exist_ok=True)
+        if not os.path.exists(path):
+            write_json(path, config)
+            return
+    except OSError as error:
+        raise flags.UserError(
+            f"--model_dir: cannot write to {model_dir!r}: {error.strerror}"
+        ) from None
+    with open(path, encoding="utf-8") as file:
+        found = json.load(file)
+    differing = [
+        f"--{name}={found.get(name)!r} there, {config.get(name)!r} now"
+        for name in sorted({*found, *config})
+        if found.get(name) != config.get(name)
+    ]
+    if differing:
+        raise flags.UserError(
+            f"--model_dir: {model_dir!r} holds a run with other flags: {'; '.join(differing)}. "
+            "Give the same flags to resume it, or another folder."
+        )
+
+
+def make_optimizer() -> keras.optimizers.Optimizer:
+    clip = flags.CLIP_NORM.value or None
+    if flags.OPTIMIZER.value == "sgd":
+        return keras.optimizers.SGD(flags.LEARNING_RATE.value, momentum=0.9, global_clipnorm=clip)
+    return keras.optimizers.Adam(flags.LEARNING_RATE.value, global_clipnorm=clip)
+
+
+def fit(
+    model: keras.Model,
+    batches: Callable[[int], tf.data.Dataset],
+    score: Callable[[], float],
+    score_name: str,
+    model_dir: str,
+) -> list[dict]:
+    """Trains until `--epochs` or until validation no longer improves; keeps the best weights.
+
+    Each epoch ends with a checkpoint of all variables, random seeds included, and each epoch's
+    batches depend on its number alone: a run that was stopped goes on from the last finished epoch
+    and ends as it would have ended.
+
+    Args:
+        model: compiled, built.
+        batches: the batches of an epoch, by its number.
+        score: validation score of the model as it is, higher is better.
+        score_name: what the score is called in logs.
+        model_dir: folder of checkpoints and logs.
+
+    Returns:
+        One row for each epoch: epoch, loss, score, seconds, learning_rate, sentences_per_second.
+    """
+    variables = [*model.variables, *model.optimizer.variables]
+    checkpoint, best = (os.path.join(model_dir, name) for name in (CHECKPOINT, BEST))
+    history = _restore(checkpoint, variables)
+    if history:
+        logging.info("Resuming after epoch %d of %s.", len(history), model_dir)
+    writer = tf.summary.create_file_writer(os.path.join(model_dir, "tensorboard"))
+    for epoch in range(len(history), flags.EPOCHS.value):
+        if _epochs_without_progress(history) >= flags.PATIENCE.value:
+            break
+        rate = flags.LEARNING_RATE.value / (1 + flags.DECAY.value * epoch)
+        model.optimizer.learning_rate = rate
+        start = time.perf_counter()
+        logs = model.fit(
+            batches(epoch), initial_epoch=epoch, epochs=epoch + 1, verbose=_verbosity()
+        ).history
+        seconds = time.perf_counter() - start
+        row = {
+            "epoch": epoch + 1,
+            "loss": logs["loss"][-1],
+            score_name: score(),
+            "seconds": seconds,
+            "learning_rate": rate,
+        }
+        print(f"  {score_name} {row[score_name]:.4f}  ({seconds:.1f} s)", flush=True)
+        if all(row[score_name] > past[score_name] for past in history):
+            _save(best, model.variables, [])
+        history.append(row)
+        _write_log(os.path.join(model_dir, LOG), history)
+        _save(checkpoint, variables, history)
+        with writer.as_default(step=epoch + 1):
+            for name in ("loss", score_name, "learning_rate"):
+                tf.summary.scalar(name, row[name])
+        writer.flush()
+    restore_best(model, model_dir)
+    return history
+
+
+def restore_best(model: keras.Model, model_dir: str) -> None:
+    """Loads the weights of the best epoch."""
+    _restore(os.path.join(model_dir, BEST), model.variables)
+
+
+def _verbosity() -> int:
+    return 1 if os.isatty(1) else 2
+
+
+def _epochs_without_progress(history: list[dict]) -> int:
+    scores = [row[_score_name(row)] for row in history]
+    return len(scores) - 1 - int(np.argmax(scores)) if scores else 0
+
+
+def _score_name(row: dict) -> str:
+    return list(row)[2]
+
+
+def _save(path: str, variables: list, history: list[dict]) -> None:
+    arrays = {str(i): keras.ops.convert_to_numpy(v) for i, v in enumerate(variables)}
+    arrays["history"] = np.array(json.dumps(history))
+    replace_file(path, lambda temporary: np.savez(temporary, **arrays))
+
+
+def _restore(path: str, variables: list) -> list[dict]:
+    if not os.path.exists(path):
+        return []
+    with np.load(path) as arrays:
+        for i, variable in enumerate(variables):
+            variable.assign(arrays[str(i)])
+        return json.loads(str(arrays["history"]))
+
+
+def _write_log(path: str, history: list[dict]) -> None:
+    def write(temporary):
+        with open(temporary, "w", newline="", encoding="utf-8") as file:
+            rows = csv.DictWriter(file, list(history[0]))
+            rows.writeheader()
+            rows.writerows(history)
+
+    replace_file(path, write)
