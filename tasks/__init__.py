@@ -1,1 +1,6 @@
-"""Programs that train, evaluate, run and export the models: `python -m tasks.NAME --flags`."""
+"""Programs: `python -m tasks.NAME --flags`."""
+
+import os
+
+# Before TensorFlow is first imported: its start-up notes are no news to a user.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")

@@ -132,12 +132,15 @@ def _padded(length: int) -> int:
 
 
 def epoch_batches(data: Encoded, batch_size: int, max_length: int, seed: int, epoch: int):
-    """The batches of an epoch as `tf.data`, in an order that follows from seed and epoch alone."""
+    """The batches of an epoch as `tf.data`, and their count.
+
+    Their order follows from seed and epoch alone.
+    """
+    random = np.random.default_rng([seed, epoch])
+    batches = list(data.batches(batch_size, random.permutation(len(data.ends)), max_length))
+    random.shuffle(batches)
 
     def generate():
-        random = np.random.default_rng([seed, epoch])
-        batches = list(data.batches(batch_size, random.permutation(len(data.ends)), max_length))
-        random.shuffle(batches)
         for _, inputs, tags in batches:
             yield inputs, tags
 
@@ -149,7 +152,8 @@ def epoch_batches(data: Encoded, batch_size: int, max_length: int, seed: int, ep
         },
         tf.TensorSpec([None, None], tf.int32),
     )
-    return tf.data.Dataset.from_generator(generate, output_signature=signature).prefetch(4)
+    dataset = tf.data.Dataset.from_generator(generate, output_signature=signature).prefetch(4)
+    return dataset, len(batches)
 
 
 # --- Training ------------------------------------------------------------------------------------
@@ -397,10 +401,15 @@ class Served:
     """A SavedModel, run as a server would run it."""
 
     def __init__(self, folder: str):
+        level = logging.get_verbosity()
         try:
+            # Not that gradients were left out of the SavedModel; nobody trains it.
+            logging.set_verbosity(logging.ERROR)
             self.model = tf.saved_model.load(folder)
         except (OSError, ValueError) as error:
             raise flags.UserError(f"--model: cannot load {folder!r}: {error}") from None
+        finally:
+            logging.set_verbosity(level)
         for name in ("serving_default", "tokens"):
             if name not in self.model.signatures:
                 raise flags.UserError(f"--model: {folder!r} is no tagger: no signature {name!r}")
@@ -588,5 +597,6 @@ def run(task: Task) -> None:
             print(f"\n{task.name}: stopped; the same command resumes it.", file=sys.stderr)
             sys.exit(130)
 
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    logging.set_verbosity(logging.WARNING)
+    logging.set_stderrthreshold("warning")
     app.run(main)

@@ -73,7 +73,7 @@ def make_optimizer() -> keras.optimizers.Optimizer:
 
 def fit(
     model: keras.Model,
-    batches: Callable[[int], tf.data.Dataset],
+    batches: Callable[[int], tuple[tf.data.Dataset, int]],
     score: Callable[[], float],
     score_name: str,
     model_dir: str,
@@ -86,7 +86,7 @@ def fit(
 
     Args:
         model: compiled, built.
-        batches: the batches of an epoch, by its number.
+        batches: the batches of an epoch and their count, by its number.
         score: validation score of the model as it is, higher is better.
         score_name: what the score is called in logs.
         model_dir: folder of checkpoints and logs.
@@ -106,8 +106,14 @@ def fit(
         rate = flags.LEARNING_RATE.value / (1 + flags.DECAY.value * epoch)
         model.optimizer.learning_rate = rate
         start = time.perf_counter()
+        data, steps = batches(epoch)
         logs = model.fit(
-            batches(epoch), initial_epoch=epoch, epochs=epoch + 1, verbose=_verbosity()
+            data,
+            steps_per_epoch=steps,
+            initial_epoch=epoch,
+            epochs=epoch + 1,
+            shuffle=False,
+            verbose=_verbosity(),
         ).history
         seconds = time.perf_counter() - start
         row = {

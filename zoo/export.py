@@ -110,7 +110,8 @@ def save(
     os.makedirs(export_dir, exist_ok=True)
     temporary = tempfile.mkdtemp(prefix=".tmp-", dir=export_dir)
     try:
-        tf.saved_model.save(module, temporary, signatures=dict(signatures))
+        options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
+        tf.saved_model.save(module, temporary, signatures=dict(signatures), options=options)
         if warmup:
             extra = os.path.join(temporary, "assets.extra")
             os.makedirs(extra)
