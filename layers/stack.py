@@ -121,9 +121,10 @@ class Stack(keras.layers.Layer):
 
     @property
     def states_per_layer(self) -> int:
-        kind, arguments = CELLS[self.cell]
-        states = len(kind(1, **arguments).cell.states)
-        return states * 2 if self.bidirectional else states
+        layer = self.recurrent_layers[0]
+        if self.bidirectional:
+            return 2 * len(layer.forward_layer.cell.states)
+        return len(layer.cell.states)
 
     def build(self, sequences_shape, initial_state_shape=None):
         del initial_state_shape
