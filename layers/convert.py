@@ -71,7 +71,8 @@ def from_keras(layer: keras.layers.Layer) -> keras.layers.Layer:
     config = layer.get_config()
     arguments = {name: config[name] for name in _SHARED_ARGUMENTS if name in config}
     if isinstance(layer, keras.layers.SimpleRNN):
-        ours = RNN(**arguments)
+        # Keras leaves the seed out of this layer's config.
+        ours = RNN(**arguments, seed=layer.cell.seed)
     elif isinstance(layer, keras.layers.LSTM):
         ours = LSTM(
             **arguments,

@@ -121,10 +121,10 @@ class Stack(keras.layers.Layer):
 
     @property
     def states_per_layer(self) -> int:
-        first = self.recurrent_layers[0]
+        layer = self.recurrent_layers[0]
         if self.bidirectional:
-            return 2 * len(first.forward_layer.cell.states)
-        return len(first.cell.states)
+            return 2 * len(layer.forward_layer.cell.states)
+        return len(layer.cell.states)
 
     def build(self, sequences_shape, initial_state_shape=None):
         del initial_state_shape

@@ -1,0 +1,40 @@
+"""Prints the losses of a few epochs. `python tests/distributed.py REPLICAS`, 0 for no strategy.
+
+A program of its own, since logical devices are set before TensorFlow starts.
+"""
+
+import contextlib
+import json
+import sys
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+import layers
+
+
+def main(replicas):
+    cpu = tf.config.list_physical_devices("CPU")[0]
+    tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+    devices = [f"CPU:{i}" for i in range(replicas)]
+    scope = tf.distribute.MirroredStrategy(devices).scope() if devices else contextlib.nullcontext()
+    keras.utils.set_random_seed(0)
+    with scope:
+        model = keras.Sequential(
+            [
+                keras.layers.Embedding(5, 3, mask_zero=True),
+                layers.GRU(4, return_sequences=True, go_backwards=True),
+                layers.LSTM(4),
+                keras.layers.Dense(1),
+            ]
+        )
+        model.compile(keras.optimizers.SGD(0.3), "mse")
+    ids = np.random.default_rng(0).integers(0, 5, [8, 6])
+    targets = np.float32(ids[:, :1] > 2)
+    history = model.fit(ids, targets, batch_size=4, epochs=3, shuffle=False, verbose=0)
+    print(json.dumps(history.history["loss"]))
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))
