@@ -459,9 +459,10 @@ def _viterbi(compiled: bool, emissions, mask, matrix) -> tf.Tensor:
         tag = tf.where(real[t], tf.argmax(leading, axis=0, output_type=tf.int32), tag)
         return i + 1, tag, path.write(t, tag)
 
-    path = tf.TensorArray(tf.int32, size=time, element_shape=real.shape[1:])
+    # One step more than there are, so that no path is empty.
+    path = tf.TensorArray(tf.int32, size=time + 1, element_shape=real.shape[1:])
     boundary = tf.fill([batch], matrix.shape[0] - 1)
-    path = _loop(compiled, time, step, boundary, path).stack()
+    path = _loop(compiled, time, step, boundary, path.write(time, boundary)).stack()[:-1]
     return tf.where(mask, tf.transpose(path), 0)
 
 
