@@ -517,3 +517,11 @@ def test_auto_compiles_in_training_graphs_and_where_sizes_are_known(
 def test_eager_calls_compile_where_asked(jit, expected, monkeypatch):
     layer = RNN(4, jit=jit)
     assert passes(layer, monkeypatch, lambda layer: layer(X, training=True)) == [expected]
+
+
+def test_auto_never_compiles_under_a_distribution_strategy(monkeypatch):
+    layer = RNN(4)
+    layer.build((None, None, 2))
+    with tf.distribute.OneDeviceStrategy("CPU:0").scope():
+        graph = tf.function(lambda x: layer(x, training=True))
+        assert passes(layer, monkeypatch, lambda _: graph(X)) == [False]
