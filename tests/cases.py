@@ -98,6 +98,12 @@ def _named(cases):
 
 every_case, every_cell = _named(CASES), _named(PLAIN)
 every_variant = _named([case for case in CASES if case not in PLAIN])
+masked_and_whole = pytest.mark.parametrize(
+    ("mask", "reverse"),
+    [(None, False), (MASK, False), (MASK, True)],
+    ids=["whole", "masked", "masked_backwards"],
+)
+gru_and_lstm = _named([PLAIN[2], PLAIN[-1]])
 every_mode = pytest.mark.parametrize("mode", ["eager", "graph", "compiled"])
 both_directions = pytest.mark.parametrize("reverse", [False, True], ids=["forwards", "backwards"])
 

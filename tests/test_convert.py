@@ -7,7 +7,6 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from cases import both_directions
 
 from layers import GRU, LSTM, RNN, Stack, from_keras, from_torch, to_keras, to_torch
 
@@ -27,8 +26,6 @@ STOCK = {
         {"recurrent_activation": "hard_sigmoid", "activation": "elu"},
     ),
 }
-every_stock_layer = pytest.mark.parametrize("name", STOCK)
-with_and_without_bias = pytest.mark.parametrize("use_bias", [True, False], ids=["bias", "no_bias"])
 
 
 def make_stock(name, **arguments):
@@ -50,9 +47,10 @@ def real_outputs(layer, x, mask=cases.MASK, **arguments):
 # --- Keras ---------------------------------------------------------------------------------------
 
 
-@both_directions
-@with_and_without_bias
-@every_stock_layer
+@pytest.mark.parametrize(
+    ("use_bias", "reverse"), [(True, False), (False, True)], ids=["bias", "no_bias_backwards"]
+)
+@pytest.mark.parametrize("name", STOCK)
 def test_from_keras_is_the_same_function_and_to_keras_goes_back(name, use_bias, reverse):
     theirs = make_stock(name, use_bias=use_bias, go_backwards=reverse)
     ours = from_keras(theirs)

@@ -6,7 +6,15 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from cases import both_directions, every_case, every_cell, every_mode, every_variant
+from cases import (
+    both_directions,
+    every_case,
+    every_cell,
+    every_mode,
+    every_variant,
+    gru_and_lstm,
+    masked_and_whole,
+)
 
 from layers import Stack
 
@@ -21,11 +29,7 @@ def check_against_equations(case, mode, mask, reverse):
 
 
 @every_mode
-@pytest.mark.parametrize(
-    ("mask", "reverse"),
-    [(None, False), (cases.MASK, False), (cases.MASK, True)],
-    ids=["whole", "masked", "masked_backwards"],
-)
+@masked_and_whole
 @every_cell
 def test_outputs_and_last_states_equal_the_equations(case, mask, reverse, mode):
     check_against_equations(case, mode, mask, reverse)
@@ -196,8 +200,8 @@ def test_a_bidirectional_stack_predicts_from_both_directions(case):
     cases.assert_close(predictions, equations.sigmoid(x @ W_y + b_y))
 
 
-@every_cell
 @pytest.mark.parametrize("bidirectional", [False, True])
+@gru_and_lstm
 def test_a_stack_without_sequences_ends_where_its_directions_end(case, bidirectional):
     arguments = {"units": 3, "depth": 2, "bidirectional": bidirectional}
     whole = _stack(case, return_sequences=True, return_state=True, **arguments)

@@ -7,11 +7,11 @@ import equations
 import numpy as np
 import pytest
 import tensorflow as tf
-from cases import both_directions, every_cell, every_variant
+from cases import both_directions, every_cell, every_variant, gru_and_lstm, masked_and_whole
 
 from layers import GRU, LSTM, RNN, recurrence
 
-_, _, GRU_CASE, _, LSTM_CASE = cases.PLAIN
+LSTM_CASE = cases.PLAIN[-1]
 
 
 def make_pair(case, **arguments):
@@ -28,10 +28,9 @@ def check_against_automatic(case, mask=cases.MASK, reverse=False):
     cases.assert_close(cases.gradients(by_hand, x, states, mask), expected)
 
 
-@pytest.mark.parametrize("mask", [None, cases.MASK], ids=["whole", "masked"])
-@both_directions
+@masked_and_whole
 @every_cell
-def test_by_hand_equals_automatic(case, reverse, mask):
+def test_by_hand_equals_automatic(case, mask, reverse):
     check_against_automatic(case, mask, reverse)
 
 
@@ -95,7 +94,7 @@ def test_by_hand_equals_numeric_differences_of_the_equations(case, reverse):
 
 @every_variant
 def test_variants_by_hand_equal_numeric_differences(case):
-    check_against_numeric_differences(case, reverse=False)
+    check_against_numeric_differences(case, reverse=True)
 
 
 @pytest.mark.parametrize(
@@ -148,7 +147,7 @@ def test_recurrent_dropout_hides_the_state_from_the_products_alone(case):
     cases.assert_close(last, list(expected.values()))
 
 
-@pytest.mark.parametrize("activation", ["softsign", "gelu", "elu", "softplus", "swish", "linear"])
+@pytest.mark.parametrize("activation", ["gelu", "softplus", "swish"])
 def test_any_element_wise_activation_has_its_gradient(activation):
     check_against_automatic(dataclasses.replace(LSTM_CASE, arguments={"activation": activation}))
 
@@ -193,7 +192,7 @@ def test_each_result_alone_has_its_gradient(result):
     cases.assert_close(gradients(by_hand), gradients(automatic))
 
 
-@every_cell
+@gru_and_lstm
 def test_without_sequences_the_gradient_comes_from_the_last_states(case):
     by_hand, automatic = make_pair(case, return_sequences=False)
     x, states = cases.inputs(case)
@@ -201,7 +200,7 @@ def test_without_sequences_the_gradient_comes_from_the_last_states(case):
     cases.assert_close(cases.gradients(by_hand, x, states, cases.MASK), expected)
 
 
-@pytest.mark.parametrize("case", [GRU_CASE, LSTM_CASE], ids=["gru", "lstm"])
+@gru_and_lstm
 def test_a_training_graph_of_unknown_sizes_has_the_same_gradient(case):
     layer, automatic = make_pair(case)
     x, states = cases.inputs(case)

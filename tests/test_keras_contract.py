@@ -5,15 +5,12 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from cases import both_directions, every_case, every_cell
+from cases import both_directions, every_case, every_cell, gru_and_lstm
 from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
 from layers import GRU, LSTM, RNN, Stack, recurrence, to_keras
 
 LAYERS = [RNN, GRU, LSTM]
-gru_and_lstm = pytest.mark.parametrize(
-    "case", [cases.PLAIN[2], cases.PLAIN[-1]], ids=lambda case: case.name
-)
 every_layer = pytest.mark.parametrize("layer", LAYERS, ids=lambda layer: layer.__name__)
 X = cases.normal(8, 6, 2).astype("float32")
 Y = np.float32(X.sum(axis=(1, 2)) > 0)
@@ -41,8 +38,9 @@ class Subclassed(keras.Model):
         return self.layer(inputs, training=training)
 
 
-@pytest.mark.parametrize("wrap", [sequential, functional, Subclassed])
-@every_layer
+@pytest.mark.parametrize(
+    ("layer", "wrap"), [(RNN, sequential), (GRU, functional), (LSTM, Subclassed)]
+)
 def test_layers_work_in_every_kind_of_model_with_any_batch_and_time(layer, wrap):
     layer = layer(4, return_sequences=True)
     model = wrap(layer)
@@ -232,9 +230,9 @@ def tagger(layer):
     [
         (lambda: GRU(4, return_sequences=True), False),
         (lambda: LSTM(4), True),
-        (lambda: Stack("gru", 3, bidirectional=True, dropout=0.1), True),
+        (lambda: Stack("gru", 3, bidirectional=True, dropout=0.1), False),
     ],
-    ids=["gru", "trained_lstm", "trained_stack"],
+    ids=["gru", "trained_lstm", "stack"],
 )
 def test_an_exported_model_is_served_without_xla(make, trained, tmp_path):
     model = tagger(make())
@@ -423,9 +421,7 @@ def compiled(layer, features=cases.FEATURES):
     return results_and_gradients
 
 
-@pytest.mark.parametrize(
-    ("batch", "time"), [(1, 3), (3, 1), (3, 16), (3, 17), (5, 3), (0, 3), (3, 0)]
-)
+@pytest.mark.parametrize(("batch", "time"), [(1, 3), (3, 16), (3, 17), (0, 3), (3, 0)])
 def test_compiled_graphs_of_unknown_sizes_equal_eager(batch, time):
     case = cases.PLAIN[-1]
     arguments = {"return_sequences": True, "return_state": True}
@@ -451,8 +447,7 @@ def test_no_steps_and_no_sequences_are_allowed(case, jit):
             assert np.all(gradient == 0)
 
 
-@pytest.mark.parametrize("shards", [2, 3])
-@pytest.mark.parametrize("case", [cases.PLAIN[3], cases.PLAIN[-1]], ids=lambda case: case.name)
+@pytest.mark.parametrize(("case", "shards"), [(cases.PLAIN[3], 2), (cases.PLAIN[-1], 3)])
 def test_shards_of_a_batch_that_does_not_divide_equal_one(case, shards, monkeypatch):
     mask = np.arange(17)[:, None] % 4 < np.arange(3)
     layer = case.make(return_sequences=True, return_state=True, jit=True)
@@ -522,3 +517,11 @@ def test_auto_compiles_in_training_graphs_and_where_sizes_are_known(
 def test_eager_calls_compile_where_asked(jit, expected, monkeypatch):
     layer = RNN(4, jit=jit)
     assert passes(layer, monkeypatch, lambda layer: layer(X, training=True)) == [expected]
+
+
+def test_auto_never_compiles_under_a_distribution_strategy(monkeypatch):
+    layer = RNN(4)
+    layer.build((None, None, 2))
+    with tf.distribute.OneDeviceStrategy("CPU:0").scope():
+        graph = tf.function(lambda x: layer(x, training=True))
+        assert passes(layer, monkeypatch, lambda _: graph(X)) == [False]

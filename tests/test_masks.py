@@ -112,7 +112,7 @@ def test_what_the_padding_holds_changes_nothing(case, junk, jit):
     assert np.all(results[0].numpy()[~cases.MASK] == 0)
 
 
-@pytest.mark.parametrize("mode", ["eager", "graph", "compiled"])
+@pytest.mark.parametrize("mode", ["graph", "compiled"])
 @pytest.mark.parametrize("empty", [[1], [0, 1, 2]], ids=["one_row", "all_rows"])
 @every_cell
 def test_an_empty_row_ends_in_its_initial_state(case, empty, mode):
