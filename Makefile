@@ -3,7 +3,7 @@
 PYTHON ?= python3.11
 BIN := .venv/bin
 
-.PHONY: setup test lint format benchmark clean
+.PHONY: setup demo test lint format benchmark clean
 
 setup: .venv/installed
 
@@ -14,6 +14,9 @@ setup: .venv/installed
 	$(BIN)/python -m pip install --quiet --no-build-isolation seqeval
 	$(BIN)/python -m pip install --quiet --editable '.[dev]'
 	touch $@
+
+demo: setup
+	$(BIN)/python -m tasks.ner --epochs=8
 
 test: setup lint
 	$(BIN)/python -m pytest

@@ -42,6 +42,9 @@ _PARTS = flags.DEFINE_list(
     "steps, 128 units, in a graph without XLA), length (2,000 steps against 1,000), memory (peak "
     "of a training step).",
 )
+_RENDER = flags.DEFINE_string(
+    "render", None, "Only write the tables of --output into this Markdown file, at its markers."
+)
 _MEMORY_OF = flags.DEFINE_string(
     "memory_of", None, "Only print the peak memory of one contestant: LAYER,SIZE,CONTESTANT."
 )
@@ -52,6 +55,9 @@ for _name, _accepted in (("layers", LAYERS), ("parts", PARTS)):
         lambda value, accepted=_accepted: set(value) <= set(accepted),
         message=f"expected some of {','.join(_accepted)}",
     )
+
+# PyTorch's threads go on spinning after a call, and would take a core from whoever comes next.
+_TORCH_REST = 0.1
 
 COLUMNS_PER_UNIT = {"rnn": 1, "gru": 3, "lstm": 4}
 Contestant = Callable[[], object]
@@ -188,6 +194,8 @@ def medians(field: dict[str, Contestant], seconds: float) -> dict[str, float]:
             start = time.perf_counter()
             run()
             times[name].append(time.perf_counter() - start)
+            if name == "torch":
+                time.sleep(_TORCH_REST)
     return {name: 1000 * statistics.median(values) for name, values in times.items()}
 
 
@@ -346,6 +354,16 @@ def tables(results: dict) -> str:
     return "\n".join(lines)
 
 
+MARKERS = ("<!-- benchmark: begin -->\n", "<!-- benchmark: end -->")
+
+
+def render(markdown: str, results: dict) -> str:
+    """A Markdown text with the tables of these results between its markers."""
+    before, rest = markdown.split(MARKERS[0])
+    _, after = rest.split(MARKERS[1])
+    return before + MARKERS[0] + tables(results) + "\n" + MARKERS[1] + after
+
+
 def write_json(path: str, results: dict) -> None:
     temporary = f"{path}.tmp"
     with open(temporary, "w") as file:
@@ -358,6 +376,13 @@ def main(argv: list[str]) -> None:
         raise app.UsageError(f"unexpected arguments: {argv[1:]}")
     if _MEMORY_OF.value:
         print_memory_of(_MEMORY_OF.value)
+        return
+    if _RENDER.value:
+        with open(_OUTPUT.value) as file, open(_RENDER.value, "r+") as markdown:
+            text = render(markdown.read(), json.load(file))
+            markdown.seek(0)
+            markdown.truncate()
+            markdown.write(text)
         return
     for size in _SIZES.value:
         parse_size(size)
