@@ -10,10 +10,12 @@ from __future__ import annotations
 import os
 import warnings
 
-from tasks import demo_corpus, tagging
+from absl import flags as absl_flags
+
+from tasks import demo_corpus, flags, tagging
 
 PRESETS = {
-    "wikiann": {"data": "tfds:wikiann/en", "epochs": 30, "units": 150},
+    "wikiann": {"data": "tfds:wikiann/en", "epochs": 24, "units": 150},
 }
 
 EXAMPLES = (
@@ -86,4 +88,7 @@ def compare_directions(trainer: tagging.Trainer, predict) -> dict:
 TASK = tagging.Task("ner", "f1", metrics, EXAMPLES, PRESETS, compare_directions)
 
 if __name__ == "__main__":
+    # What --help shows: the flags of taggers and those that all tasks share.
+    absl_flags.adopt_module_key_flags(tagging)
+    absl_flags.adopt_module_key_flags(flags)
     tagging.run(TASK)

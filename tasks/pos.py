@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from collections import Counter
 
-from tasks import tagging
+from absl import flags as absl_flags
+
+from tasks import flags, tagging
 
 PRESETS = {
-    "en_ewt": {"data": "tfds:universal_dependencies/en_ewt", "epochs": 30, "units": 150},
+    "en_ewt": {"data": "tfds:universal_dependencies/en_ewt", "epochs": 16, "units": 150},
 }
 
 
@@ -36,4 +38,7 @@ EXAMPLES = ("Teddy bears are on sale!", "The cat, which already ate, was full.")
 TASK = tagging.Task("pos", "accuracy", metrics, EXAMPLES, PRESETS)
 
 if __name__ == "__main__":
+    # What --help shows: the flags of taggers and those that all tasks share.
+    absl_flags.adopt_module_key_flags(tagging)
+    absl_flags.adopt_module_key_flags(flags)
     tagging.run(TASK)

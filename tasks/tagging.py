@@ -202,6 +202,7 @@ class Trainer:
             "recurrent_dropout": flags.RECURRENT_DROPOUT.value,
             "word_dropout": WORD_DROPOUT.value,
             "crf": CRF.value,
+            "jit": "auto" if flags.JIT.value else False,
         }
         if self.vectors is not None:
             arguments |= {"embeddings": self.vectors, "embedding_dim": self.vectors.shape[1]}

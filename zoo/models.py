@@ -34,6 +34,7 @@ class Tagger(keras.Model):
         forbidden, forbidden_start, forbidden_end: tags that never follow each other, as in
             `layers.CRF`.
         embeddings: initial word embeddings `[vocabulary_size, embedding_dim]`, or None.
+        jit: of the recurrent layers and the CRF, see `layers.recurrent.Recurrent`.
 
     Inputs: a dict of `words` and `shapes`, int32 `[batch, time]`, and `bytes`, integers
     `[batch, time, text.WORD_BYTES]`; 0 is padding, on the right. Output: scores
@@ -58,6 +59,7 @@ class Tagger(keras.Model):
         forbidden_start=(),
         forbidden_end=(),
         embeddings: np.ndarray | None = None,
+        jit: bool | str = "auto",
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -74,7 +76,11 @@ class Tagger(keras.Model):
             self.hidden = keras.layers.Dense(units, activation="tanh")
         else:
             self.character_stack = layers.Stack(
-                cell, character_dim, bidirectional=True, return_sequences=False
+                cell,
+                character_dim,
+                bidirectional=True,
+                return_sequences=False,
+                layer={"jit": jit},
             )
             self.stack = layers.Stack(
                 cell,
@@ -83,10 +89,11 @@ class Tagger(keras.Model):
                 bidirectional,
                 dropout=dropout,
                 recurrent_dropout=recurrent_dropout,
+                layer={"jit": jit},
             )
         self.scores = keras.layers.Dense(tags)
         self.crf = (
-            layers.CRF(tags, forbidden, forbidden_start, forbidden_end, name="crf") if crf else None
+            layers.CRF(tags, forbidden, forbidden_start, forbidden_end, jit=jit) if crf else None
         )
 
     def call(self, inputs, training=False):
