@@ -3,8 +3,9 @@ r"""Speed and memory of the recurrent layers against stock Keras and PyTorch.
     python -m tasks.benchmark
     python -m tasks.benchmark --layers=lstm --sizes=32x100x128x128 --nopadding --output=lstm.json
 
-Every comparison runs its contestants in turn, one call each, over and over, and takes medians, so
-that whatever else the machine does hits all alike. Stock Keras is the faster of XLA on and off.
+Every comparison runs its contestants in turn, over and over, and takes medians, so that whatever
+else the machine does hits all alike; the first call of a turn, which finds cold caches and sleeping
+threads, does not count. Stock Keras is the faster of XLA on and off.
 PyTorch takes part where it is importable.
 """
 
@@ -56,6 +57,7 @@ for _name, _accepted in (("layers", LAYERS), ("parts", PARTS)):
         message=f"expected some of {','.join(_accepted)}",
     )
 
+_CALLS_PER_TURN = 3
 # PyTorch's threads go on spinning after a call, and would take a core from whoever comes next.
 _TORCH_REST = 0.1
 
@@ -189,11 +191,13 @@ def medians(field: dict[str, Contestant], seconds: float) -> dict[str, float]:
     times = {name: [] for name in field}
     gc.collect()
     end = time.perf_counter() + seconds * len(field)
-    while time.perf_counter() < end or len(times["ours"]) < 5:
+    while time.perf_counter() < end or len(times["ours"]) < 6:
         for name, run in field.items():
-            start = time.perf_counter()
             run()
-            times[name].append(time.perf_counter() - start)
+            for _ in range(_CALLS_PER_TURN):
+                start = time.perf_counter()
+                run()
+                times[name].append(time.perf_counter() - start)
             if name == "torch":
                 time.sleep(_TORCH_REST)
     return {name: 1000 * statistics.median(values) for name, values in times.items()}
