@@ -1,7 +1,7 @@
 r"""Named entities: persons, places, organisations and whatever else a corpus tags.
 
 python -m tasks.ner                                             # the built-in corpus
-python -m tasks.ner --data=tfds:wikiann/en --preset=wikiann --model_dir=/tmp/wikiann
+python -m tasks.ner --data=tfds:wikiann/en --preset=wikiann --model_dir=runs/wikiann
 python -m tasks.ner --mode=predict --model=ner --text="Harry Potter met Teddy Roosevelt."
 """
 

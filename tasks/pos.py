@@ -1,7 +1,7 @@
 r"""Parts of speech.
 
 python -m tasks.pos                                             # the built-in corpus
-python -m tasks.pos --preset=en_ewt --model_dir=/tmp/en_ewt
+python -m tasks.pos --preset=en_ewt --model_dir=runs/en_ewt
 python -m tasks.pos --mode=predict --model=pos --text="Teddy bears are on sale!"
 """
 
