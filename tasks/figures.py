@@ -11,11 +11,8 @@ matplotlib.use("Agg")
 from matplotlib import pyplot as plt
 
 
-def learning_curves(history: list[dict], path: str) -> None:
-    """Loss and validation score by epoch."""
-    if not history:
-        return
-    score = list(history[0])[2]
+def learning_curves(history: list[dict], score: str, path: str) -> None:
+    """Loss and validation score, a key of the rows, by epoch."""
     epochs = [row["epoch"] for row in history]
     figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.2), layout="constrained")
     for axes, name, title in (
@@ -32,11 +29,9 @@ def learning_curves(history: list[dict], path: str) -> None:
     plt.close(figure)
 
 
-def confusion_matrix(gold: Sequence, predicted: Sequence, path: str) -> None:
-    """Shares of each gold tag's words by predicted tag, with the counts written in."""
-    pairs = Counter(
-        pair for g, p in zip(gold, predicted, strict=True) for pair in zip(g, p, strict=True)
-    )
+def confusion_matrix(gold: Sequence[str], predicted: Sequence[str], path: str) -> None:
+    """Shares of each gold label by predicted label, with the counts written in."""
+    pairs = Counter(zip(gold, predicted, strict=True))
     names = sorted({name for pair in pairs for name in pair}, key=lambda n: (n == "O", n[2:], n))
     size = 1.5 + 0.45 * len(names)
     figure, axes = plt.subplots(figsize=(size, size), layout="constrained")

@@ -120,3 +120,20 @@ def find_model(name: str) -> str:
         f"--model: expected a folder with a SavedModel, or a name in {SAVED_MODELS}/. "
         f"Received: {name!r}"
     )
+
+
+def files() -> dict[str, str | None]:
+    """The paths of `--data=files` by split."""
+    return {"train": TRAIN_FILE.value, "validation": VALID_FILE.value, "test": TEST_FILE.value}
+
+
+def check_writable(folder: str, flag: str) -> None:
+    """Raises UserError where a folder cannot be written to, or made; makes nothing."""
+    existing = os.path.abspath(folder)
+    while not os.path.exists(existing):
+        existing = os.path.dirname(existing)
+    if not (os.path.isdir(existing) and os.access(existing, os.W_OK | os.X_OK)):
+        reason = "cannot be written to" if os.path.isdir(existing) else "is no folder"
+        raise UserError(
+            f"--{flag}: expected a folder to write to. Received: {folder!r}; {existing!r} {reason}."
+        )

@@ -12,20 +12,10 @@ import warnings
 
 from absl import flags as absl_flags
 
-from tasks import demo_corpus, flags, tagging
-
-PRESETS = {
-    "wikiann": {"data": "tfds:wikiann/en", "epochs": 24, "units": 150},
-}
-
-EXAMPLES = (
-    "Harry Potter and Hermione Granger invented a new spell.",
-    "He said, Teddy Roosevelt was a great President.",
-    "He said, Teddy bears are on sale!",
-)
+from tasks import demo_corpus, flags, program, tagging
 
 
-def metrics(gold: list, predicted: list) -> dict:
+def entity_metrics(gold: list, predicted: list) -> dict:
     """Entity precision, recall and F1 by conlleval's rule and strictly, and token accuracy."""
     from seqeval import metrics as seqeval
     from seqeval.scheme import IOB2
@@ -58,37 +48,52 @@ def metrics(gold: list, predicted: list) -> dict:
     }
 
 
-def compare_directions(trainer: tagging.Trainer, predict) -> dict:
-    """Accuracy at the words that only the words after them decide, in both directions and one."""
-    cases = demo_corpus.ambiguous(trainer.corpus["test"])
-    numbers = {id(sentence): i for i, sentence in enumerate(trainer.corpus["test"])}
+PRESETS = {
+    "wikiann": {"data": "tfds:wikiann/en", "epochs": 24, "units": 150},
+}
 
-    def accuracy(predict):
-        predicted = predict(trainer.encoded["test"])
-        right = [predicted[numbers[id(s)]][i] == s.tags[i] for s, i in cases]
-        return sum(right) / len(right)
 
-    print("\nThe same network, reading forward only:")
-    forward = trainer.build(bidirectional=False)
-    folder = os.path.join(os.path.dirname(trainer.tags_file), "forward_only")
-    os.makedirs(folder, exist_ok=True)
-    trainer.fit(forward, folder)
-    scores = {
-        "bidirectional": accuracy(predict),
-        "forward_only": accuracy(trainer.decoder(forward)),
-    }
-    print(
-        '\nIs "Teddy" a name? Only the words after it tell. Right at such words '
-        f"({len(cases)} of the test split): both directions {scores['bidirectional']:.1%}, "
-        f"forward only {scores['forward_only']:.1%}."
+class NamedEntities(tagging.TaggingTask):
+    name = "ner"
+    score_name = "f1"
+    texts = (
+        "Harry Potter and Hermione Granger invented a new spell.",
+        "He said, Teddy Roosevelt was a great President.",
+        "He said, Teddy bears are on sale!",
     )
-    return {"accuracy_at_ambiguous_words": scores}
+    presets = PRESETS
 
+    def metrics(self, answers, predicted):
+        return entity_metrics(answers, predicted)
 
-TASK = tagging.Task("ner", "f1", metrics, EXAMPLES, PRESETS, compare_directions)
+    def after_training(self, trainer, predict):
+        """Accuracy at the words that only the words after them decide, in both directions and
+        reading forward only: a network that has not read on cannot tell."""
+        cases = demo_corpus.ambiguous(trainer.corpus["test"])
+        numbers = {id(sentence): i for i, sentence in enumerate(trainer.corpus["test"])}
+
+        def accuracy(predict):
+            predicted = predict("test")
+            right = [predicted[numbers[id(s)]][i] == s.tags[i] for s, i in cases]
+            return sum(right) / len(right)
+
+        print("\nThe same network, reading forward only:")
+        forward = trainer.build(bidirectional=False)
+        folder = os.path.join(trainer.model_dir, "forward_only")
+        os.makedirs(folder, exist_ok=True)
+        predict_forward = trainer.predictor(forward)
+        trainer.fit(forward, predict_forward, folder)
+        scores = {"bidirectional": accuracy(predict), "forward_only": accuracy(predict_forward)}
+        print(
+            '\nIs "Teddy" a name? Only the words after it tell. Right at such words '
+            f"({len(cases)} of the test split): both directions {scores['bidirectional']:.1%}, "
+            f"forward only {scores['forward_only']:.1%}."
+        )
+        return {"accuracy_at_ambiguous_words": scores}
+
 
 if __name__ == "__main__":
     # What --help shows: the flags of taggers and those that all tasks share.
     absl_flags.adopt_module_key_flags(tagging)
     absl_flags.adopt_module_key_flags(flags)
-    tagging.run(TASK)
+    program.run(NamedEntities())

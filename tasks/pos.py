@@ -11,14 +11,10 @@ from collections import Counter
 
 from absl import flags as absl_flags
 
-from tasks import flags, tagging
-
-PRESETS = {
-    "en_ewt": {"data": "tfds:universal_dependencies/en_ewt", "epochs": 16, "units": 150},
-}
+from tasks import flags, program, tagging
 
 
-def metrics(gold: list, predicted: list) -> dict:
+def tag_metrics(gold: list, predicted: list) -> dict:
     """Accuracy in all and by tag."""
     total, right = Counter(), Counter()
     for gold_tags, predicted_tags in zip(gold, predicted, strict=True):
@@ -34,11 +30,23 @@ def metrics(gold: list, predicted: list) -> dict:
     }
 
 
-EXAMPLES = ("Teddy bears are on sale!", "The cat, which already ate, was full.")
-TASK = tagging.Task("pos", "accuracy", metrics, EXAMPLES, PRESETS)
+PRESETS = {
+    "en_ewt": {"data": "tfds:universal_dependencies/en_ewt", "epochs": 16, "units": 150},
+}
+
+
+class PartsOfSpeech(tagging.TaggingTask):
+    name = "pos"
+    score_name = "accuracy"
+    texts = ("Teddy bears are on sale!", "The cat, which already ate, was full.")
+    presets = PRESETS
+
+    def metrics(self, answers, predicted):
+        return tag_metrics(answers, predicted)
+
 
 if __name__ == "__main__":
     # What --help shows: the flags of taggers and those that all tasks share.
     absl_flags.adopt_module_key_flags(tagging)
     absl_flags.adopt_module_key_flags(flags)
-    tagging.run(TASK)
+    program.run(PartsOfSpeech())

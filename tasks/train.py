@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
 import os
@@ -22,8 +23,13 @@ def replace_file(path: str, write: Callable) -> None:
     """Calls `write(temporary_path)` and renames: the file is whole or not there."""
     root, ending = os.path.splitext(path)
     temporary = f"{root}.tmp{ending}"
-    write(temporary)
-    os.replace(temporary, path)
+    try:
+        write(temporary)
+        os.replace(temporary, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.remove(temporary)
+        raise
 
 
 def write_json(path: str, value: object) -> None:
@@ -71,6 +77,14 @@ def make_optimizer() -> keras.optimizers.Optimizer:
     return keras.optimizers.Adam(flags.LEARNING_RATE.value, global_clipnorm=clip)
 
 
+def compile_model(model: keras.Model, inputs: dict[str, np.ndarray]) -> None:
+    """Compiles a model for training, and builds it and its optimizer by a small batch."""
+    # The recurrent layers compile their loops themselves.
+    model.compile(make_optimizer(), jit_compile=False)
+    model({name: tf.constant(value) for name, value in inputs.items()})
+    model.optimizer.build(model.trainable_variables)
+
+
 def fit(
     model: keras.Model,
     batches: Callable[[int], tuple[tf.data.Dataset, int]],
@@ -92,7 +106,7 @@ def fit(
         model_dir: folder of checkpoints and logs.
 
     Returns:
-        One row for each epoch: epoch, loss, score, seconds, learning_rate, sentences_per_second.
+        One row for each epoch: epoch, loss, the score by its name, seconds, learning_rate.
     """
     variables = [*model.variables, *model.optimizer.variables]
     checkpoint, best = (os.path.join(model_dir, name) for name in (CHECKPOINT, BEST))
@@ -101,7 +115,8 @@ def fit(
         logging.info("Resuming after epoch %d of %s.", len(history), model_dir)
     writer = tf.summary.create_file_writer(os.path.join(model_dir, "tensorboard"))
     for epoch in range(len(history), flags.EPOCHS.value):
-        if _epochs_without_progress(history) >= flags.PATIENCE.value:
+        scores = [row[score_name] for row in history]
+        if scores and epoch - 1 - np.argmax(scores) >= flags.PATIENCE.value:
             break
         rate = flags.LEARNING_RATE.value / (1 + flags.DECAY.value * epoch)
         model.optimizer.learning_rate = rate
@@ -111,9 +126,10 @@ def fit(
             data,
             steps_per_epoch=steps,
             initial_epoch=epoch,
-            epochs=epoch + 1,
+            epochs=flags.EPOCHS.value,
             shuffle=False,
-            verbose=_verbosity(),
+            verbose=1 if os.isatty(1) else 2,
+            callbacks=[_OneEpoch()],
         ).history
         seconds = time.perf_counter() - start
         row = {
@@ -124,7 +140,7 @@ def fit(
             "learning_rate": rate,
         }
         print(f"  {score_name} {row[score_name]:.4f}  ({seconds:.1f} s)", flush=True)
-        if all(row[score_name] > past[score_name] for past in history):
+        if all(row[score_name] > past for past in scores):
             _save(best, model.variables, [])
         history.append(row)
         _write_log(os.path.join(model_dir, LOG), history)
@@ -142,17 +158,11 @@ def restore_best(model: keras.Model, model_dir: str) -> None:
     _restore(os.path.join(model_dir, BEST), model.variables)
 
 
-def _verbosity() -> int:
-    return 1 if os.isatty(1) else 2
+class _OneEpoch(keras.callbacks.Callback):
+    """Ends `fit` after an epoch, while its progress bar counts all of them."""
 
-
-def _epochs_without_progress(history: list[dict]) -> int:
-    scores = [row[_score_name(row)] for row in history]
-    return len(scores) - 1 - int(np.argmax(scores)) if scores else 0
-
-
-def _score_name(row: dict) -> str:
-    return list(row)[2]
+    def on_epoch_end(self, epoch, logs=None):
+        self.model.stop_training = True
 
 
 def _save(path: str, variables: list, history: list[dict]) -> None:

@@ -28,14 +28,7 @@ class TaggerModule(tf.Module):
         self.weights = [v.value for v in model.variables if isinstance(v.value, tf.Variable)]
         self.vocabulary = vocabulary
         self.tags = tf.saved_model.Asset(tags)
-        names = tf.lookup.TextFileInitializer(
-            self.tags.asset_path,
-            tf.int64,
-            tf.lookup.TextFileIndex.LINE_NUMBER,
-            tf.string,
-            tf.lookup.TextFileIndex.WHOLE_LINE,
-        )
-        self.tag_names = tf.lookup.StaticHashTable(names, default_value="")
+        self.tag_names = text.lines_of_numbers(self.tags)
         self._model = _Untracked(model)
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="text")], autograph=False)
@@ -57,7 +50,10 @@ class TaggerModule(tf.Module):
         return self._tag(tf.RaggedTensor.from_tensor(tokens, lengths))
 
     def _tag(self, words: tf.RaggedTensor) -> dict[str, tf.Tensor]:
-        inputs = features(words, self.vocabulary)
+        inputs = {
+            name: words.with_flat_values(values).to_tensor()
+            for name, values in text.features(words.flat_values, self.vocabulary).items()
+        }
         tags, confidence = self._model.value.decode(inputs)
         lengths = tf.cast(words.row_lengths(), tf.int32)
         real = tf.sequence_mask(lengths, tf.shape(tags)[1])
@@ -75,19 +71,6 @@ class _Untracked:
 
     def __init__(self, value):
         self.value = value
-
-
-def features(words: tf.RaggedTensor, vocabulary: text.Vocabulary) -> dict[str, tf.Tensor]:
-    """What a tagger reads of tokens `[batch, (tokens)]`, padded with 0 on the right."""
-    flat = words.flat_values
-    return {
-        name: words.with_flat_values(values).to_tensor()
-        for name, values in (
-            ("words", vocabulary(flat)),
-            ("shapes", text.word_shapes(flat)),
-            ("bytes", text.word_bytes(flat)),
-        )
-    }
 
 
 def save(

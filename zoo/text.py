@@ -87,6 +87,11 @@ def word_shapes(words: tf.Tensor) -> tf.Tensor:
     return shape
 
 
+def features(words: tf.Tensor, vocabulary: Vocabulary) -> dict[str, tf.Tensor]:
+    """What a tagger reads of words, `[words]`: ids, shapes, and bytes `[words, WORD_BYTES]`."""
+    return {"words": vocabulary(words), "shapes": word_shapes(words), "bytes": word_bytes(words)}
+
+
 def count_words(words: Iterable[str]) -> Counter:
     """How often each normalized word occurs."""
     distinct = Counter(words)
@@ -95,6 +100,20 @@ def count_words(words: Iterable[str]) -> Counter:
     for word, count in zip(normal, distinct.values(), strict=False):
         counts[word.decode()] += count
     return counts
+
+
+def numbers_of_lines(asset: tf.saved_model.Asset, default: int) -> tf.lookup.StaticHashTable:
+    """From a line of a text file to its number, int64, from 0 up."""
+    line, number = tf.lookup.TextFileIndex.WHOLE_LINE, tf.lookup.TextFileIndex.LINE_NUMBER
+    lines = tf.lookup.TextFileInitializer(asset.asset_path, tf.string, line, tf.int64, number)
+    return tf.lookup.StaticHashTable(lines, default)
+
+
+def lines_of_numbers(asset: tf.saved_model.Asset) -> tf.lookup.StaticHashTable:
+    """From the number of a line of a text file, int64, from 0 up, to the line."""
+    line, number = tf.lookup.TextFileIndex.WHOLE_LINE, tf.lookup.TextFileIndex.LINE_NUMBER
+    lines = tf.lookup.TextFileInitializer(asset.asset_path, tf.int64, number, tf.string, line)
+    return tf.lookup.StaticHashTable(lines, "")
 
 
 class Vocabulary(tf.Module):
@@ -115,14 +134,7 @@ class Vocabulary(tf.Module):
         self.asset = tf.saved_model.Asset(path)
         with open(path, encoding="utf-8") as file:
             self.size = 1 + sum(1 for _ in file)
-        lines = tf.lookup.TextFileInitializer(
-            self.asset.asset_path,
-            tf.string,
-            tf.lookup.TextFileIndex.WHOLE_LINE,
-            tf.int64,
-            tf.lookup.TextFileIndex.LINE_NUMBER,
-        )
-        self.table = tf.lookup.StaticHashTable(lines, default_value=UNKNOWN - 1)
+        self.table = numbers_of_lines(self.asset, default=UNKNOWN - 1)
 
     def __call__(self, words: tf.Tensor) -> tf.Tensor:
         """Ids of words of any shape, int32."""

@@ -1,0 +1,99 @@
+"""Sequences of different lengths as batches of few shapes: each new shape costs a compilation."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+import tensorflow as tf
+
+# Batches are padded to these lengths, and beyond them to multiples of the last.
+LENGTHS = (8, 16, 32, 64, 128, 256, 512, 1024)
+
+
+@dataclasses.dataclass(frozen=True)
+class Sequences:
+    """Sequences in numbers: each feature of all their tokens in one array.
+
+    Attributes:
+        ends: where each sequence ends, `[sequences]`.
+        features: arrays `[tokens, ...]` by name.
+    """
+
+    ends: np.ndarray
+    features: dict[str, np.ndarray]
+
+    def __len__(self) -> int:
+        return len(self.ends)
+
+    @property
+    def lengths(self) -> np.ndarray:
+        return np.diff(self.ends, prepend=0)
+
+    def batch(
+        self, rows: Sequence[int], batch_size: int, padded: int, max_length: int | None = None
+    ) -> dict[str, np.ndarray]:
+        """Arrays `[batch_size, padded, ...]`, 0 behind each sequence and in rows without one."""
+        batch = {
+            name: np.zeros([batch_size, padded, *values.shape[1:]], values.dtype)
+            for name, values in self.features.items()
+        }
+        for row, number in enumerate(rows):
+            start = self.ends[number - 1] if number else 0
+            length = min(self.ends[number] - start, max_length or padded)
+            for name, values in self.features.items():
+                batch[name][row, :length] = values[start : start + length]
+        return batch
+
+
+def by_length(
+    lengths: np.ndarray, batch_size: int, order: Sequence[int] | None = None
+) -> Iterator[tuple[list[int], int]]:
+    """Groups sequences of like length: their numbers, at most `batch_size`, and a length for all.
+
+    Args:
+        lengths: of each sequence.
+        batch_size: sequences in a group; only the last of each length has fewer.
+        order: in which the sequences come, by default that of their numbers.
+    """
+    groups: dict[int, list[int]] = {}
+    for number in range(len(lengths)) if order is None else order:
+        padded = padded_length(int(lengths[number]))
+        group = groups.setdefault(padded, [])
+        group.append(int(number))
+        if len(group) == batch_size:
+            yield groups.pop(padded), padded
+    for padded, group in groups.items():
+        yield group, padded
+
+
+def padded_length(length: int) -> int:
+    return next((n for n in LENGTHS if length <= n), -(-length // LENGTHS[-1]) * LENGTHS[-1])
+
+
+def shuffled(lengths: np.ndarray, batch_size: int, seed: int, epoch: int) -> list:
+    """The groups of an epoch in random order, which follows from seed and epoch alone."""
+    random = np.random.default_rng([seed, epoch])
+    groups = list(by_length(lengths, batch_size, random.permutation(len(lengths))))
+    random.shuffle(groups)
+    return groups
+
+
+def as_dataset(groups: list, make_batch: Callable[[list[int], int], tuple]) -> tf.data.Dataset:
+    """Batches as `tf.data`, made while the model trains.
+
+    Args:
+        groups: of `by_length` or `shuffled`.
+        make_batch: from a group to nested arrays, whose first axis is the batch; the second one may
+            differ between groups.
+    """
+
+    def spec(array):
+        return tf.TensorSpec([*[None] * min(array.ndim, 2), *array.shape[2:]], array.dtype)
+
+    signature = tf.nest.map_structure(spec, make_batch(*groups[0]))
+    dataset = tf.data.Dataset.from_generator(
+        lambda: (make_batch(*group) for group in groups), output_signature=signature
+    )
+    return dataset.prefetch(4)
