@@ -10,9 +10,7 @@ from __future__ import annotations
 import os
 import warnings
 
-from absl import flags as absl_flags
-
-from tasks import demo_corpus, flags, program, tagging
+from tasks import demo_corpus, program, tagging
 
 
 def entity_metrics(gold: list, predicted: list) -> dict:
@@ -93,7 +91,4 @@ class NamedEntities(tagging.TaggingTask):
 
 
 if __name__ == "__main__":
-    # What --help shows: the flags of taggers and those that all tasks share.
-    absl_flags.adopt_module_key_flags(tagging)
-    absl_flags.adopt_module_key_flags(flags)
     program.run(NamedEntities())

@@ -9,9 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from absl import flags as absl_flags
-
-from tasks import flags, program, tagging
+from tasks import program, tagging
 
 
 def tag_metrics(gold: list, predicted: list) -> dict:
@@ -46,7 +44,4 @@ class PartsOfSpeech(tagging.TaggingTask):
 
 
 if __name__ == "__main__":
-    # What --help shows: the flags of taggers and those that all tasks share.
-    absl_flags.adopt_module_key_flags(tagging)
-    absl_flags.adopt_module_key_flags(flags)
     program.run(PartsOfSpeech())

@@ -16,6 +16,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 from absl import app, logging
+from absl import flags as absl_flags
 
 from tasks import figures, flags, readers, train
 from tasks.machine import machine
@@ -35,7 +36,8 @@ class Task(abc.ABC):
         score_name: of the metrics, the one that validation goes by; higher is better.
         texts: to predict for after training.
         presets: flags by the recipe's name.
-        own_flags: names of its flags that make a training run what it is.
+        flag_modules: that define its flags.
+        own_flags: names of those of its flags that make a training run what it is.
         formats: from the ending of an output file to what writes a prediction.
     """
 
@@ -43,6 +45,7 @@ class Task(abc.ABC):
     score_name: str
     texts: Sequence[str]
     presets: dict[str, dict]
+    flag_modules: Sequence[str]
     own_flags: Sequence[str]
     formats: dict[str, Callable[[Any], str]]
 
@@ -313,6 +316,9 @@ def run(task: Task) -> None:
             print(f"\n{task.name}: stopped{how}.", file=sys.stderr)
             sys.exit(128 + (stop.args[0] if stop.args else signal.SIGINT))
 
+    if "--help" in sys.argv[1:]:
+        print(help_text(task))
+        return
     logging.set_verbosity(logging.WARNING)
     logging.set_stderrthreshold("warning")
     app.run(main)
@@ -327,6 +333,13 @@ def _stop(number: int, frame: object) -> None:
 
 def command() -> str:
     return " ".join([f"python -m {sys.modules['__main__'].__spec__.name}", *sys.argv[1:]])
+
+
+def help_text(task: Task) -> str:
+    """What a program is for, and its flags before those that all tasks share."""
+    sections = map(absl_flags.FLAGS.module_help, (*task.flag_modules, "tasks.flags"))
+    presets = ", ".join(task.presets) or "none"
+    return "\n".join([sys.modules["__main__"].__doc__, f"Presets: {presets}.", *sections])
 
 
 def export_folder(task: Task) -> str:

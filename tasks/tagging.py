@@ -48,6 +48,7 @@ class TaggedText:
 class TaggingTask(program.Task):
     """A task whose answer is a tag for each word."""
 
+    flag_modules = ("tasks.tagging",)
     own_flags = ("character_dim", "word_dropout", "min_count", "crf", "embeddings_file")
 
     @property

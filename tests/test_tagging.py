@@ -13,7 +13,7 @@ import pytest
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
-SMALL = ["--units=8", "--character_dim=4", "--embedding_dim=8", "--batch_size=16", "--epochs=3"]
+SMALL = ["--units=8", "--character_dim=4", "--embedding_dim=8", "--batch_size=16", "--epochs=4"]
 ROOT = pathlib.Path(__file__).parent.parent
 
 TRAIN = [
@@ -21,6 +21,17 @@ TRAIN = [
     [("Rome", "B-LOC"), ("is", "O"), ("old", "O")],
     [("Paul", "B-PER"), ("met", "O"), ("Anna", "B-PER"), (".", "O")],
 ]
+
+
+ODD_TEXTS = {
+    "empty": b"",
+    "blank": b" \t\n",
+    "long": b"word " * 20_000,
+    "emoji": "👍🏽 é e\u0301 👩‍👩‍👧".encode(),
+    "right to left": "שלום עולם 1984".encode(),
+    "NUL": b"a\0b",
+    "invalid UTF-8": b"\xff\xfe bad \x80",
+}
 
 
 def program(task, *arguments, check=True, **options):
@@ -62,37 +73,51 @@ def test_training_writes_results_logs_and_figures(trained):
     model = trained["folder"] / "model"
     results = json.loads((model / "results.json").read_text())
     assert results["test"]["f1"] == pytest.approx(results["validation"]["f1"])
-    assert results["sentences"] == {"train": 60, "validation": 60, "test": 60}
+    assert results["counts"]["train"] == {"sentences": 60, "tokens": 240}
     assert results["config"]["units"] == 8
     for name in ("log.csv", "learning_curves.png", "confusion_test.png", "tensorboard"):
         assert (model / name).exists()
 
 
-def test_the_savedmodel_scores_as_training_did(trained):
-    run = program(
-        "ner", "--mode=evaluate", f"--model={trained['folder'] / 'saved'}",
-        "--data=files", f"--test_file={trained['data']}",
+def test_the_savedmodel_scores_as_training_did(trained, tmp_path):
+    program(
+        "ner", "--mode=evaluate", f"--model={trained['folder'] / 'saved'}", "--data=files",
+        f"--test_file={trained['data']}", "--model_dir", tmp_path / "evaluated",
     )  # fmt: skip
-    results = json.loads((trained["folder"] / "model" / "results.json").read_text())
-    assert f"{results['test']['f1']:.4f}" in run.stdout
+    trained_results = json.loads((trained["folder"] / "model" / "results.json").read_text())
+    results = json.loads((tmp_path / "evaluated" / "evaluation.json").read_text())
+    assert results["test"] == trained_results["test"]
+    assert (tmp_path / "evaluated" / "confusion_test.png").exists()
 
 
-def test_resuming_a_killed_run_ends_as_an_uninterrupted_one(trained, tmp_path):
+def test_a_run_that_is_stopped_again_and_again_ends_as_an_uninterrupted_one(trained, tmp_path):
     flags = [*trained["flags"], "--model_dir", tmp_path / "m", "--export_dir", tmp_path / "s"]
     command = [sys.executable, "-m", "tasks.ner", *map(str, flags)]
-    killed = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
-    deadline = time.monotonic() + 120
-    while not (tmp_path / "m" / "checkpoint.npz").exists() and time.monotonic() < deadline:
-        time.sleep(0.02)
-    killed.send_signal(signal.SIGKILL)
-    killed.wait()
-    done = json.loads(str(np.load(tmp_path / "m" / "checkpoint.npz")["history"]))
-    assert len(done) < 3
+    checkpoint = tmp_path / "m" / "checkpoint.npz"
+    for stop, code in ((signal.SIGKILL, -9), (signal.SIGTERM, 143), (signal.SIGINT, 130)):
+        before = checkpoint.stat().st_mtime_ns if checkpoint.exists() else 0
+        run = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        deadline = time.monotonic() + 120
+        while run.poll() is None and time.monotonic() < deadline:
+            if checkpoint.exists() and checkpoint.stat().st_mtime_ns != before:
+                break
+            time.sleep(0.02)
+        run.send_signal(stop)
+        message = run.communicate()[1].decode()
+        assert run.returncode == code, message
+        assert "Traceback" not in message
+        if stop != signal.SIGKILL:
+            assert "the same command resumes it" in message
+            assert not list((tmp_path / "m").glob("*.tmp*"))
+    assert not (tmp_path / "s").exists()
     program("ner", *flags)
     whole = np.load(trained["folder"] / "model" / "best.npz")
     resumed = np.load(tmp_path / "m" / "best.npz")
     for name in whole.files:
         np.testing.assert_array_equal(whole[name], resumed[name])
+    rows = [json.loads((m / "results.json").read_text())["epochs"]
+            for m in (trained["folder"] / "model", tmp_path / "m")]  # fmt: skip
+    assert [(r["loss"], r["f1"]) for r in rows[0]] == [(r["loss"], r["f1"]) for r in rows[1]]
 
 
 def test_a_folder_of_another_run_is_refused_with_the_differing_flags(trained):
@@ -138,6 +163,10 @@ def test_predictions_go_to_the_terminal_json_lines_and_conll(trained, tmp_path):
         (["--mode=predict", "--model=no_such_model"], "no_such_model"),
         (["--preset=nonsense"], "wikiann"),
         (["--train_file=a.conll"], "--data=files"),
+        (["--data=files", "--train_file=/dev/null"], "/dev/null: expected one or more sentences"),
+        (["--export_dir=/dev/null/x"], "--export_dir: expected a folder to write to"),
+        (["--mode=predict", "--text=a", "--input_file=b"], "--text or --input_file"),
+        (["train.conll"], "unexpected arguments: train.conll"),
     ],
 )
 def test_what_a_user_can_put_right_is_one_line(flags, message, tmp_path):
@@ -159,10 +188,7 @@ def test_tags_that_the_model_does_not_know_are_refused(trained, tmp_path):
     assert "Traceback" not in run.stderr
 
 
-@pytest.mark.parametrize(
-    "text",
-    ["", " ", "word " * 20_000, "👍🏽 é e\u0301", "שלום עולם", "a\0b", b"\xff\xfe bad \x80"],
-)
+@pytest.mark.parametrize("text", ODD_TEXTS.values(), ids=ODD_TEXTS)
 def test_any_text_gets_an_answer_that_does_not_depend_on_its_batch(served, text):
     alone = tag(served, text)
     n = int(alone["lengths"][0])
@@ -207,41 +233,104 @@ def test_it_loads_where_our_packages_are_not(trained, tmp_path):
     assert b"Rome" in run.stdout.encode(), run.stderr
 
 
-SERVER = """
-import ctypes, glob, sys
-library, folder = sys.argv[1:]
-tf = ctypes.CDLL(library)
-tf._ZN10tensorflow21DisableXlaCompilationEv()
-for f in ("TF_NewStatus", "TF_NewGraph", "TF_NewSessionOptions", "TF_LoadSessionFromSavedModel", "TF_Message"):
-    getattr(tf, f).restype = ctypes.c_void_p
-void = ctypes.c_void_p
-status = void(tf.TF_NewStatus())
-session = tf.TF_LoadSessionFromSavedModel(
-    void(tf.TF_NewSessionOptions()), None, folder.encode(), (ctypes.c_char_p * 1)(b"serve"), 1,
-    void(tf.TF_NewGraph()), None, status)
-assert tf.TF_GetCode(status) == 0, ctypes.string_at(tf.TF_Message(status))
-assert session and "tensorflow" not in sys.modules
-print("loaded")
-"""  # noqa: E501
+@pytest.fixture(scope="module")
+def signatures(trained):
+    saved_model = (trained["folder"] / "saved" / "1" / "saved_model.pb").read_bytes()
+    return saved_model_pb2.SavedModel.FromString(saved_model).meta_graphs[0].signature_def
 
 
-def test_the_servers_loader_takes_it_with_xla_disabled(trained):
+@pytest.fixture(scope="module")
+def ask_server(trained, signatures):
+    """Asks signatures in TensorFlow's C API with XLA disabled: requests in, answers out."""
     library = os.path.join(os.path.dirname(tf.__file__), "libtensorflow_cc.so.2")
-    folder = str(trained["folder"] / "saved" / "1")
-    run = subprocess.run(
-        [sys.executable, "-c", SERVER, library, folder], capture_output=True, text=True
-    )
-    assert run.stdout.strip().endswith("loaded"), run.stderr
+    folder = trained["folder"] / "saved" / "1"
+    script = ROOT / "tests" / "c_api.py"
+
+    def ask(*requests):
+        lines = []
+        for name, feeds in requests:
+            signature = signatures[name]
+            feeds = {signature.inputs[key].name: value for key, value in feeds.items()}
+            fetches = [signature.outputs[key].name for key in sorted(signature.outputs)]
+            lines.append(json.dumps({"feeds": feeds, "fetches": fetches}))
+        run = subprocess.run(
+            [sys.executable, script, library, folder],
+            input="\n".join(lines), capture_output=True, text=True,
+        )  # fmt: skip
+        answers = [json.loads(line) for line in run.stdout.splitlines()]
+        assert len(answers) == len(requests), run.stderr
+        return [
+            dict(zip(sorted(signatures[name].outputs), answer, strict=True))
+            for (name, _), answer in zip(requests, answers, strict=True)
+        ]
+
+    return ask
+
+
+def test_the_servers_runtime_gives_the_same_answers_to_any_text(served, ask_server):
+    texts = [b"Anna Smith lives in Rome", *ODD_TEXTS.values()]
+    requests = [("serving_default", {"text": [text.decode("latin-1")]}) for text in texts]
+    requests.append(("serving_default", {"text": [text.decode("latin-1") for text in texts[:3]]}))
+    split = {"tokens": [["Anna", "Smith", "junk"], ["Rome", "junk", "junk"]], "lengths": [2, 1]}
+    requests.append(("tokens", split))
+    *answers, three, tokens = ask_server(*requests)
+    for text, answer in zip(texts, answers, strict=True):
+        expected = tag(served, text)
+        assert answer["lengths"] == expected["lengths"].numpy().tolist()
+        assert answer["tags"] == expected["tags"].numpy().astype("U").tolist()
+        np.testing.assert_allclose(answer["confidence"], expected["confidence"], atol=1e-5)
+    assert three["tags"][0] == answers[0]["tags"][0]
+    assert three["lengths"] == [5, 0, 0]
+    assert tokens["tokens"] == [["Anna", "Smith"], ["Rome", ""]]
+    assert tokens["tags"][0] == answers[0]["tags"][0][:2]
+
+
+def test_warm_up_requests_are_what_a_server_replays(trained, signatures):
+    from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog
+
+    folder = trained["folder"] / "saved" / "1"
+    records = tf.data.TFRecordDataset(str(folder / "assets.extra" / "tf_serving_warmup_requests"))
+    model = tf.saved_model.load(str(folder))
+    asked = []
+    for record in records:
+        request = PredictionLog.FromString(record.numpy()).predict_log.request
+        assert request.model_spec.name == "saved"
+        name = request.model_spec.signature_name
+        inputs = {key: tf.make_ndarray(value) for key, value in request.inputs.items()}
+        assert inputs.keys() == signatures[name].inputs.keys()
+        out = model.signatures[name](**{key: tf.constant(v) for key, v in inputs.items()})
+        assert len(out["tags"]) == 4
+        asked.append(name)
+    assert asked == ["serving_default", "tokens"]
+
+
+def test_help_shows_the_tasks_own_flags_first():
+    run = program("ner", "--help", check=False)
+    assert "--word_dropout" in run.stdout
+    assert "--learning_rate" in run.stdout
+    assert run.stdout.index("--word_dropout") < run.stdout.index("--learning_rate")
 
 
 def test_parts_of_speech_take_the_same_road(tmp_path):
+    """Without recurrence and CRF, with vectors of others, and with sentences cut in training."""
     corpus = tmp_path / "a.conllu"
     rows = [("Teddy", "PROPN"), ("bears", "NOUN"), ("sleep", "VERB")]
     sentence = "".join(f"{i}\t{w}\t_\t{t}\t_\t_\t0\t_\t_\t_\n" for i, (w, t) in enumerate(rows, 1))
     corpus.write_text((sentence + "\n") * 30)
-    program(
+    vectors = tmp_path / "vectors.txt"
+    vectors.write_text("3 5\nTeddy 1 2 3 4 5\nsleep 5 4 3 2 1\nzebra 0 0 0 0 9\n")
+    run = program(
         "pos", *SMALL, "--data=files", f"--train_file={corpus}", "--cell=none", "--nocrf",
+        f"--embeddings_file={vectors}", "--max_length=2", "--mixed_precision=mixed_bfloat16",
         "--model_dir", tmp_path / "m", "--export_dir", tmp_path / "s",
     )  # fmt: skip
+    assert "27 training sentences are cut to --max_length=2 words" in run.stderr
     results = json.loads((tmp_path / "m" / "results.json").read_text())
-    assert results["validation"]["by_tag"]["NOUN"]["support"] == 3
+    assert results["validation"]["by_tag"]["VERB"]["support"] == 3
+    assert "zebra" in (tmp_path / "m" / "vocabulary.txt").read_text().split()
+    vectors.write_text("Teddy 1 2 3\nsleep 1 x 3\n")
+    run = program(
+        "pos", "--data=files", f"--train_file={corpus}", f"--embeddings_file={vectors}", check=False
+    )
+    assert run.returncode == 1
+    assert f"{vectors}:2: expected a word and 3 numbers" in run.stderr
