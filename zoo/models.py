@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -35,6 +37,7 @@ class Tagger(keras.Model):
             `layers.CRF`.
         embeddings: initial word embeddings `[vocabulary_size, embedding_dim]`, or None.
         jit: of the recurrent layers and the CRF, see `layers.recurrent.Recurrent`.
+        make_stack: makes the recurrent part, `layers.Stack` or what takes its arguments.
 
     Inputs: a dict of `words` and `shapes`, int32 `[batch, time]`, and `bytes`, integers
     `[batch, time, text.WORD_BYTES]`; 0 is padding, on the right. Output: scores
@@ -60,6 +63,7 @@ class Tagger(keras.Model):
         forbidden_end=(),
         embeddings: np.ndarray | None = None,
         jit: bool | str = "auto",
+        make_stack: Callable[..., keras.layers.Layer] = layers.Stack,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -75,14 +79,14 @@ class Tagger(keras.Model):
         if cell == "none":
             self.hidden = keras.layers.Dense(units, activation="tanh")
         else:
-            self.character_stack = layers.Stack(
+            self.character_stack = make_stack(
                 cell,
                 character_dim,
                 bidirectional=True,
                 return_sequences=False,
                 layer={"jit": jit},
             )
-            self.stack = layers.Stack(
+            self.stack = make_stack(
                 cell,
                 units,
                 depth,

@@ -1,0 +1,139 @@
+r"""Speed of whole models against the same models of stock Keras layers, and of their SavedModels.
+
+    python -m tasks.benchmark_models
+    python -m tasks.benchmark_models --data=tfds:wikiann/en --units=150 --output=models.json
+
+All flags of `tasks.ner` say which model, on which corpus. Both models train on the same batches in
+turn; stock Keras is the faster of XLA on and off.
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+
+import keras
+from absl import app
+from absl import flags as absl_flags
+
+from tasks import flags, program, train
+from tasks.machine import machine
+from tasks.ner import NamedEntities
+
+_BATCHES = absl_flags.DEFINE_integer("batches", 60, "Training batches of each turn.", lower_bound=1)
+_TURNS = absl_flags.DEFINE_integer("turns", 5, "Turns of each model.", lower_bound=1)
+_OUTPUT = absl_flags.DEFINE_string("output", "benchmark_models.json", "File for all figures.")
+
+
+class StockStack(keras.layers.Layer):
+    """`layers.Stack` of Keras' own layers."""
+
+    def __init__(
+        self,
+        cell: str,
+        units: int,
+        depth: int = 1,
+        bidirectional: bool = False,
+        return_sequences: bool = True,
+        dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        layer: dict | None = None,
+    ):
+        super().__init__()
+        makers = {
+            "rnn": keras.layers.SimpleRNN,
+            "gru": lambda *a, **k: keras.layers.GRU(*a, **k, reset_after=False),
+            "gru_reset_after": keras.layers.GRU,
+            "lstm": keras.layers.LSTM,
+        }
+        self.dropout = keras.layers.Dropout(dropout)
+        self.layers = []
+        for level in range(depth):
+            sequences = return_sequences or level < depth - 1
+            one = makers[cell](
+                units, return_sequences=sequences, recurrent_dropout=recurrent_dropout
+            )
+            self.layers.append(keras.layers.Bidirectional(one) if bidirectional else one)
+
+    def call(self, x, mask=None, training=False):
+        for level, layer in enumerate(self.layers):
+            if level:
+                x = self.dropout(x, training=training)
+            x = layer(x, mask=mask, training=training)
+        return x
+
+
+def training_speed(trainer: program.Trainer, batches: list) -> dict[str, float]:
+    """Sentences trained in a second, the median turn of each model."""
+    field: dict[str, Callable] = {}
+    for name, changes, jit in (
+        ("ours", {}, False),
+        ("keras", {"make_stack": StockStack}, False),
+        ("keras_xla", {"make_stack": StockStack, "jit": False}, True),
+    ):
+        model = trainer.build(**changes)
+        model.compile(train.make_optimizer(), jit_compile=jit)
+        field[name] = model.train_on_batch
+
+    def turn(step):
+        start = time.perf_counter()
+        for inputs, answers in batches:
+            step(inputs, answers)
+        return len(batches) * flags.BATCH_SIZE.value / (time.perf_counter() - start)
+
+    for name, step in field.items():
+        print(f"{name}: compiles", flush=True)
+        turn(step)
+    speeds: dict[str, list] = {name: [] for name in field}
+    for _ in range(_TURNS.value):
+        for name, step in field.items():
+            speeds[name].append(turn(step))
+    return {name: statistics.median(values) for name, values in speeds.items()}
+
+
+def serving_speed(served: program.Served, examples: list) -> dict[str, float]:
+    """Examples answered in a second by the SavedModel, by the size of batches, the median turn."""
+    examples = sorted(examples, key=lambda example: len(example[0]))
+    speeds = {}
+    for size in (64, 256):
+        times = []
+        for _ in range(_TURNS.value + 1):
+            start = time.perf_counter()
+            for batch in program.batched(examples, size):
+                served.evaluate(batch)
+            times.append(time.perf_counter() - start)
+        speeds[str(size)] = len(examples) / statistics.median(times[1:])
+    return speeds
+
+
+def main(argv: list[str]) -> None:
+    if len(argv) > 1:
+        raise app.UsageError(f"unexpected arguments: {argv[1:]}")
+    task = NamedEntities()
+    flags.apply_preset(task.presets)
+    corpus = program.load(task, ["train", "validation"])
+    with tempfile.TemporaryDirectory() as folder:
+        trainer = task.trainer(corpus, folder)
+        dataset, _ = trainer.epoch(0)
+        trained = training_speed(trainer, list(dataset.take(_BATCHES.value)))
+        version = trainer.save(trainer.build(), os.path.join(folder, "saved"))
+        served = serving_speed(task.served(version), corpus["validation"])
+    results = {
+        "command": program.command(),
+        "config": flags.recipe(*task.own_flags),
+        "machine": machine(),
+        "trained_per_second": trained,
+        "times_keras": trained["ours"] / max(trained["keras"], trained["keras_xla"]),
+        "served_per_second": served,
+    }
+    train.write_json(_OUTPUT.value, results)
+    for name in ("trained_per_second", "served_per_second"):
+        print(f"{name}:", ", ".join(f"{key} {value:.0f}" for key, value in results[name].items()))
+    print(f"times Keras' better: {results['times_keras']:.2f}\nAll figures: {_OUTPUT.value}")
+
+
+if __name__ == "__main__":
+    app.run(main)
