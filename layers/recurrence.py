@@ -35,6 +35,8 @@ _ROWS_PER_SHARD = 8
 _WORK_PER_SHARD = 2**17
 # With an unknown batch size the number of shards cannot follow it.
 _SHARDS_OF_UNKNOWN_BATCH = 4
+# Up to so many recurrent weights, two directions side by side keep the cores busy by themselves.
+_WEIGHTS_OF_SMALL_PASS = 2**17
 # In a portable graph a turn of the loop costs more than a small step: several steps share one.
 _STEPS_PER_TURN = 4
 # Up to this batch, a portable graph leaves the sequence to one kernel of TensorFlow where a cell
@@ -186,6 +188,7 @@ def run(
     recurrent_bias: tf.Tensor | None = None,
     dropout: tf.Tensor | None = None,
     mask: tf.Tensor | None = None,
+    at_once: int = 1,
 ) -> tuple[tf.Tensor | None, tuple[tf.Tensor, ...]]:
     """Runs a cell over sequences.
 
@@ -200,6 +203,7 @@ def run(
         dropout: factor `[batch, units]` on the state inside the recurrent products, or None.
         mask: bool `[batch, time]`, True where a step is real, or None. A padded step leaves the
             states as they are, outputs zeros and adds nothing to any gradient.
+        at_once: how many such passes run side by side, two for two directions.
 
     Returns:
         Outputs `[batch, time, units]` in the order of time (None unless `way.sequences`), and the
@@ -219,7 +223,7 @@ def run(
         time = tf.shape(x)[1]
         bucket = tf.maximum(-(-time // _TIME_BUCKET), 1) * _TIME_BUCKET
         tensors = tensors.pad_time(bucket - time)
-    shards = [_differentiable(way, shard) for shard in tensors.shards()]
+    shards = [_differentiable(way, shard) for shard in tensors.shards(at_once)]
     outputs, last_states = shards[0] if len(shards) == 1 else _join(shards)
     if way.sequences and not known:
         outputs = outputs[:, :time]
@@ -270,15 +274,18 @@ class _Tensors:
             x=tf.pad(self.x, [[0, 0], [0, padding], [0, 0]]), mask=mask, steps=tf.shape(self.x)[1]
         )
 
-    def shards(self) -> list[_Tensors]:
-        """Cuts the batch into shards of almost equal size, one for each core."""
+    def shards(self, at_once: int = 1) -> list[_Tensors]:
+        """Cuts the batch into shards of almost equal size, one for each core; small passes that
+        run side by side share the cores."""
         if tf.config.list_physical_devices("GPU"):
             return [self]
+        units, columns = self.recurrent_kernel.shape
         batch, cores = self.x.shape[0], os.cpu_count() or 1
+        if units * columns <= _WEIGHTS_OF_SMALL_PASS:
+            cores = max(1, cores // at_once)
         if batch is None:
             count, batch = min(cores, _SHARDS_OF_UNKNOWN_BATCH), tf.shape(self.x)[0]
         else:
-            units, columns = self.recurrent_kernel.shape
             work = batch * units * columns
             count = min(cores, batch // _ROWS_PER_SHARD, work // _WORK_PER_SHARD)
         if count <= 1:
@@ -321,7 +328,14 @@ def _differentiable(way: Pass, tensors: _Tensors) -> tuple:
         else:
             outputs, states, kept = _forward(way, inputs, _function("loop", way))
 
+        results = ((outputs,) if way.sequences else ()) + tuple(states)
+
         def gradient(*d_results):
+            # The gradient of a gather, for one, does not know its shape.
+            d_results = tuple(
+                tf.ensure_shape(d, result.shape)
+                for d, result in zip(d_results, results, strict=True)
+            )
             residuals = kept
             if way.keep != "slopes":
                 again = dataclasses.replace(way, keep="slopes")
@@ -334,7 +348,7 @@ def _differentiable(way: Pass, tensors: _Tensors) -> tuple:
                 [derivatives[name] for name in names] + derivatives["states"], arguments
             )
 
-        return ((outputs,) if way.sequences else ()) + tuple(states), gradient
+        return results, gradient
 
     results = differentiable(*(getattr(tensors, name) for name in names), *tensors.states)
     return (results[0], tuple(results[1:])) if way.sequences else (None, tuple(results))

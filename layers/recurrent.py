@@ -133,6 +133,8 @@ class Recurrent(keras.layers.Layer):
         self.supports_masking = True
         # The loop is compiled here where that pays; compiling all of `fit` around it is slower.
         self.supports_jit = False
+        # How many such layers run side by side; a stack says so of its two directions.
+        self.at_once = 1
         self.recurrent_bias = None
         self.start = None
         self.states = None
@@ -302,7 +304,7 @@ class Recurrent(keras.layers.Layer):
             keep="slopes" if training else "nothing",
         )
         outputs, states = recurrence.run(
-            way, x, states, **self._tensors(), dropout=dropout, mask=mask
+            way, x, states, **self._tensors(), dropout=dropout, mask=mask, at_once=self.at_once
         )
 
         if self.stateful:

@@ -113,11 +113,13 @@ class Stack(keras.layers.Layer):
         if not self.bidirectional:
             return kind(**arguments)
         # Both given, so that each draws its own weights.
-        return keras.layers.Bidirectional(
+        both = keras.layers.Bidirectional(
             kind(**arguments),
             backward_layer=kind(**arguments, go_backwards=True),
             dtype=self.dtype_policy,
         )
+        both.forward_layer.at_once = both.backward_layer.at_once = 2
+        return both
 
     @property
     def states_per_layer(self) -> int:

@@ -461,12 +461,31 @@ def test_shards_of_a_batch_that_does_not_divide_equal_one(case, shards, monkeypa
     cut = recurrence._Tensors.shards
     counts = []
     monkeypatch.setattr(
-        recurrence._Tensors, "shards", lambda self: counts.append(len(cut(self))) or cut(self)
+        recurrence._Tensors,
+        "shards",
+        lambda self, at_once: counts.append(len(cut(self, at_once))) or cut(self, at_once),
     )
     results = layer(x, initial_state=states, mask=mask, training=True)
     assert counts == [shards]
     cases.assert_close(results, expected)
     cases.assert_close(cases.gradients(layer, x, states, mask), expected_gradients)
+
+
+def test_two_small_directions_share_the_cores(monkeypatch):
+    monkeypatch.setattr(recurrence.os, "cpu_count", lambda: 4)
+    cut, counts = recurrence._Tensors.shards, set()
+
+    def count(self, at_once):
+        counts.add(len(cut(self, at_once)))
+        return cut(self, at_once)
+
+    monkeypatch.setattr(recurrence._Tensors, "shards", count)
+    for bidirectional, units, expected in ((False, 8, 4), (True, 8, 2), (True, 512, 4)):
+        counts.clear()
+        stack = Stack("rnn", units, bidirectional=bidirectional, layer={"jit": True})
+        train = tf.function(lambda x, stack=stack: stack(x, training=True), autograph=False)
+        train.get_concrete_function(tf.TensorSpec([None, 3, 2]))
+        assert counts == {expected}
 
 
 def test_shards_cut_the_recurrent_dropout_too(monkeypatch):

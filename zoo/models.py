@@ -122,9 +122,9 @@ class Tagger(keras.Model):
         return x if self.crf is None else self.crf(x)
 
     def _read_bytes(self, word_bytes, training):
-        """`[batch, time, bytes]` → `[batch, time, width]`."""
+        """`[batch, time, bytes]` → `[batch, time, width]`; a word that comes twice is read once."""
         shape = tf.shape(word_bytes)
-        each = tf.reshape(tf.cast(word_bytes, tf.int32), [-1, text.WORD_BYTES])
+        each, which = _distinct(tf.reshape(tf.cast(word_bytes, tf.int32), [-1, text.WORD_BYTES]))
         real = each > text.PADDING
         x = self.byte_embedding(each)
         if self.character_stack is None:
@@ -132,7 +132,7 @@ class Tagger(keras.Model):
             x = tf.reduce_sum(x * share, axis=1)
         else:
             x = self.character_stack(x, mask=real, training=training)
-        return tf.reshape(x, [shape[0], shape[1], x.shape[-1]])
+        return tf.reshape(tf.gather(x, which), [shape[0], shape[1], x.shape[-1]])
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         """Mean over the sentences of the negative log-likelihood of their tags."""
@@ -154,6 +154,19 @@ class Tagger(keras.Model):
         tags = tf.argmax(probabilities, axis=-1, output_type=tf.int32)
         confidence = tf.reduce_max(probabilities, axis=-1)
         return tf.where(real, tags, 0), tf.where(real, confidence, 0.0)
+
+
+# Rows are padded to these numbers, since each new one costs a compilation.
+_ROWS = [m << k for k in range(3, 24) for m in (2, 3)]
+
+
+def _distinct(rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """The distinct rows, with rows of zeros below them, and for each row which one it is."""
+    distinct, which = tf.raw_ops.UniqueV2(x=rows, axis=[0])
+    count = tf.shape(distinct)[0]
+    padded = tf.gather(_ROWS, tf.searchsorted(_ROWS, [count])[0])
+    distinct = tf.pad(distinct, [[0, padded - count], [0, 0]])
+    return tf.ensure_shape(distinct, [None, rows.shape[1]]), which
 
 
 def _neighbours(x: tf.Tensor, real: tf.Tensor) -> tf.Tensor:
