@@ -16,7 +16,6 @@ import gc
 import itertools
 import json
 import math
-import os
 import statistics
 import subprocess
 import sys
@@ -25,6 +24,7 @@ from collections.abc import Callable, Iterator
 
 from absl import app, flags
 
+from tasks import files, markdown
 from tasks.machine import machine
 
 LAYERS = ["rnn", "gru", "lstm"]
@@ -358,23 +358,6 @@ def tables(results: dict) -> str:
     return "\n".join(lines)
 
 
-MARKERS = ("<!-- benchmark: begin -->\n", "<!-- benchmark: end -->")
-
-
-def render(markdown: str, results: dict) -> str:
-    """A Markdown text with the tables of these results between its markers."""
-    before, rest = markdown.split(MARKERS[0])
-    _, after = rest.split(MARKERS[1])
-    return before + MARKERS[0] + tables(results) + "\n" + MARKERS[1] + after
-
-
-def write_json(path: str, results: dict) -> None:
-    temporary = f"{path}.tmp"
-    with open(temporary, "w") as file:
-        json.dump(results, file, indent=1)
-    os.replace(temporary, path)
-
-
 def main(argv: list[str]) -> None:
     if len(argv) > 1:
         raise app.UsageError(f"unexpected arguments: {argv[1:]}")
@@ -382,11 +365,8 @@ def main(argv: list[str]) -> None:
         print_memory_of(_MEMORY_OF.value)
         return
     if _RENDER.value:
-        with open(_OUTPUT.value) as file, open(_RENDER.value, "r+") as markdown:
-            text = render(markdown.read(), json.load(file))
-            markdown.seek(0)
-            markdown.truncate()
-            markdown.write(text)
+        with open(_OUTPUT.value) as file:
+            markdown.replace_in_file(_RENDER.value, "benchmark", tables(json.load(file)) + "\n")
         return
     for size in _SIZES.value:
         parse_size(size)
@@ -408,7 +388,7 @@ def main(argv: list[str]) -> None:
     ]
     for row in itertools.chain(*measures):
         results["rows"].append(row)
-        write_json(_OUTPUT.value, results)
+        files.write_json(_OUTPUT.value, results)
         shown = {k: f"{v:.3g}" if isinstance(v, float) else v for k, v in row.items()}
         print(f"[{len(results['rows'])}]", *(f"{k}={v}" for k, v in shown.items()), flush=True)
     print()

@@ -16,11 +16,10 @@ import time
 from collections.abc import Callable
 
 import keras
-from absl import app
+from absl import app, logging
 from absl import flags as absl_flags
-from absl import logging
 
-from tasks import flags, program, train
+from tasks import files, flags, program
 from tasks.machine import machine
 from tasks.ner import NamedEntities
 
@@ -129,7 +128,7 @@ def main(argv: list[str]) -> None:
         "times_keras": trained["ours"] / trained["keras"],
         "served_per_second": served,
     }
-    train.write_json(_OUTPUT.value, results)
+    files.write_json(_OUTPUT.value, results)
     for name in ("trained_per_second", "served_per_second"):
         print(f"{name}:", ", ".join(f"{key} {value:.0f}" for key, value in results[name].items()))
     print(f"times Keras: {results['times_keras']:.2f}\nAll figures: {_OUTPUT.value}")

@@ -18,7 +18,7 @@ import tensorflow as tf
 from absl import app, logging
 from absl import flags as absl_flags
 
-from tasks import figures, flags, readers, train
+from tasks import figures, files, flags, readers, train
 from tasks.machine import machine
 
 PREDICT_BATCH = 64
@@ -191,6 +191,7 @@ def train_mode(task: Task) -> None:
     history = trainer.fit(model, predict, model_dir)
     results = {
         "task": task.name,
+        "score": task.score_name,
         "command": command(),
         "config": config,
         "counts": counts,
@@ -206,7 +207,7 @@ def train_mode(task: Task) -> None:
     if flags.DATA.value == "demo":
         results |= task.after_training(trainer, predict)
     results["wall_seconds"] = time.perf_counter() - start
-    train.write_json(os.path.join(model_dir, "results.json"), results)
+    files.write_json(os.path.join(model_dir, "results.json"), results)
     version = trainer.export(model)
     print(f"\nSaved: {version}   Logs, figures, results.json: {model_dir}\n")
     for prediction in task.served(version).predict(task.texts):
@@ -243,7 +244,7 @@ def evaluate_mode(task: Task) -> None:
             "wall_seconds": seconds,
             "machine": machine(),
         }
-        train.write_json(os.path.join(folder, "evaluation.json"), results)
+        files.write_json(os.path.join(folder, "evaluation.json"), results)
 
 
 def predict_mode(task: Task) -> None:
@@ -266,7 +267,7 @@ def predict_mode(task: Task) -> None:
                     file.write(as_text(prediction))
 
         try:
-            train.replace_file(path, write)
+            files.replace(path, write)
         except OSError as error:
             raise flags.UserError(f"--output_file: {path}: {error.strerror}") from None
 
@@ -356,13 +357,13 @@ def needed_model() -> str:
 
 def load(task: Task, splits: list[str]) -> dict[str, list]:
     """The splits of the corpus; for training, a test split only where there is one."""
-    files = flags.files()
-    given = [split for split, path in files.items() if path]
+    paths = flags.files()
+    given = [split for split, path in paths.items() if path]
     if flags.DATA.value != "files" and given:
         raise flags.UserError(
             f"a {given[0]} file goes with --data=files. Received: --data={flags.DATA.value}"
         )
-    if flags.DATA.value == "files" and len(splits) > 1 and not files["test"]:
+    if flags.DATA.value == "files" and len(splits) > 1 and not paths["test"]:
         splits = [split for split in splits if split != "test"]
     return task.load(splits)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import json
 import os
@@ -14,30 +13,9 @@ import numpy as np
 import tensorflow as tf
 from absl import logging
 
-from tasks import flags
+from tasks import files, flags
 
 CHECKPOINT, BEST, CONFIG, LOG = "checkpoint.npz", "best.npz", "config.json", "log.csv"
-
-
-def replace_file(path: str, write: Callable) -> None:
-    """Calls `write(temporary_path)` and renames: the file is whole or not there."""
-    root, ending = os.path.splitext(path)
-    temporary = f"{root}.tmp{ending}"
-    try:
-        write(temporary)
-        os.replace(temporary, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.remove(temporary)
-        raise
-
-
-def write_json(path: str, value: object) -> None:
-    def write(temporary):
-        with open(temporary, "w", encoding="utf-8") as file:
-            json.dump(value, file, indent=1, ensure_ascii=False)
-
-    replace_file(path, write)
 
 
 def claim_folder(model_dir: str, config: dict) -> None:
@@ -50,7 +28,7 @@ def claim_folder(model_dir: str, config: dict) -> None:
     try:
         os.makedirs(model_dir, exist_ok=True)
         if not os.path.exists(path):
-            write_json(path, config)
+            files.write_json(path, config)
             return
     except OSError as error:
         raise flags.UserError(
@@ -168,7 +146,7 @@ class _OneEpoch(keras.callbacks.Callback):
 def _save(path: str, variables: list, history: list[dict]) -> None:
     arrays = {str(i): keras.ops.convert_to_numpy(v) for i, v in enumerate(variables)}
     arrays["history"] = np.array(json.dumps(history))
-    replace_file(path, lambda temporary: np.savez(temporary, **arrays))
+    files.replace(path, lambda temporary: np.savez(temporary, **arrays))
 
 
 def _restore(path: str, variables: list) -> list[dict]:
@@ -187,4 +165,4 @@ def _write_log(path: str, history: list[dict]) -> None:
             rows.writeheader()
             rows.writerows(history)
 
-    replace_file(path, write)
+    files.replace(path, write)

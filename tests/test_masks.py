@@ -1,5 +1,10 @@
 """A padded step is as if it were not there."""
 
+import os
+import pathlib
+import subprocess
+import sys
+
 import cases
 import hypothesis
 import keras
@@ -259,3 +264,38 @@ def test_a_functional_model_hands_the_mask_through_layers(reverse):
     middle = lower(embedding(ids).numpy(), mask=mask)
     expected = upper(middle.numpy(), mask=mask[:, ::-1] if reverse else mask)
     cases.assert_close(model(ids), expected, 1e-6)
+
+
+def test_another_mask_is_not_another_compilation(tmp_path):
+    """XLA writes down what it compiles: other masks and lengths of one bucket add nothing."""
+    script = """
+import os, sys
+import tensorflow as tf
+import layers
+stack = layers.Stack("lstm", 4, bidirectional=True, layer={"jit": True})
+
+@tf.function(autograph=False, input_signature=[
+    tf.TensorSpec([None, None, 3]), tf.TensorSpec([None, None], tf.bool)])
+def step(x, mask):
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_sum(stack(x, mask=mask, training=True) ** 2)
+    return tape.gradient(loss, [v.value for v in stack.trainable_variables])
+
+x = tf.ones([16, 12, 3])
+stack(x)
+for lengths in ([12] * 16, [3] * 16, range(16), [0] * 16):
+    step(x, tf.sequence_mask(tf.minimum(list(lengths), 12), 12))
+    print(len([f for f in os.listdir(sys.argv[1]) if f.endswith("before_optimizations.txt")]))
+"""
+    environment = {**os.environ, "XLA_FLAGS": f"--xla_dump_to={tmp_path} --xla_dump_hlo_as_text"}
+    run = subprocess.run(
+        [sys.executable, "-c", script, tmp_path],
+        capture_output=True,
+        text=True,
+        env=environment,
+        cwd=pathlib.Path(__file__).parent.parent,
+    )
+    assert run.returncode == 0, run.stderr
+    first, *others = map(int, run.stdout.split())
+    assert first > 0
+    assert others == [first] * 3

@@ -334,3 +334,13 @@ def test_parts_of_speech_take_the_same_road(tmp_path):
     )
     assert run.returncode == 1
     assert f"{vectors}:2: expected a word and 3 numbers" in run.stderr
+
+
+def test_the_benchmark_of_models_measures_both_and_the_savedmodel(trained, tmp_path):
+    output = tmp_path / "models.json"
+    program("benchmark_models", *trained["flags"], "--batches=3", "--turns=2", f"--output={output}")
+    results = json.loads(output.read_text())
+    trained_per_second = results["trained_per_second"]
+    ratio = trained_per_second["ours"] / trained_per_second["keras"]
+    assert results["times_keras"] == pytest.approx(ratio)
+    assert all(speed > 0 for speed in results["served_per_second"].values())

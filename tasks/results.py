@@ -1,0 +1,132 @@
+r"""Measured results as tables: collects what training runs wrote, and shows it in the README.
+
+    python -m tasks.results runs/*/results.json
+    python -m tasks.results                                # only writes the tables anew
+
+Runs that differ in their seed alone are one row: mean and standard deviation.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import sys
+from collections.abc import Iterable
+
+from absl import app
+
+from tasks import files, markdown
+
+# The file that collects the runs, and the one with the tables.
+COLLECTION, README = "docs/results.json", "README.md"
+
+# What says where a run was stored and not how it came about.
+_PLACES = ("--model_dir", "--export_dir", "--seed")
+
+
+def collected(result: dict) -> dict:
+    """What the tables need of a run's results.json."""
+    score = result["score"]
+    return {
+        "task": result["task"],
+        "score": score,
+        "command": portable(result["command"]),
+        "config": {name: _short(value) for name, value in result["config"].items()},
+        "counts": result["counts"],
+        "parameters": result["parameters"],
+        "wall_seconds": round(result["wall_seconds"], 1),
+        "machine": f"{result['machine']['processor']}, {result['machine']['cores']} cores",
+        **{
+            split: round(result[split][score], 5)
+            for split in ("validation", "test")
+            if split in result
+        },
+    }
+
+
+def portable(command: str) -> str:
+    """A command without where its run was stored, and with short paths."""
+    words = [word for word in command.split() if word.split("=")[0] not in _PLACES]
+    return " ".join(
+        f"{name}{equals}{_short(value)}"
+        for name, equals, value in (word.partition("=") for word in words)
+    )
+
+
+def _short(value: object) -> object:
+    """Of a path, the file and its folder."""
+    is_path = isinstance(value, str) and os.path.isabs(value)
+    return "/".join(value.split("/")[-2:]) if is_path else value
+
+
+def merged(runs: list[dict], more: Iterable[dict]) -> list[dict]:
+    """Runs with more of them; the same run measured again takes the place of the old one."""
+    by_run = {_key(run): run for run in (*runs, *more)}
+    return list(by_run.values())
+
+
+def _key(run: dict, *left_out: str) -> tuple:
+    config = {name: value for name, value in run["config"].items() if name not in left_out}
+    return run["task"], json.dumps(config, sort_keys=True)
+
+
+def tables(runs: list[dict]) -> str:
+    """For each task a table with a row for each recipe."""
+    text = ""
+    for task in dict.fromkeys(run["task"] for run in runs):
+        recipes: dict[tuple, list[dict]] = {}
+        for run in runs:
+            if run["task"] == task:
+                recipes.setdefault(_key(run, "seed"), []).append(run)
+        first = next(run for run in runs if run["task"] == task)
+        header = ["command", f"{first['score']}: validation", "test"]
+        header += ["seeds", "parameters", "wall time"]
+        rows = [_row(recipe) for recipe in recipes.values()]
+        text += f"**{task}**\n\n{markdown.table(header, rows)}\n"
+    machines = ", ".join(dict.fromkeys(run["machine"] for run in runs))
+    return f"{text}Measured on {machines}. Wall time is that of everything, from data to export.\n"
+
+
+def _row(runs: list[dict]) -> list[str]:
+    def scores(split: str) -> str:
+        values = [run[split] for run in runs if split in run]
+        if not values:
+            return "–"
+        mean = f"{statistics.mean(values):.3f}"
+        return f"{mean} ± {statistics.stdev(values):.3f}" if len(values) > 1 else mean
+
+    seconds = statistics.mean(run["wall_seconds"] for run in runs)
+    time = f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.1f} min"
+    command = min((run["command"] for run in runs), key=len)
+    return [
+        f"`{command}`",
+        scores("validation"),
+        scores("test"),
+        str(len(runs)),
+        f"{runs[0]['parameters']:,}",
+        time,
+    ]
+
+
+def main(argv: list[str]) -> None:
+    runs: list[dict] = []
+    if os.path.exists(COLLECTION):
+        with open(COLLECTION, encoding="utf-8") as file:
+            runs = json.load(file)
+    more = []
+    for path in argv[1:]:
+        try:
+            with open(path, encoding="utf-8") as file:
+                more.append(collected(json.load(file)))
+        except (OSError, ValueError, KeyError) as error:
+            print(f"results: expected a results.json of a training run: {path}: {error!r}")
+            sys.exit(1)
+    runs = merged(runs, more)
+    if more:
+        files.write_json(COLLECTION, runs)
+    markdown.replace_in_file(README, "results", tables(runs))
+
+
+if __name__ == "__main__":
+    app.run(main)
