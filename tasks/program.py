@@ -18,7 +18,7 @@ import tensorflow as tf
 from absl import app, logging
 from absl import flags as absl_flags
 
-from tasks import figures, files, flags, readers, train
+from tasks import corpora, figures, files, flags, train
 from tasks.machine import machine
 
 PREDICT_BATCH = 64
@@ -306,7 +306,7 @@ def run(task: Task) -> None:
             if flags.MIXED_PRECISION.value != "float32":
                 keras.mixed_precision.set_global_policy(flags.MIXED_PRECISION.value)
             MODES[flags.MODE.value](task)
-        except (flags.UserError, readers.DataError) as error:
+        except (flags.UserError, corpora.DataError) as error:
             print(f"{task.name}: {error}", file=sys.stderr)
             sys.exit(1)
         except BrokenPipeError:  # what reads our output has read enough

@@ -5,13 +5,12 @@ from __future__ import annotations
 import functools
 import itertools
 import os
-import random
 import re
-import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from tasks import demo_corpus
+from tasks import corpora, demo_corpus
+from tasks.corpora import BLANKS, SPLITS, DataError
 from zoo.tags import Sentence, split_tag, to_bio
 
 __all__ = [
@@ -29,9 +28,6 @@ TASKS = ("ner", "pos")
 TAG_FEATURES = {"ner": ("ner_tags", "ner", "tags"), "pos": ("upos", "pos_tags", "pos", "xpos")}
 TOKEN_FEATURE = "tokens"
 HEAD_FEATURE = "head"
-FILE_FLAGS = {"train": "train_file", "validation": "valid_file", "test": "test_file"}
-SPLITS = tuple(FILE_FLAGS)
-HELD_OUT = 0.1
 
 DOCUMENT_START = "-DOCSTART-"
 
@@ -39,14 +35,8 @@ CONLLU_COLUMNS = 10
 CONLLU_FIELDS = {"upos": 3, "xpos": 4}
 UNSPECIFIED = "_"
 
-# Not str.split and str.strip: a no-break space or a line separator may well be a token.
-_BLANKS = " \t\r\f\v"
-_RUN_OF_BLANKS = re.compile(f"[{_BLANKS}]+")
+_RUN_OF_BLANKS = re.compile(f"[{BLANKS}]+")
 _EXAMPLES_AT_ONCE = 1024
-
-
-class DataError(ValueError):
-    """Data cannot be read: where, what was expected, what was found, on one line."""
 
 
 def read_conll(
@@ -74,7 +64,7 @@ def read_conll(
         >>> read_conll("train.conll")[0]
         Sentence(tokens=('Teddy', 'smiled'), tags=('B-PER', 'O'))
     """
-    lines = list(_lines(path))
+    lines = list(corpora.lines(path))
     # The first line that is surely no comment says how many columns there are.
     first, model = next(
         ((n, line) for n, line in lines if line and not line.startswith(("# ", DOCUMENT_START))),
@@ -134,7 +124,7 @@ def read_conllu(path: str | os.PathLike, field: str = "upos") -> list[Sentence]:
 
     def rows() -> Iterator[tuple[str, str] | None]:
         words = 0
-        for number, line in _lines(path):
+        for number, line in corpora.lines(path):
             if not line:
                 words = 0
                 yield None
@@ -142,7 +132,7 @@ def read_conllu(path: str | os.PathLike, field: str = "upos") -> list[Sentence]:
             if line.startswith("#"):
                 continue
             place = f"{path}:{number}"
-            cells = [cell.strip(_BLANKS) for cell in line.split("\t")]
+            cells = [cell.strip(BLANKS) for cell in line.split("\t")]
             if len(cells) != CONLLU_COLUMNS:
                 raise DataError(
                     f"{place}: expected {CONLLU_COLUMNS} columns separated by TABs, "
@@ -234,56 +224,14 @@ def load_corpus(
         >>> corpus = load_corpus("files", "pos", {"train": "en.conllu"}, ["train", "validation"])
     """
     _check_task(task)
-    for split in splits:
-        if split not in SPLITS:
-            raise ValueError(f"splits: expected {', '.join(SPLITS)}. Received: {split!r}")
-    readers: Mapping[str, Callable[[], list[Sentence]]]
-    if data == "demo":
-        corpus = demo_corpus.ner() if task == "ner" else demo_corpus.pos()
-        return {split: corpus[split] for split in splits}
-    if data == "files":
-        readers = {
-            split: functools.partial(read_tagged_file, path, task)
-            for split, path in (files or {}).items()
-            if path
-        }
-    elif data.startswith("tfds:"):
-        readers = _tfds_readers(data.removeprefix("tfds:"), task)
-    else:
-        raise DataError(
-            f"data: expected demo, files or tfds:NAME (such as tfds:wikiann/en), found {data!r}"
-        )
-
-    hold_out = "validation" not in readers
-    needed = {"train" if hold_out and split == "validation" else split for split in splits}
-    for split in sorted(needed - readers.keys()):
-        found = ", ".join(readers) or "none"
-        if data == "files":
-            raise DataError(
-                f"files: expected a file for the split {split!r} (--{FILE_FLAGS[split]}), "
-                f"found {found}"
-            )
-        raise DataError(f"{data}: expected a split {split!r}, found {found}")
-    corpus = {split: readers[split]() for split in needed}
-    if hold_out and "train" in corpus:
-        corpus["train"], corpus["validation"] = _hold_out(data, corpus["train"], seed)
-    return {split: corpus[split] for split in splits}
-
-
-def _hold_out(
-    data: str, sentences: list[Sentence], seed: int
-) -> tuple[list[Sentence], list[Sentence]]:
-    """The sentences without a tenth of them, and that tenth, both in the order of the corpus."""
-    if len(sentences) < 2:
-        raise DataError(
-            f"{data}: expected a validation split, or two or more training sentences to hold "
-            f"some out, found {len(sentences)}"
-        )
-    count = max(1, round(HELD_OUT * len(sentences)))
-    chosen = set(random.Random(seed).sample(range(len(sentences)), count))
-    return (
-        [sentence for index, sentence in enumerate(sentences) if index not in chosen],
-        [sentence for index, sentence in enumerate(sentences) if index in chosen],
+    return corpora.load(
+        data,
+        files,
+        splits,
+        seed,
+        demo=demo_corpus.ner if task == "ner" else demo_corpus.pos,
+        read_file=functools.partial(read_tagged_file, task=task),
+        read_builder=functools.partial(_tfds_readers, task=task),
     )
 
 
@@ -299,27 +247,10 @@ def _as_bio(sentences: list[Sentence]) -> list[Sentence]:
 # --- files
 
 
-def _lines(path: str | os.PathLike) -> Iterator[tuple[int, str]]:
-    """Number and text of each line; a line of nothing but blanks comes as the empty string."""
-    try:
-        # Split at line feeds alone: a token may hold what Unicode also counts as a line break.
-        raw_lines = Path(path).read_bytes().split(b"\n")
-    except OSError as error:
-        raise DataError(f"{path}: expected a readable file, found: {error.strerror}") from None
-    for number, raw_line in enumerate(raw_lines, start=1):
-        try:
-            line = raw_line.decode("utf-8-sig" if number == 1 else "utf-8")
-        except UnicodeDecodeError as error:
-            byte = raw_line[error.start]
-            raise DataError(f"{path}:{number}: expected UTF-8, found byte 0x{byte:02x}") from None
-        line = line.removesuffix("\r")
-        yield number, line if line.strip(_BLANKS) else ""
-
-
 def _cells(line: str) -> list[str]:
     if "\t" in line:
-        return [cell.strip(_BLANKS) for cell in line.split("\t")]
-    return _RUN_OF_BLANKS.split(line.strip(_BLANKS))
+        return [cell.strip(BLANKS) for cell in line.split("\t")]
+    return _RUN_OF_BLANKS.split(line.strip(BLANKS))
 
 
 def _is_comment(line: str, model: str) -> bool:
@@ -348,37 +279,15 @@ def _tfds_readers(
 ) -> dict[str, Callable[[], list[Sentence]]]:
     """What reads each split, under our name of the split where we have one."""
     _check_task(task)
-    builder = _tfds_builder(name, data_dir)
+    builder = corpora.builder(name, data_dir)
     tag_feature = _tfds_tag_feature(name, builder.info.features, task)
-    # Whatever keeps a builder from its data (network, disk, checksums, a missing package), what
-    # the user needs is the reason, not a trace through TensorFlow Datasets.
-    try:
-        builder.download_and_prepare()
-    except Exception as error:
-        raise DataError(
-            f"tfds:{name}: expected to download and prepare the data, found {_reason(error)}"
-        ) from error
+    corpora.prepare(builder, name)
     return {
-        "validation" if split == "dev" else split: functools.partial(
+        corpora.split_name(split): functools.partial(
             _tfds_sentences, name, builder, split, tag_feature, task
         )
         for split in builder.info.splits
     }
-
-
-def _tfds_builder(name: str, data_dir: str | os.PathLike | None):
-    try:
-        import tensorflow_datasets as tfds
-    except ImportError as error:
-        raise DataError(
-            f"tfds:{name}: expected the package tensorflow-datasets, found {_reason(error)}"
-        ) from error
-    try:
-        return tfds.builder(name, data_dir=data_dir)
-    except Exception as error:
-        raise DataError(
-            f"tfds:{name}: expected a builder of TensorFlow Datasets, found {_reason(error)}"
-        ) from error
 
 
 def _tfds_tag_feature(name: str, features: Mapping, task: str) -> str:
@@ -448,9 +357,3 @@ def _tfds_sentences(name: str, builder, split: str, tag_feature: str, task: str)
         return _as_bio(sentences)
     except ValueError as error:
         raise DataError(f"tfds:{name}, feature {tag_feature}: {error}") from None
-
-
-def _reason(error: Exception) -> str:
-    """An exception as one short line."""
-    lines = str(error).splitlines() or [""]
-    return textwrap.shorten(f"{type(error).__name__}: {lines[0]}", 300, placeholder=" …")
