@@ -3,7 +3,7 @@
 import pytest
 import tensorflow_datasets as tfds
 
-from tasks import demo_corpus, readers
+from tasks import corpora, demo_corpus
 from tasks.readers import (
     DataError,
     Sentence,
@@ -360,7 +360,7 @@ def test_no_hold_out_where_there_is_a_validation_file(write):
 
 def test_one_sentence_is_too_little_to_hold_some_out(write):
     error = error_of(load_corpus, "files", "pos", {"train": write("a\tX\n")}, ["train"])
-    assert "two or more training sentences" in error
+    assert "two or more training examples" in error
 
 
 def test_a_split_without_data_is_named(write):
@@ -372,9 +372,7 @@ def test_a_split_without_data_is_named(write):
 
 
 def test_tfds_by_name(data_dir, monkeypatch):
-    monkeypatch.setattr(
-        readers, "_tfds_builder", lambda name, _: tfds.builder(name, data_dir=data_dir)
-    )
+    monkeypatch.setattr(corpora, "builder", lambda name, _: tfds.builder(name, data_dir=data_dir))
     corpus = load_corpus("tfds:tiny_tagged/ner", "ner", splits=["train", "validation"])
     assert corpus["train"] == corpus["validation"] == [Sentence(("A", "b"), ("B-PER", "I-PER"))]
     error = error_of(load_corpus, "tfds:tiny_tagged/ner", "ner")
