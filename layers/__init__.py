@@ -4,6 +4,7 @@ from layers.convert import from_keras, from_torch, to_keras, to_torch
 from layers.crf import CRF
 from layers.gru import GRU
 from layers.lstm import LSTM
+from layers.pooling import POOLINGS, Pooling
 from layers.rnn import RNN
 from layers.stack import CELLS, Stack
 
@@ -12,7 +13,9 @@ __all__ = [
     "CRF",
     "GRU",
     "LSTM",
+    "POOLINGS",
     "RNN",
+    "Pooling",
     "Stack",
     "from_keras",
     "from_torch",

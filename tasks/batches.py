@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 # Batches are padded to these lengths, and beyond them to multiples of the last.
-LENGTHS = (8, 16, 32, 64, 128, 256, 512, 1024)
+LENGTHS = (8, 16, 32, 64, 128, 192, 256, 384, 512, 768, 1024)
 
 
 @dataclasses.dataclass(frozen=True)

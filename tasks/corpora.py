@@ -26,6 +26,7 @@ def load(
     files: Mapping[str, str | None] | None,
     splits: Sequence[str],
     seed: int,
+    optional: Sequence[str] = (),
     *,
     demo: Callable[[], Mapping[str, list]],
     read_file: Callable[[str], list],
@@ -41,6 +42,7 @@ def load(
         files: for `"files"`, the path of each split, or None.
         splits: the splits wanted, of train, validation, test.
         seed: of what is held out.
+        optional: splits that are left out where the corpus has none.
         demo: gives the built-in corpus.
         read_file: reads the examples of a file.
         read_builder: from the name of a builder to what reads each of its splits.
@@ -68,6 +70,7 @@ def load(
             f"data: expected demo, files or tfds:NAME (such as tfds:wikiann/en), found {data!r}"
         )
 
+    splits = [split for split in splits if split in readers or split not in optional]
     hold_out = "validation" not in readers
     needed = {"train" if hold_out and split == "validation" else split for split in splits}
     for split in sorted(needed - readers.keys()):

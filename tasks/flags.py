@@ -8,10 +8,10 @@ from absl import flags
 
 from zoo.models import CELLS
 
-MODES = ("train", "evaluate", "predict", "export")
-
-MODE = flags.DEFINE_enum(
-    "mode", "train", MODES, "train (then evaluate and export), evaluate, predict, or export."
+MODE = flags.DEFINE_string(
+    "mode",
+    "train",
+    "train (then evaluate and export), evaluate, predict, export, or one of the task's own.",
 )
 PRESET = flags.DEFINE_string("preset", None, "Recipe whose flags are the defaults, by its name.")
 DATA = flags.DEFINE_string(

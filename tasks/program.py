@@ -10,7 +10,7 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -38,6 +38,8 @@ class Task(abc.ABC):
         presets: flags by the recipe's name.
         flag_modules: that define its flags.
         own_flags: names of those of its flags that make a training run what it is.
+        defaults: of shared flags, where this task's are other ones.
+        modes: of its own beside those of all tasks, by name.
         formats: from the ending of an output file to what writes a prediction.
     """
 
@@ -47,11 +49,13 @@ class Task(abc.ABC):
     presets: dict[str, dict]
     flag_modules: Sequence[str]
     own_flags: Sequence[str]
+    defaults: Mapping[str, Any] = {}
+    modes: Mapping[str, Callable[[Task], None]] = {}
     formats: dict[str, Callable[[Any], str]]
 
     @abc.abstractmethod
-    def load(self, splits: Sequence[str]) -> dict[str, list]:
-        """Examples by split, of train, validation and test."""
+    def load(self, splits: Sequence[str], optional: Sequence[str]) -> dict[str, list]:
+        """Examples by split, of train, validation and test; an optional one where there is one."""
 
     @abc.abstractmethod
     def trainer(self, corpus: dict[str, list], model_dir: str) -> Trainer:
@@ -305,7 +309,12 @@ def run(task: Task) -> None:
             flags.apply_preset(task.presets)
             if flags.MIXED_PRECISION.value != "float32":
                 keras.mixed_precision.set_global_policy(flags.MIXED_PRECISION.value)
-            MODES[flags.MODE.value](task)
+            modes = MODES | task.modes
+            if flags.MODE.value not in modes:
+                raise flags.UserError(
+                    f"--mode: expected one of {', '.join(modes)}. Received: {flags.MODE.value!r}"
+                )
+            modes[flags.MODE.value](task)
         except (flags.UserError, corpora.DataError) as error:
             print(f"{task.name}: {error}", file=sys.stderr)
             sys.exit(1)
@@ -317,6 +326,8 @@ def run(task: Task) -> None:
             print(f"\n{task.name}: stopped{how}.", file=sys.stderr)
             sys.exit(128 + (stop.args[0] if stop.args else signal.SIGINT))
 
+    for name, value in task.defaults.items():
+        absl_flags.FLAGS.set_default(name, value)
     if "--help" in sys.argv[1:]:
         print(help_text(task))
         return
@@ -338,9 +349,12 @@ def command() -> str:
 
 def help_text(task: Task) -> str:
     """What a program is for, and its flags before those that all tasks share."""
+    modes = ", ".join((*MODES, *task.modes))
     sections = map(absl_flags.FLAGS.module_help, (*task.flag_modules, "tasks.flags"))
     presets = ", ".join(task.presets) or "none"
-    return "\n".join([sys.modules["__main__"].__doc__, f"Presets: {presets}.", *sections])
+    return "\n".join(
+        [sys.modules["__main__"].__doc__, f"Modes: {modes}. Presets: {presets}.", *sections]
+    )
 
 
 def export_folder(task: Task) -> str:
@@ -363,9 +377,7 @@ def load(task: Task, splits: list[str]) -> dict[str, list]:
         raise flags.UserError(
             f"a {given[0]} file goes with --data=files. Received: --data={flags.DATA.value}"
         )
-    if flags.DATA.value == "files" and len(splits) > 1 and not paths["test"]:
-        splits = [split for split in splits if split != "test"]
-    return task.load(splits)
+    return task.load(splits, optional=["test"] if len(splits) > 1 else [])
 
 
 def evaluate(task: Task, examples: list, predicted: list, split: str, folder: str | None) -> dict:

@@ -204,6 +204,7 @@ def load_corpus(
     files: Mapping[str, str | None] | None = None,
     splits: Sequence[str] = SPLITS,
     seed: int = 0,
+    optional: Sequence[str] = (),
 ) -> dict[str, list[Sentence]]:
     """Loads the splits of a corpus for a tagging task.
 
@@ -216,6 +217,8 @@ def load_corpus(
         task: `"ner"` (tags come as BIO) or `"pos"`.
         files: for `"files"`, the path of each split, or None.
         splits: the splits wanted, of train, validation, test.
+        seed: of what is held out.
+        optional: splits that are left out where the corpus has none.
 
     Raises:
         DataError: `data` is unknown, a split cannot be had, or its data cannot be read.
@@ -229,6 +232,7 @@ def load_corpus(
         files,
         splits,
         seed,
+        optional,
         demo=demo_corpus.ner if task == "ner" else demo_corpus.pos,
         read_file=functools.partial(read_tagged_file, task=task),
         read_builder=functools.partial(_tfds_readers, task=task),

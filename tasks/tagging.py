@@ -13,8 +13,7 @@ import tensorflow as tf
 from absl import flags as absl_flags
 from absl import logging
 
-from tasks import batches, figures, flags, program, readers, train
-from tasks.vectors import read_vectors
+from tasks import batches, figures, flags, program, readers, train, words
 from zoo import export, text
 from zoo.models import Tagger
 from zoo.tags import Sentence, entities, forbidden_transitions, scheme_of
@@ -22,20 +21,7 @@ from zoo.tags import Sentence, entities, forbidden_transitions, scheme_of
 CHARACTER_DIM = absl_flags.DEFINE_integer(
     "character_dim", 32, "Units of each direction over the bytes of a word.", lower_bound=1
 )
-WORD_DROPOUT = absl_flags.DEFINE_float(
-    "word_dropout",
-    0.1,
-    "Share of words read as <UNK> in training.",
-    lower_bound=0,
-    upper_bound=0.99,
-)
-MIN_COUNT = absl_flags.DEFINE_integer(
-    "min_count", 2, "Rarer words of the training corpus are <UNK>.", lower_bound=1
-)
 CRF = absl_flags.DEFINE_bool("crf", True, "CRF over whole sentences, or a softmax for each word.")
-EMBEDDINGS_FILE = absl_flags.DEFINE_string(
-    "embeddings_file", None, "Word vectors as text, GloVe or word2vec; sets --embedding_dim."
-)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,16 +34,16 @@ class TaggedText:
 class TaggingTask(program.Task):
     """A task whose answer is a tag for each word."""
 
-    flag_modules = ("tasks.tagging",)
-    own_flags = ("character_dim", "word_dropout", "min_count", "crf", "embeddings_file")
+    flag_modules = ("tasks.tagging", "tasks.words")
+    own_flags = ("character_dim", "crf", *words.FLAGS)
 
     @property
     def formats(self):
         return {".conll": conll, ".jsonl": json_line}
 
-    def load(self, splits):
+    def load(self, splits, optional):
         return readers.load_corpus(
-            flags.DATA.value, self.name, flags.files(), splits, flags.SEED.value
+            flags.DATA.value, self.name, flags.files(), splits, flags.SEED.value, optional
         )
 
     def trainer(self, corpus, model_dir):
@@ -104,20 +90,12 @@ class TaggerTrainer(program.Trainer):
     def __init__(self, task, corpus, model_dir):
         super().__init__(task, corpus, model_dir)
         counts = text.count_words([token for s in corpus["train"] for token in s.tokens])
-        words = text.most_common(counts, flags.VOCAB_SIZE.value, MIN_COUNT.value)
-        self.vectors = None
-        if EMBEDDINGS_FILE.value:
-            words, self.vectors = read_vectors(
-                EMBEDDINGS_FILE.value, words, flags.VOCAB_SIZE.value, flags.SEED.value
-            )
+        self.vocabulary, self.vectors = words.make_vocabulary(counts, model_dir)
         self.tag_names = sorted({tag for s in corpus["train"] for tag in s.tags})
         if "O" in self.tag_names and scheme_of([self.tag_names]):
             self.tag_names.remove("O")
             self.tag_names.insert(0, "O")
         self.tags_file = text.write_lines(os.path.join(model_dir, "tags.txt"), self.tag_names)
-        self.vocabulary = text.Vocabulary(
-            text.write_lines(os.path.join(model_dir, "vocabulary.txt"), words)
-        )
         tag_ids = {tag: i for i, tag in enumerate(self.tag_names)}
         self.encoded = {
             split: encode(sentences, self.vocabulary, tag_ids)
@@ -139,16 +117,14 @@ class TaggerTrainer(program.Trainer):
             "units": flags.UNITS.value,
             "depth": flags.DEPTH.value,
             "bidirectional": flags.BIDIRECTIONAL.value,
-            "embedding_dim": flags.EMBEDDING_DIM.value,
             "character_dim": CHARACTER_DIM.value,
             "dropout": flags.DROPOUT.value,
             "recurrent_dropout": flags.RECURRENT_DROPOUT.value,
-            "word_dropout": WORD_DROPOUT.value,
+            "word_dropout": words.WORD_DROPOUT.value,
             "crf": CRF.value,
             "jit": "auto" if flags.JIT.value else False,
+            **words.embedding_arguments(self.vectors),
         }
-        if self.vectors is not None:
-            arguments |= {"embeddings": self.vectors, "embedding_dim": self.vectors.shape[1]}
         model = Tagger(
             self.vocabulary.size,
             len(self.tag_names),

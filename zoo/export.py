@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 import tensorflow as tf
 
 from zoo import text
-from zoo.models import Tagger
+from zoo.models import Classifier, Tagger
 
 
 class TaggerModule(tf.Module):
@@ -63,6 +63,45 @@ class TaggerModule(tf.Module):
             "tags": tf.where(real, names, ""),
             "confidence": tf.cast(confidence, tf.float32),
             "lengths": lengths,
+        }
+
+
+class ClassifierModule(tf.Module):
+    """A classifier with everything from raw text to a label in the graph.
+
+    Args:
+        model: a built `Classifier`.
+        vocabulary: of its words.
+        labels: path of a text file with the names of the classes, one a line.
+        max_length, keep: how long texts are cut, see `text.cut`.
+    """
+
+    def __init__(
+        self,
+        model: Classifier,
+        vocabulary: text.Vocabulary,
+        labels: str,
+        max_length: int,
+        keep: str,
+    ):
+        super().__init__()
+        self.weights = [v.value for v in model.variables if isinstance(v.value, tf.Variable)]
+        self.vocabulary = vocabulary
+        self.labels = tf.saved_model.Asset(labels)
+        self.label_names = text.lines_of_numbers(self.labels)
+        self._cut = (max_length, keep)
+        self._model = _Untracked(model)
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="text")], autograph=False)
+    def serving_default(self, text_):
+        """Classifies raw text. `text` string[B] → label string[B], probability float[B],
+        probabilities float[B, C]."""
+        ids = text.word_ids(text_, self.vocabulary, *self._cut)
+        probabilities = self._model.value.probabilities({"words": ids.to_tensor()})
+        return {
+            "label": self.label_names.lookup(tf.argmax(probabilities, axis=1)),
+            "probability": tf.reduce_max(probabilities, axis=1),
+            "probabilities": probabilities,
         }
 
 

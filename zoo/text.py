@@ -62,6 +62,21 @@ def tokenize(text: tf.Tensor) -> tf.RaggedTensor:
     return tf.strings.split(text)
 
 
+def without_markup(text: tf.Tensor) -> tf.Tensor:
+    """Texts without tags of HTML, such as the `<br />` of film reviews."""
+    return tf.strings.regex_replace(text, r"</?[a-zA-Z][^<>]{0,100}>", " ")
+
+
+def cut(tokens: tf.RaggedTensor, length: int, keep: str) -> tf.RaggedTensor:
+    """At most so many tokens of each text: its `"start"`, its `"end"`, or half from `"both"`."""
+    if keep == "start":
+        return tokens[:, :length]
+    if keep == "end":
+        return tokens[:, -length:]
+    half = length // 2
+    return tf.concat([tokens[:, :half], tokens[:, half:][:, half - length :]], axis=1)
+
+
 def normalize(words: tf.Tensor) -> tf.Tensor:
     """Words as a vocabulary knows them: in lower case, every digit as 0."""
     words = tf.strings.unicode_transcode(words, "UTF-8", "UTF-8")
@@ -90,6 +105,14 @@ def word_shapes(words: tf.Tensor) -> tf.Tensor:
 def features(words: tf.Tensor, vocabulary: Vocabulary) -> dict[str, tf.Tensor]:
     """What a tagger reads of words, `[words]`: ids, shapes, and bytes `[words, WORD_BYTES]`."""
     return {"words": vocabulary(words), "shapes": word_shapes(words), "bytes": word_bytes(words)}
+
+
+def word_ids(
+    texts: tf.Tensor, vocabulary: Vocabulary, max_length: int, keep: str
+) -> tf.RaggedTensor:
+    """What a classifier reads of texts, `[batch]`: ids, ragged `[batch, (words)]`, see `cut`."""
+    words = cut(tokenize(without_markup(texts)), max_length, keep)
+    return words.with_flat_values(vocabulary(words.flat_values))
 
 
 def count_words(words: Iterable[str]) -> Counter:

@@ -1,0 +1,320 @@
+"""Classes of texts: a label for each text. The road of `sentiment.py` and of other classifiers."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+import keras
+import numpy as np
+import tensorflow as tf
+from absl import flags as absl_flags
+
+from layers import POOLINGS
+from tasks import batches, explain, figures, flags, labelled, program, train, words
+from zoo import export, text
+from zoo.models import Classifier
+
+POOLING = absl_flags.DEFINE_enum(
+    "pooling", "max", ("last", *POOLINGS), "What of the recurrent layers is classified."
+)
+KEEP = absl_flags.DEFINE_enum(
+    "keep", "both", ("start", "end", "both"), "Which words of texts beyond --max_length are read."
+)
+INPUTS = absl_flags.DEFINE_enum(
+    "inputs", "embedding", ("embedding", "one_hot"), "What stands for a word."
+)
+STANDARD = absl_flags.DEFINE_enum(
+    "standard",
+    "bag",
+    ("bag", "concatenated"),
+    "What the standard network of --cell=none reads: a bag of words, or one-hot vectors of all "
+    "words up to --max_length side by side.",
+)
+TEXT_COLUMN = absl_flags.DEFINE_string(
+    "text_column", None, "Column, key or feature with the text. Default: text."
+)
+LABEL_COLUMN = absl_flags.DEFINE_string(
+    "label_column", None, "Column, key or feature with the label. Default: label."
+)
+
+_TEXTS_AT_ONCE = 512
+
+
+@dataclasses.dataclass(frozen=True)
+class Classified:
+    text: str
+    label: str
+    probability: float
+    probabilities: dict[str, float]
+
+
+def class_metrics(answers: Sequence[str], predicted: Sequence[Classified]) -> dict:
+    """Accuracy, macro F1, area under the ROC curve, calibration, and each class by itself.
+
+    The calibration error is the mean distance, weighted by texts, between the probability of the
+    chosen label and the share of right answers, in ten bins (Guo et al. 2017).
+    """
+    from sklearn import metrics
+
+    names = list(predicted[0].probabilities)
+    chosen = [one.label for one in predicted]
+    columns = metrics.precision_recall_fscore_support(
+        answers, chosen, labels=names, zero_division=0
+    )
+    by_class = {
+        name: {
+            "precision": float(precision),
+            "recall": float(recall),
+            "f1-score": float(f1),
+            "support": int(support),
+        }
+        for name, precision, recall, f1, support in zip(names, *columns, strict=True)
+    }
+    right = np.array([a == b for a, b in zip(answers, chosen, strict=True)])
+    confidence = np.array([one.probability for one in predicted])
+    bins = np.minimum((confidence * 10).astype(int), 9)
+    gaps = [abs(np.sum(right[bins == i]) - np.sum(confidence[bins == i])) for i in np.unique(bins)]
+    areas = [
+        metrics.roc_auc_score([a == name for a in answers], probabilities)
+        for name, probabilities in _by_class(predicted)
+        if 0 < sum(a == name for a in answers) < len(answers)
+    ]
+    return {
+        "accuracy": float(np.mean(right)),
+        "macro_f1": float(np.mean([row["f1-score"] for row in by_class.values()])),
+        **({"roc_auc": float(np.mean(areas))} if areas else {}),
+        "calibration_error": float(np.sum(gaps) / len(answers)),
+        "by_class": by_class,
+    }
+
+
+def _by_class(predicted: Sequence[Classified]) -> Iterator[tuple[str, list[float]]]:
+    for name in predicted[0].probabilities:
+        yield name, [one.probabilities[name] for one in predicted]
+
+
+class ClassificationTask(program.Task):
+    """A task whose answer is one label for a text."""
+
+    score_name = "accuracy"
+    flag_modules = ("tasks.classification", "tasks.explain", "tasks.words")
+    own_flags = (
+        *("pooling", "keep", "inputs", "standard", "text_column", "label_column"),
+        *words.FLAGS,
+    )
+    defaults = {"max_length": 400, "units": 64, "epochs": 8, "patience": 2}  # noqa: RUF012
+    modes = {"explain": explain.explain_mode}  # noqa: RUF012
+
+    @property
+    def formats(self):
+        return {".tsv": tab_separated, ".jsonl": json_line}
+
+    def load(self, splits, optional):
+        return labelled.load_corpus(
+            flags.DATA.value,
+            flags.files(),
+            splits,
+            flags.SEED.value,
+            optional,
+            TEXT_COLUMN.value,
+            LABEL_COLUMN.value,
+        )
+
+    def trainer(self, corpus, model_dir):
+        return ClassifierTrainer(self, corpus, model_dir)
+
+    def served(self, folder):
+        return ServedClassifier(folder)
+
+    def answers(self, examples):
+        return [example.label for example in examples]
+
+    def metrics(self, answers, predicted):
+        return class_metrics(answers, predicted)
+
+    def draw(self, answers, predicted, folder, split):
+        chosen = [one.label for one in predicted]
+        figures.confusion_matrix(answers, chosen, os.path.join(folder, f"confusion_{split}.png"))
+        scores = dict(_by_class(predicted))
+        figures.roc_curves(answers, scores, os.path.join(folder, f"roc_{split}.png"))
+        figures.calibration(answers, scores, os.path.join(folder, f"calibration_{split}.png"))
+
+    def counts(self, examples):
+        return {"texts": len(examples), "words": sum(len(e.text.split()) for e in examples)}
+
+    def show(self, prediction, colour):
+        label = f"{prediction.label} {prediction.probability:.1%}"
+        line = " ".join(prediction.text.split())
+        return f"\033[1m{label}\033[0m  {line}" if colour else f"{label}  {line}"
+
+
+def encode(texts: Sequence[str], vocabulary: text.Vocabulary) -> batches.Sequences:
+    """What a classifier reads of texts."""
+    data = tf.data.Dataset.from_tensor_slices(tf.constant(list(texts), tf.string))
+
+    def ids(some):
+        found = text.word_ids(some, vocabulary, flags.MAX_LENGTH.value, KEEP.value)
+        return found.flat_values, found.row_lengths()
+
+    parts = data.batch(_TEXTS_AT_ONCE).map(ids, num_parallel_calls=tf.data.AUTOTUNE)
+    values, lengths = zip(*parts.as_numpy_iterator(), strict=True)
+    return batches.Sequences(np.cumsum(np.concatenate(lengths)), {"words": np.concatenate(values)})
+
+
+def count_tokens(texts: Sequence[str]) -> Counter:
+    """How often each normalized word occurs in texts."""
+    data = tf.data.Dataset.from_tensor_slices(tf.constant(list(texts), tf.string))
+    parts = data.batch(_TEXTS_AT_ONCE).map(
+        lambda some: text.tokenize(text.without_markup(some)).flat_values,
+        num_parallel_calls=tf.data.AUTOTUNE,
+    )
+    counts: Counter = Counter()
+    for tokens in parts.as_numpy_iterator():
+        counts.update(tokens.tolist())
+    return text.count_words(counts)
+
+
+class ClassifierTrainer(program.Trainer):
+    """Classifiers on a corpus of labelled texts."""
+
+    def __init__(self, task, corpus, model_dir):
+        super().__init__(task, corpus, model_dir)
+        names = {example.label for example in corpus["train"]}
+        self.label_names = sorted(names, key=lambda n: (0, int(n), n) if n.isdigit() else (1, 0, n))
+        if len(names) < 2:
+            raise flags.UserError(
+                f"expected two classes or more. Received: {self.label_names} in the training data"
+            )
+        for split, examples in corpus.items():
+            check_labels({example.label for example in examples}, self.label_names, split)
+        self.labels_file = text.write_lines(os.path.join(model_dir, "labels.txt"), self.label_names)
+        counts = count_tokens([example.text for example in corpus["train"]])
+        self.vocabulary, self.vectors = words.make_vocabulary(counts, model_dir)
+        self.encoded = {
+            split: encode([example.text for example in examples], self.vocabulary)
+            for split, examples in corpus.items()
+        }
+        number = {name: i for i, name in enumerate(self.label_names)}
+        self.labels = np.array([number[e.label] for e in corpus["train"]], np.int32)
+        if not np.any(self.encoded["train"].lengths):
+            raise flags.UserError("expected texts with words. Received: none in the training data")
+
+    def build(self, **changes):
+        keras.utils.set_random_seed(flags.SEED.value)
+        arguments = {
+            "cell": flags.CELL.value,
+            "units": flags.UNITS.value,
+            "depth": flags.DEPTH.value,
+            "bidirectional": flags.BIDIRECTIONAL.value,
+            "inputs": INPUTS.value,
+            "pooling": POOLING.value,
+            "standard": STANDARD.value,
+            "max_length": flags.MAX_LENGTH.value,
+            "dropout": flags.DROPOUT.value,
+            "recurrent_dropout": flags.RECURRENT_DROPOUT.value,
+            "word_dropout": words.WORD_DROPOUT.value,
+            "jit": "auto" if flags.JIT.value else False,
+            **words.embedding_arguments(self.vectors),
+        }
+        model = Classifier(self.vocabulary.size, len(self.label_names), **arguments | changes)
+        train.compile_model(model, self._batch([0], batches.LENGTHS[0], 2, batches.LENGTHS[0])[0])
+        return model
+
+    def _batch(self, rows, padded, batch_size=None, max_length=None):
+        size = batch_size or flags.BATCH_SIZE.value
+        labels = np.zeros([size], np.int32)
+        labels[: len(rows)] = self.labels[rows]
+        return self.encoded["train"].batch(rows, size, padded, max_length), labels
+
+    def epoch(self, number):
+        lengths = self.encoded["train"].lengths
+        groups = batches.shuffled(lengths, flags.BATCH_SIZE.value, flags.SEED.value, number)
+        return batches.as_dataset(groups, self._batch), len(groups)
+
+    def predictor(self, model):
+        classify = tf.function(model.probabilities, autograph=False, reduce_retracing=True)
+
+        def predict(split: str) -> list[Classified]:
+            data = self.encoded[split]
+            found = np.zeros([len(data), len(self.label_names)], np.float32)
+            for rows, padded in batches.by_length(data.lengths, program.PREDICT_BATCH):
+                arrays = data.batch(rows, program.PREDICT_BATCH, padded)
+                inputs = {name: tf.constant(value) for name, value in arrays.items()}
+                found[rows] = classify(inputs).numpy()[: len(rows)]
+            texts = [example.text for example in self.corpus[split]]
+            return classified(texts, found, self.label_names)
+
+        return predict
+
+    def save(self, model, export_dir):
+        module = export.ClassifierModule(
+            model, self.vocabulary, self.labels_file, flags.MAX_LENGTH.value, KEEP.value
+        )
+        samples = tf.constant([*self.task.texts, ""])
+        return export.save(
+            module,
+            {"serving_default": module.serving_default},
+            export_dir,
+            [("serving_default", {"text": samples})],
+        )
+
+
+class ServedClassifier(program.Served):
+    """A classifier's SavedModel."""
+
+    def __init__(self, folder: str):
+        super().__init__(folder)
+        if "probabilities" not in self.model.signatures["serving_default"].structured_outputs:
+            raise flags.UserError(f"--model: expected a classifier. Received: {folder!r}")
+        with open(self.model.labels.asset_path.numpy(), encoding="utf-8") as file:
+            self.label_names = file.read().splitlines()
+
+    def predict(self, texts):
+        return classified(texts, self.probabilities(texts), self.label_names)
+
+    def probabilities(self, texts: Sequence[str]) -> np.ndarray:
+        """`[texts, classes]`."""
+        run = self.model.signatures["serving_default"]
+        return run(text=tf.constant(list(texts), tf.string))["probabilities"].numpy()
+
+    def evaluate(self, examples):
+        return self.predict([example.text for example in examples])
+
+    def check(self, answers):
+        check_labels(set(answers), self.label_names, "test")
+
+
+def check_labels(labels: set[str], known: Sequence[str], split: str) -> None:
+    unknown = sorted(labels - set(known))
+    if unknown:
+        raise flags.UserError(
+            f"expected labels that the model knows, {list(known)}. "
+            f"Received in the {split} data: {unknown}"
+        )
+
+
+def classified(
+    texts: Sequence[str], probabilities: np.ndarray, names: Sequence[str]
+) -> list[Classified]:
+    return [
+        Classified(
+            one,
+            names[int(np.argmax(row))],
+            float(np.max(row)),
+            {name: float(p) for name, p in zip(names, row, strict=True)},
+        )
+        for one, row in zip(texts, probabilities, strict=True)
+    ]
+
+
+def json_line(one: Classified) -> str:
+    return json.dumps(dataclasses.asdict(one), ensure_ascii=False) + "\n"
+
+
+def tab_separated(one: Classified) -> str:
+    line = " ".join(one.text.split())
+    return f"{one.label}\t{one.probability:.6f}\t{line}\n"
