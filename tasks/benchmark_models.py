@@ -1,14 +1,16 @@
 r"""Speed of whole models against the same models of stock Keras layers, and of their SavedModels.
 
-    python -m tasks.benchmark_models
-    python -m tasks.benchmark_models --data=tfds:wikiann/en --units=150 --output=models.json
+    python -m tasks.benchmark_models --preset=wikiann --output=docs/benchmark_models.json
+    python -m tasks.benchmark_models --task=sentiment --preset=imdb
 
-All flags of `tasks.ner` say which model, on which corpus. Both models train on the same batches in
-turn. Stock Keras runs without XLA: Keras itself does so for models with its recurrent layers.
+The flags of the task say which model, on which corpus. Both models train on the same batches in
+turn. Stock Keras runs without XLA: Keras itself does so for models with its recurrent layers. The
+file collects one entry for each recipe.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import statistics
 import tempfile
@@ -19,10 +21,15 @@ import keras
 from absl import app, logging
 from absl import flags as absl_flags
 
-from tasks import files, flags, program
+from tasks import files, flags, program, results
 from tasks.machine import machine
 from tasks.ner import NamedEntities
+from tasks.pos import PartsOfSpeech
+from tasks.sentiment import Sentiment
 
+TASKS = {"ner": NamedEntities, "pos": PartsOfSpeech, "sentiment": Sentiment}
+
+_TASK = absl_flags.DEFINE_enum("task", "ner", list(TASKS), "Whose models.")
 _BATCHES = absl_flags.DEFINE_integer("batches", 60, "Training batches of each turn.", lower_bound=1)
 _TURNS = absl_flags.DEFINE_integer("turns", 5, "Turns of each model.", lower_bound=1)
 _OUTPUT = absl_flags.DEFINE_string("output", "benchmark_models.json", "File for all figures.")
@@ -111,7 +118,8 @@ def main(argv: list[str]) -> None:
     if len(argv) > 1:
         raise app.UsageError(f"unexpected arguments: {argv[1:]}")
     logging.set_verbosity(logging.WARNING)
-    task = NamedEntities()
+    task = TASKS[_TASK.value]()
+    flags.apply_defaults(task.defaults)
     flags.apply_preset(task.presets)
     corpus = program.load(task, ["train", "validation"])
     with tempfile.TemporaryDirectory() as folder:
@@ -120,7 +128,8 @@ def main(argv: list[str]) -> None:
         trained = training_speed(trainer, list(dataset.take(_BATCHES.value)))
         version = trainer.save(trainer.build(), os.path.join(folder, "saved"))
         served = serving_speed(task.served(version), corpus["validation"])
-    results = {
+    entry = {
+        "task": task.name,
         "command": program.command(),
         "config": flags.recipe(*task.own_flags),
         "machine": machine(),
@@ -128,10 +137,14 @@ def main(argv: list[str]) -> None:
         "times_keras": trained["ours"] / trained["keras"],
         "served_per_second": served,
     }
-    files.write_json(_OUTPUT.value, results)
+    found = []
+    if os.path.exists(_OUTPUT.value):
+        with open(_OUTPUT.value, encoding="utf-8") as file:
+            found = json.load(file)
+    files.write_json(_OUTPUT.value, results.merged(found, [entry]))
     for name in ("trained_per_second", "served_per_second"):
-        print(f"{name}:", ", ".join(f"{key} {value:.0f}" for key, value in results[name].items()))
-    print(f"times Keras: {results['times_keras']:.2f}\nAll figures: {_OUTPUT.value}")
+        print(f"{name}:", ", ".join(f"{key} {value:.0f}" for key, value in entry[name].items()))
+    print(f"times Keras: {entry['times_keras']:.2f}\nAll figures: {_OUTPUT.value}")
 
 
 if __name__ == "__main__":

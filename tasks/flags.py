@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 
 from absl import flags
 
@@ -94,6 +95,13 @@ class UserError(Exception):
 def recipe(*own: str) -> dict:
     """The values of the flags that make a training run, a task's own ones included."""
     return {name: flags.FLAGS[name].value for name in (*RECIPE, *own)}
+
+
+def apply_defaults(defaults: Mapping) -> None:
+    """Gives shared flags the defaults of a task."""
+    for name, value in defaults.items():
+        if not flags.FLAGS[name].present:
+            flags.FLAGS.set_default(name, value)
 
 
 def apply_preset(presets: dict[str, dict]) -> None:

@@ -326,8 +326,7 @@ def run(task: Task) -> None:
             print(f"\n{task.name}: stopped{how}.", file=sys.stderr)
             sys.exit(128 + (stop.args[0] if stop.args else signal.SIGINT))
 
-    for name, value in task.defaults.items():
-        absl_flags.FLAGS.set_default(name, value)
+    flags.apply_defaults(task.defaults)
     if "--help" in sys.argv[1:]:
         print(help_text(task))
         return

@@ -18,8 +18,8 @@ from absl import app
 
 from tasks import files, markdown
 
-# The file that collects the runs, and the one with the tables.
-COLLECTION, README = "docs/results.json", "README.md"
+# What collects the runs, what `tasks.benchmark_models` wrote, and the file with the tables.
+COLLECTION, MODELS, README = "docs/results.json", "docs/benchmark_models.json", "README.md"
 
 # What says where a run was stored and not how it came about.
 _PLACES = ("--model_dir", "--export_dir", "--seed")
@@ -88,6 +88,22 @@ def tables(runs: list[dict]) -> str:
     return f"{text}Measured on {machines}. Wall time is that of everything, from data to export.\n"
 
 
+def speed_table(entries: list[dict]) -> str:
+    """What `tasks.benchmark_models` measured."""
+    header = ["models of", "trained a second", "of stock Keras layers", "times Keras"]
+    header += ["SavedModel answers a second, in batches of 64", "of 256"]
+    rows = [
+        [
+            f"`{entry['command'].split('--output')[0].strip()}`",
+            *(f"{entry['trained_per_second'][name]:,.0f}" for name in ("ours", "keras")),
+            f"{entry['times_keras']:.2f}",
+            *(f"{entry['served_per_second'][size]:,.0f}" for size in ("64", "256")),
+        ]
+        for entry in entries
+    ]
+    return markdown.table(header, rows)
+
+
 def _row(runs: list[dict]) -> list[str]:
     def scores(split: str) -> str:
         values = [run[split] for run in runs if split in run]
@@ -110,11 +126,7 @@ def _row(runs: list[dict]) -> list[str]:
 
 
 def main(argv: list[str]) -> None:
-    runs: list[dict] = []
-    if os.path.exists(COLLECTION):
-        with open(COLLECTION, encoding="utf-8") as file:
-            runs = json.load(file)
-    more = []
+    runs, more = _read(COLLECTION), []
     for path in argv[1:]:
         try:
             with open(path, encoding="utf-8") as file:
@@ -126,6 +138,14 @@ def main(argv: list[str]) -> None:
     if more:
         files.write_json(COLLECTION, runs)
     markdown.replace_in_file(README, "results", tables(runs))
+    markdown.replace_in_file(README, "models", speed_table(_read(MODELS)))
+
+
+def _read(path: str) -> list[dict]:
+    if not os.path.exists(path):
+        return []
+    with open(path, encoding="utf-8") as file:
+        return json.load(file)
 
 
 if __name__ == "__main__":

@@ -48,7 +48,8 @@ class Sentiment(classification.ClassificationTask):
         scores = {"this_model": accuracy(predict), "bag_of_words": accuracy(predict_bag)}
         print(
             '\n"Good, not bad" or "bad, not good"? Only the order of the words tells. Right at '
-            f"such reviews ({len(paired)} of the test split): this model {scores['this_model']:.1%}, "
+            f"such reviews ({len(paired)} of the test split): this model "
+            f"{scores['this_model']:.1%}, "
             f"a bag of words {scores['bag_of_words']:.1%}."
         )
         return {"accuracy_at_paired_reviews": scores}

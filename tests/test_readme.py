@@ -12,11 +12,16 @@ ROOT = pathlib.Path(__file__).parent.parent
 
 @pytest.mark.parametrize(
     ("name", "tables"),
-    [("benchmark", lambda found: benchmark.tables(found) + "\n"), ("results", results.tables)],
+    [
+        ("benchmark", lambda found: benchmark.tables(found) + "\n"),
+        ("results", results.tables),
+        ("models", results.speed_table),
+    ],
 )
 def test_the_tables_in_the_readme_are_those_of_the_results_files(name, tables):
     readme = (ROOT / "README.md").read_text()
-    found = json.loads((ROOT / "docs" / f"{name}.json").read_text())
+    file = {"models": "benchmark_models.json"}.get(name, f"{name}.json")
+    found = json.loads((ROOT / "docs" / file).read_text())
     assert markdown.replace(readme, name, tables(found)) == readme
 
 

@@ -2,7 +2,6 @@
 
 import json
 import os
-import pathlib
 import signal
 import subprocess
 import sys
@@ -11,35 +10,23 @@ import time
 import numpy as np
 import pytest
 import tensorflow as tf
-from tensorflow.core.protobuf import saved_model_pb2
+from programs import (
+    ODD_TEXTS,
+    ROOT,
+    ask_elsewhere,
+    ask_server,
+    check_saved_once_without_xla,
+    program,
+    replay_warmup,
+)
 
 SMALL = ["--units=8", "--character_dim=4", "--embedding_dim=8", "--batch_size=16", "--epochs=4"]
-ROOT = pathlib.Path(__file__).parent.parent
 
 TRAIN = [
     [("Anna", "B-PER"), ("Smith", "I-PER"), ("lives", "O"), ("in", "O"), ("Rome", "B-LOC")],
     [("Rome", "B-LOC"), ("is", "O"), ("old", "O")],
     [("Paul", "B-PER"), ("met", "O"), ("Anna", "B-PER"), (".", "O")],
 ]
-
-
-ODD_TEXTS = {
-    "empty": b"",
-    "blank": b" \t\n",
-    "long": b"word " * 20_000,
-    "emoji": "👍🏽 é e\u0301 👩‍👩‍👧".encode(),
-    "right to left": "שלום עולם 1984".encode(),
-    "NUL": b"a\0b",
-    "invalid UTF-8": b"\xff\xfe bad \x80",
-}
-
-
-def program(task, *arguments, check=True, **options):
-    command = [sys.executable, "-m", f"tasks.{task}", *map(str, arguments)]
-    run = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, **options)
-    if check:
-        assert run.returncode == 0, run.stderr
-    return run
 
 
 def write_conll(path, sentences, times=1):
@@ -210,70 +197,22 @@ def test_a_batch_of_a_thousand_and_tokens_that_are_split_already(served):
 
 def test_weights_are_saved_once_and_graphs_hold_no_xla(trained):
     folder = trained["folder"] / "saved" / "1"
-    with np.load(trained["folder"] / "model" / "best.npz") as best:
-        weights = sum(best[name].nbytes for name in best.files)
-    saved = sum(f.stat().st_size for f in (folder / "variables").iterdir())
-    assert saved < 1.2 * weights + 20_000
-    saved_model = saved_model_pb2.SavedModel.FromString((folder / "saved_model.pb").read_bytes())
-    for function in saved_model.meta_graphs[0].graph_def.library.function:
-        for node in function.node_def:
-            assert not node.attr["_XlaMustCompile"].b
+    check_saved_once_without_xla(folder, trained["folder"] / "model" / "best.npz")
     assert (folder / "assets" / "vocabulary.txt").exists()
 
 
-def test_it_loads_where_our_packages_are_not(trained, tmp_path):
-    code = (
-        "import sys, tensorflow as tf; assert 'layers' not in sys.modules; "
-        f"m = tf.saved_model.load({str(trained['folder'] / 'saved' / '1')!r}); "
-        "print(m.signatures['serving_default'](text=tf.constant(['Anna in Rome']))['tokens'])"
-    )
-    run = subprocess.run(
-        [sys.executable, "-I", "-c", code], capture_output=True, text=True, cwd=tmp_path
-    )
-    assert b"Rome" in run.stdout.encode(), run.stderr
+def test_it_loads_where_our_packages_are_not(trained):
+    out = ask_elsewhere(trained["folder"] / "saved" / "1", "Anna in Rome")
+    assert "Rome" in out["tokens"][0]
 
 
-@pytest.fixture(scope="module")
-def signatures(trained):
-    saved_model = (trained["folder"] / "saved" / "1" / "saved_model.pb").read_bytes()
-    return saved_model_pb2.SavedModel.FromString(saved_model).meta_graphs[0].signature_def
-
-
-@pytest.fixture(scope="module")
-def ask_server(trained, signatures):
-    """Asks signatures in TensorFlow's C API with XLA disabled: requests in, answers out."""
-    library = os.path.join(os.path.dirname(tf.__file__), "libtensorflow_cc.so.2")
-    folder = trained["folder"] / "saved" / "1"
-    script = ROOT / "tests" / "c_api.py"
-
-    def ask(*requests):
-        lines = []
-        for name, feeds in requests:
-            signature = signatures[name]
-            feeds = {signature.inputs[key].name: value for key, value in feeds.items()}
-            fetches = [signature.outputs[key].name for key in sorted(signature.outputs)]
-            lines.append(json.dumps({"feeds": feeds, "fetches": fetches}))
-        run = subprocess.run(
-            [sys.executable, script, library, folder],
-            input="\n".join(lines), capture_output=True, text=True,
-        )  # fmt: skip
-        answers = [json.loads(line) for line in run.stdout.splitlines()]
-        assert len(answers) == len(requests), run.stderr
-        return [
-            dict(zip(sorted(signatures[name].outputs), answer, strict=True))
-            for (name, _), answer in zip(requests, answers, strict=True)
-        ]
-
-    return ask
-
-
-def test_the_servers_runtime_gives_the_same_answers_to_any_text(served, ask_server):
+def test_the_servers_runtime_gives_the_same_answers_to_any_text(trained, served):
     texts = [b"Anna Smith lives in Rome", *ODD_TEXTS.values()]
     requests = [("serving_default", {"text": [text.decode("latin-1")]}) for text in texts]
     requests.append(("serving_default", {"text": [text.decode("latin-1") for text in texts[:3]]}))
     split = {"tokens": [["Anna", "Smith", "junk"], ["Rome", "junk", "junk"]], "lengths": [2, 1]}
     requests.append(("tokens", split))
-    *answers, three, tokens = ask_server(*requests)
+    *answers, three, tokens = ask_server(trained["folder"] / "saved" / "1", *requests)
     for text, answer in zip(texts, answers, strict=True):
         expected = tag(served, text)
         assert answer["lengths"] == expected["lengths"].numpy().tolist()
@@ -285,23 +224,11 @@ def test_the_servers_runtime_gives_the_same_answers_to_any_text(served, ask_serv
     assert tokens["tags"][0] == answers[0]["tags"][0][:2]
 
 
-def test_warm_up_requests_are_what_a_server_replays(trained, signatures):
-    from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog
-
+def test_warm_up_requests_are_what_a_server_replays(trained):
     folder = trained["folder"] / "saved" / "1"
-    records = tf.data.TFRecordDataset(str(folder / "assets.extra" / "tf_serving_warmup_requests"))
-    model = tf.saved_model.load(str(folder))
-    asked = []
-    for record in records:
-        request = PredictionLog.FromString(record.numpy()).predict_log.request
-        assert request.model_spec.name == "saved"
-        name = request.model_spec.signature_name
-        inputs = {key: tf.make_ndarray(value) for key, value in request.inputs.items()}
-        assert inputs.keys() == signatures[name].inputs.keys()
-        out = model.signatures[name](**{key: tf.constant(v) for key, v in inputs.items()})
-        assert len(out["tags"]) == 4
-        asked.append(name)
-    assert asked == ["serving_default", "tokens"]
+    answers = dict(replay_warmup(folder, model="saved"))
+    assert list(answers) == ["serving_default", "tokens"]
+    assert all(len(answer["tags"]) == 4 for answer in answers.values())
 
 
 def test_help_shows_the_tasks_own_flags_first():
@@ -339,7 +266,7 @@ def test_parts_of_speech_take_the_same_road(tmp_path):
 def test_the_benchmark_of_models_measures_both_and_the_savedmodel(trained, tmp_path):
     output = tmp_path / "models.json"
     program("benchmark_models", *trained["flags"], "--batches=3", "--turns=2", f"--output={output}")
-    results = json.loads(output.read_text())
+    (results,) = json.loads(output.read_text())
     trained_per_second = results["trained_per_second"]
     ratio = trained_per_second["ours"] / trained_per_second["keras"]
     assert results["times_keras"] == pytest.approx(ratio)

@@ -236,17 +236,17 @@ class Classifier(keras.Model):
         self.word_dropout = WordDropout(word_dropout)
         self.input_dropout = keras.layers.Dropout(dropout)
         self.output_dropout = keras.layers.Dropout(dropout)
-        self.stack = self.pooling = self.word_embedding = self.places = None
+        self.stack = self.pooling = self.word_embedding = self.places = self.hidden = None
         if cell == "none" and standard == "concatenated":
             # A product with one-hot vectors is a row of the weights.
             self.places = keras.layers.Embedding(max_length * vocabulary_size, units)
         elif inputs == "embedding":
             initial = "uniform" if embeddings is None else keras.initializers.Constant(embeddings)
             self.word_embedding = keras.layers.Embedding(vocabulary_size, embedding_dim, initial)
-        if cell == "none":
+        if cell == "none" and self.places is None:
             self.hidden = keras.layers.Dense(units, activation="tanh")
-            self.mean = layers.Pooling("mean")
-        else:
+            self.pooling = layers.Pooling("mean")
+        elif cell != "none":
             self.stack = make_stack(
                 cell,
                 units,
@@ -277,7 +277,7 @@ class Classifier(keras.Model):
 
     def _read(self, x, real, training):
         if self.stack is None:
-            return self.hidden(self.mean(x, mask=real))
+            return self.hidden(self.pooling(x, mask=real))
         x = self.stack(x, mask=real, training=training)
         return x if self.pooling is None else self.pooling(x, mask=real)
 

@@ -1,0 +1,57 @@
+"""Pooling over time against its formulas."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from layers import Pooling
+
+RNG = np.random.default_rng(0)
+A = RNG.normal(size=(4, 6, 3))
+LENGTHS = np.array([6, 1, 4, 0])
+MASK = np.arange(6) < LENGTHS[:, None]
+
+
+def expected(layer, a):
+    if layer.kind == "max":
+        return a.max(axis=0)
+    if layer.kind == "mean":
+        return a.mean(axis=0)
+    (w, b), (v,) = layer.hidden.get_weights(), layer.score.get_weights()
+    scores = np.exp(np.tanh(a @ w + b) @ v)
+    return (scores / scores.sum() * a).sum(axis=0)
+
+
+@pytest.mark.parametrize("kind", ["max", "mean", "attention"])
+def test_a_padded_step_takes_no_part(kind):
+    layer = Pooling(kind, dtype="float64")
+    pooled = layer(A, mask=tf.constant(MASK)).numpy()
+    for row, length in enumerate(LENGTHS[:3]):
+        np.testing.assert_allclose(pooled[row], expected(layer, A[row, :length]), atol=1e-12)
+    np.testing.assert_array_equal(pooled[3], 0)
+    np.testing.assert_allclose(layer(A)[0], pooled[0], atol=1e-12)
+
+
+@pytest.mark.parametrize("kind", ["max", "mean", "attention"])
+def test_gradients_are_finite_and_none_goes_into_padding(kind):
+    layer, a = Pooling(kind, dtype="float64"), tf.constant(A)
+    with tf.GradientTape() as tape:
+        tape.watch(a)
+        loss = tf.reduce_sum(layer(a, mask=tf.constant(MASK)) ** 2)
+    gradient = tape.gradient(loss, a).numpy()
+    assert np.all(np.isfinite(gradient))
+    assert np.all(gradient[~MASK] == 0)
+    assert np.all(np.any(gradient[:3] != 0, axis=(1, 2)))
+
+
+def test_it_goes_where_keras_layers_go(tmp_path):
+    inputs = keras.Input((None, 3))
+    model = keras.Model(inputs, Pooling("attention", units=5)(keras.layers.Masking()(inputs)))
+    model.save(tmp_path / "m.keras")
+    loaded = keras.models.load_model(tmp_path / "m.keras")
+    x = np.where(MASK[:, :, None], A, 0).astype("float32")
+    np.testing.assert_allclose(model.predict(x, verbose=0), loaded.predict(x, verbose=0))
+    assert model.output_shape == (None, 3)
+    with pytest.raises(ValueError, match="expected one of"):
+        Pooling("sum")
