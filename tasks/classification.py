@@ -17,9 +17,10 @@ from layers import POOLINGS
 from tasks import batches, explain, figures, flags, labelled, program, train, words
 from zoo import export, text
 from zoo.models import Classifier
+from zoo.pretraining import WordPredictor
 
 POOLING = absl_flags.DEFINE_enum(
-    "pooling", "max", ("last", *POOLINGS), "What of the recurrent layers is classified."
+    "pooling", "attention", ("last", *POOLINGS), "What of the recurrent layers is classified."
 )
 KEEP = absl_flags.DEFINE_enum(
     "keep", "both", ("start", "end", "both"), "Which words of texts beyond --max_length are read."
@@ -34,6 +35,14 @@ STANDARD = absl_flags.DEFINE_enum(
     "What the standard network of --cell=none reads: a bag of words, or one-hot vectors of all "
     "words up to --max_length side by side.",
 )
+PRETRAIN = absl_flags.DEFINE_bool(
+    "pretrain",
+    False,
+    "Start from a language model of the corpus' own texts, those without a label included.",
+)
+PRETRAIN_EPOCHS = absl_flags.DEFINE_integer(
+    "pretrain_epochs", 5, "Epochs of the language model.", lower_bound=1
+)
 TEXT_COLUMN = absl_flags.DEFINE_string(
     "text_column", None, "Column, key or feature with the text. Default: text."
 )
@@ -42,6 +51,8 @@ LABEL_COLUMN = absl_flags.DEFINE_string(
 )
 
 _TEXTS_AT_ONCE = 512
+# The language model is scored on so many validation texts, by the whole softmax.
+_TEXTS_TO_SCORE = 256
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,9 +115,10 @@ class ClassificationTask(program.Task):
     flag_modules = ("tasks.classification", "tasks.explain", "tasks.words")
     own_flags = (
         *("pooling", "keep", "inputs", "standard", "text_column", "label_column"),
+        *("pretrain", "pretrain_epochs"),
         *words.FLAGS,
     )
-    defaults = {"max_length": 400, "units": 64, "epochs": 8, "patience": 2}  # noqa: RUF012
+    defaults = {"max_length": 400, "units": 64, "epochs": 8, "patience": 3}  # noqa: RUF012
     modes = {"explain": explain.explain_mode}  # noqa: RUF012
 
     @property
@@ -192,12 +204,21 @@ class ClassifierTrainer(program.Trainer):
         for split, examples in corpus.items():
             check_labels({example.label for example in examples}, self.label_names, split)
         self.labels_file = text.write_lines(os.path.join(model_dir, "labels.txt"), self.label_names)
-        counts = count_tokens([example.text for example in corpus["train"]])
+        texts = [example.text for example in corpus["train"]]
+        if PRETRAIN.value:
+            if flags.CELL.value == "none" or INPUTS.value != "embedding":
+                raise flags.UserError(
+                    "--pretrain goes with a recurrent --cell and --inputs=embedding. "
+                    f"Received: --cell={flags.CELL.value} --inputs={INPUTS.value}"
+                )
+            texts += labelled.unlabelled_texts(flags.DATA.value, TEXT_COLUMN.value)
+        counts = count_tokens(texts)
         self.vocabulary, self.vectors = words.make_vocabulary(counts, model_dir)
         self.encoded = {
             split: encode([example.text for example in examples], self.vocabulary)
             for split, examples in corpus.items()
         }
+        self.unlabelled = encode(texts, self.vocabulary) if PRETRAIN.value else None
         number = {name: i for i, name in enumerate(self.label_names)}
         self.labels = np.array([number[e.label] for e in corpus["train"]], np.int32)
         if not np.any(self.encoded["train"].lengths):
@@ -234,6 +255,53 @@ class ClassifierTrainer(program.Trainer):
         lengths = self.encoded["train"].lengths
         groups = batches.shuffled(lengths, flags.BATCH_SIZE.value, flags.SEED.value, number)
         return batches.as_dataset(groups, self._batch), len(groups)
+
+    def fit(self, model, predict, model_dir):
+        if PRETRAIN.value and model.stack is not None:
+            self._pretrain(model, os.path.join(model_dir, "pretraining"))
+        return super().fit(model, predict, model_dir)
+
+    def _pretrain(self, classifier: Classifier, folder: str) -> None:
+        """Trains a language model, or loads the one that was trained, and hands its weights on."""
+        keras.utils.set_random_seed(flags.SEED.value)
+        model = WordPredictor(
+            self.vocabulary.size,
+            flags.CELL.value,
+            flags.UNITS.value,
+            flags.BIDIRECTIONAL.value,
+            classifier.word_embedding.output_dim,
+            jit="auto" if flags.JIT.value else False,
+        )
+        texts = self.unlabelled
+        os.makedirs(folder, exist_ok=True)
+        train.compile_model(model, texts.batch([0], 2, batches.LENGTHS[0], batches.LENGTHS[0]))
+
+        def make_batch(rows, padded):
+            size = flags.BATCH_SIZE.value
+            return texts.batch(rows, size, padded), np.zeros([size], np.int32)
+
+        def epoch(number):
+            seed, size = flags.SEED.value, flags.BATCH_SIZE.value
+            groups = batches.shuffled(texts.lengths, size, seed, number)
+            return batches.as_dataset(groups, make_batch), len(groups)
+
+        measure = tf.function(model.log_likelihood, autograph=False, reduce_retracing=True)
+        data = self.encoded["validation"]
+        some = list(
+            batches.by_length(data.lengths, program.PREDICT_BATCH, range(min(256, len(data))))
+        )
+
+        def score():
+            parts = [
+                measure({"words": tf.constant(data.batch(rows, program.PREDICT_BATCH, n)["words"])})
+                for rows, n in some
+            ]
+            return float(sum(total for total, _ in parts)) / max(1, sum(int(n) for _, n in parts))
+
+        print("\nA language model of the texts:", flush=True)
+        train.fit(model, epoch, score, "log_likelihood", folder, PRETRAIN_EPOCHS.value)
+        model.give_weights(classifier)
+        print("\nThe classifier:", flush=True)
 
     def predictor(self, model):
         classify = tf.function(model.probabilities, autograph=False, reduce_retracing=True)

@@ -16,7 +16,14 @@ import numpy as np
 from tasks import classification, demo_reviews, program
 
 PRESETS = {
-    "imdb": {"data": "tfds:imdb_reviews"},
+    "imdb": {"data": "tfds:imdb_reviews", "word_dropout": 0.3, "epochs": 4},
+    "imdb_pretrained": {
+        "data": "tfds:imdb_reviews",
+        "word_dropout": 0.3,
+        "epochs": 4,
+        "units": 128,
+        "pretrain": True,
+    },
 }
 
 

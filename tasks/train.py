@@ -69,8 +69,9 @@ def fit(
     score: Callable[[], float],
     score_name: str,
     model_dir: str,
+    epochs: int | None = None,
 ) -> list[dict]:
-    """Trains until `--epochs` or until validation no longer improves; keeps the best weights.
+    """Trains for some epochs, or until validation no longer improves; keeps the best weights.
 
     Each epoch ends with a checkpoint of all variables, random seeds included, and each epoch's
     batches depend on its number alone: a run that was stopped goes on from the last finished epoch
@@ -82,6 +83,7 @@ def fit(
         score: validation score of the model as it is, higher is better.
         score_name: what the score is called in logs.
         model_dir: folder of checkpoints and logs.
+        epochs: at most, by default `--epochs`.
 
     Returns:
         One row for each epoch: epoch, loss, the score by its name, seconds, learning_rate.
@@ -92,7 +94,8 @@ def fit(
     if history:
         logging.info("Resuming after epoch %d of %s.", len(history), model_dir)
     writer = tf.summary.create_file_writer(os.path.join(model_dir, "tensorboard"))
-    for epoch in range(len(history), flags.EPOCHS.value):
+    epochs = epochs or flags.EPOCHS.value
+    for epoch in range(len(history), epochs):
         scores = [row[score_name] for row in history]
         if scores and epoch - 1 - np.argmax(scores) >= flags.PATIENCE.value:
             break
@@ -104,7 +107,7 @@ def fit(
             data,
             steps_per_epoch=steps,
             initial_epoch=epoch,
-            epochs=flags.EPOCHS.value,
+            epochs=epochs,
             shuffle=False,
             verbose=1 if os.isatty(1) else 2,
             callbacks=[_OneEpoch()],
