@@ -26,6 +26,7 @@ from tasks.machine import machine
 from tasks.ner import NamedEntities
 from tasks.pos import PartsOfSpeech
 from tasks.sentiment import Sentiment
+from zoo import speed
 
 TASKS = {"ner": NamedEntities, "pos": PartsOfSpeech, "sentiment": Sentiment}
 
@@ -114,6 +115,13 @@ def serving_speed(served: program.Served, examples: list) -> dict[str, float]:
     return speeds
 
 
+def typical_text(examples: list) -> str:
+    """The text of an example of average length, in words."""
+    texts = [one[0] if isinstance(one[0], str) else " ".join(one[0]) for one in examples]
+    mean = statistics.mean(len(text.split()) for text in texts)
+    return min(texts, key=lambda text: abs(len(text.split()) - mean))
+
+
 def main(argv: list[str]) -> None:
     if len(argv) > 1:
         raise app.UsageError(f"unexpected arguments: {argv[1:]}")
@@ -128,6 +136,7 @@ def main(argv: list[str]) -> None:
         trained = training_speed(trainer, list(dataset.take(_BATCHES.value)))
         version = trainer.save(trainer.build(), os.path.join(folder, "saved"))
         served = serving_speed(task.served(version), corpus["validation"])
+        one = speed.measure(version, [typical_text(corpus["validation"])], cores=1)["1"]
     entry = {
         "task": task.name,
         "command": program.command(),
@@ -136,6 +145,8 @@ def main(argv: list[str]) -> None:
         "trained_per_second": trained,
         "times_keras": trained["ours"] / trained["keras"],
         "served_per_second": served,
+        "one_text_ms": one["median_ms"],
+        "one_text_p99_ms": one["p99_ms"],
     }
     found = []
     if os.path.exists(_OUTPUT.value):
@@ -144,6 +155,7 @@ def main(argv: list[str]) -> None:
     files.write_json(_OUTPUT.value, results.merged(found, [entry]))
     for name in ("trained_per_second", "served_per_second"):
         print(f"{name}:", ", ".join(f"{key} {value:.0f}" for key, value in entry[name].items()))
+    print(f"one text on one core: {one['median_ms']:.2f} ms")
     print(f"times Keras: {entry['times_keras']:.2f}\nAll figures: {_OUTPUT.value}")
 
 

@@ -23,6 +23,7 @@ def learning_curves(history: list[dict], score: str, path: str) -> None:
         axes.plot(epochs, [row[name] for row in history], marker="o", markersize=3)
         axes.set(xlabel="epoch", title=title)
         axes.grid(alpha=0.3)
+        axes.xaxis.get_major_locator().set_params(integer=True)
     best = max(history, key=lambda row: row[score])
     right.axvline(best["epoch"], color="grey", linestyle=":")
     right.annotate(f"{best[score]:.3f}", (best["epoch"], best[score]))

@@ -92,12 +92,14 @@ def speed_table(entries: list[dict]) -> str:
     """What `tasks.benchmark_models` measured."""
     header = ["models of", "trained a second", "of stock Keras layers", "times Keras"]
     header += ["SavedModel answers a second, in batches of 64", "of 256"]
+    header += ["one text on one core"]
     rows = [
         [
             f"`{entry['command'].split('--output')[0].strip()}`",
             *(f"{entry['trained_per_second'][name]:,.0f}" for name in ("ours", "keras")),
             f"{entry['times_keras']:.2f}",
             *(f"{entry['served_per_second'][size]:,.0f}" for size in ("64", "256")),
+            f"{entry['one_text_ms']:.1f} ms" if "one_text_ms" in entry else "–",
         ]
         for entry in entries
     ]
