@@ -36,7 +36,9 @@ class Recurrent(keras.layers.Layer):
         dropout: share of the inputs that are dropped in training, the same ones at every step.
         recurrent_dropout: share of the state that the recurrent products do not see in training,
             the same units at every step (Gal and Ghahramani 2016).
-        seed: of both dropouts.
+        weight_dropout: share of the recurrent weights U that are dropped in training, the same ones
+            for the whole batch and at every step (Merity, Keskar and Socher 2018).
+        seed: of all dropouts.
         return_sequences: outputs of all steps, or only of the last one.
         return_state: return the last states too.
         go_backwards: from the last step to the first; outputs come in that order, as in Keras.
@@ -81,6 +83,7 @@ class Recurrent(keras.layers.Layer):
         bias_constraint=None,
         dropout: float = 0.0,
         recurrent_dropout: float = 0.0,
+        weight_dropout: float = 0.0,
         seed: int | None = None,
         return_sequences: bool = False,
         return_state: bool = False,
@@ -98,7 +101,11 @@ class Recurrent(keras.layers.Layer):
         del unroll, use_cudnn, zero_output_for_mask
         if isinstance(units, bool) or not isinstance(units, int | np.integer) or units <= 0:
             raise ValueError(f"units: expected a positive integer. Received: {units!r}")
-        for name, rate in (("dropout", dropout), ("recurrent_dropout", recurrent_dropout)):
+        for name, rate in (
+            ("dropout", dropout),
+            ("recurrent_dropout", recurrent_dropout),
+            ("weight_dropout", weight_dropout),
+        ):
             if not 0 <= rate < 1:
                 raise ValueError(f"{name}: expected a share in [0, 1). Received: {rate!r}")
         if gradient not in GRADIENTS:
@@ -120,6 +127,7 @@ class Recurrent(keras.layers.Layer):
         self.bias_constraint = keras.constraints.get(bias_constraint)
         self.dropout = dropout
         self.recurrent_dropout = recurrent_dropout
+        self.weight_dropout = weight_dropout
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)
         self.return_sequences = return_sequences
@@ -288,7 +296,11 @@ class Recurrent(keras.layers.Layer):
         self._check_input(x)
         states = self._initial_states(x, initial_state)
         mask = self._check_mask(mask, x)
-        dropout = None
+        tensors, dropout = self._tensors(), None
+        if training and self.weight_dropout:
+            tensors["recurrent_kernel"] = keras.random.dropout(
+                tensors["recurrent_kernel"], self.weight_dropout, seed=self.seed_generator
+            )
         if training and self.dropout:
             x = x * self._dropout_factor(self.dropout, tf.shape(x)[0], x.shape[2])[:, None, :]
         if training and self.recurrent_dropout:
@@ -304,7 +316,7 @@ class Recurrent(keras.layers.Layer):
             keep="slopes" if training else "nothing",
         )
         outputs, states = recurrence.run(
-            way, x, states, **self._tensors(), dropout=dropout, mask=mask, at_once=self.at_once
+            way, x, states, **tensors, dropout=dropout, mask=mask, at_once=self.at_once
         )
 
         if self.stateful:
@@ -315,6 +327,26 @@ class Recurrent(keras.layers.Layer):
         elif self.go_backwards:
             outputs = tf.reverse(outputs, axis=[1])
         return (outputs, *states) if self.return_state else outputs
+
+    def step(
+        self, x: tf.Tensor, states: Sequence[tf.Tensor]
+    ) -> tuple[tf.Tensor, tuple[tf.Tensor, ...]]:
+        """One step alone, where the next input depends on this output, as in sampling.
+
+        Args:
+            x: x<t>, `[batch, features]`.
+            states: the states before the step, each `[batch, units]`.
+
+        Returns:
+            The output `[batch, units]` and the new states. No dropout acts.
+        """
+        tensors = self._tensors()
+        z_x = tf.matmul(x, tensors["kernel"])
+        if tensors["bias"] is not None:
+            z_x += tensors["bias"]
+        weights = self.cell.arrange(tensors["recurrent_kernel"], tensors["recurrent_bias"])
+        states = self.cell.step(z_x, tuple(states), states[0], weights).states
+        return states[0], states
 
     def gate_activations(self, sequences, initial_state=None, mask=None) -> dict[str, tf.Tensor]:
         """Every gate's activation for an input, by the lecture's names.
@@ -467,6 +499,7 @@ class Recurrent(keras.layers.Layer):
             "bias_constraint": keras.constraints.serialize(self.bias_constraint),
             "dropout": self.dropout,
             "recurrent_dropout": self.recurrent_dropout,
+            "weight_dropout": self.weight_dropout,
             "seed": self.seed,
             "return_sequences": self.return_sequences,
             "return_state": self.return_state,

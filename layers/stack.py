@@ -148,6 +148,28 @@ class Stack(keras.layers.Layer):
                 states += new_states
         return (x, *states) if self.return_state else x
 
+    def get_initial_state(self, batch_size) -> list:
+        """The states of all layers before the first step, in the order of `initial_state`."""
+        each = [
+            [layer.forward_layer, layer.backward_layer] if self.bidirectional else [layer]
+            for layer in self.recurrent_layers
+        ]
+        return [s for pair in each for layer in pair for s in layer.get_initial_state(batch_size)]
+
+    def step(self, x, states) -> tuple:
+        """One step of all layers, from the lowest up, see `layers.recurrent.Recurrent.step`.
+
+        Raises:
+            ValueError: the stack is bidirectional: it cannot read what is yet to come.
+        """
+        if self.bidirectional:
+            raise ValueError("step: expected a stack of one direction. Received: a bidirectional")
+        count, new_states = self.states_per_layer, []
+        for i, layer in enumerate(self.recurrent_layers):
+            x, some = layer.step(x, states[i * count : (i + 1) * count])
+            new_states += some
+        return x, new_states
+
     def compute_output_shape(self, sequences_shape, initial_state_shape=None):
         del initial_state_shape
         batch, time = sequences_shape[:2]

@@ -54,6 +54,13 @@ LEARNING_RATE = flags.DEFINE_float("learning_rate", 2e-3, "At the start.", lower
 DECAY = flags.DEFINE_float(
     "decay", 0.05, "Epoch e trains at learning_rate / (1 + decay * e).", lower_bound=0
 )
+AVERAGE = flags.DEFINE_float(
+    "average",
+    0.0,
+    "Score and keep the moving average of the weights, with this momentum, such as 0.999; 0: none.",
+    lower_bound=0,
+    upper_bound=0.999999,
+)
 CLIP_NORM = flags.DEFINE_float(
     "clip_norm", 5.0, "Clip gradients to this global norm; 0: not at all.", lower_bound=0
 )
@@ -82,7 +89,7 @@ RECIPE = (
     *("data", "train_file", "valid_file"),
     *("cell", "units", "depth", "bidirectional", "embedding_dim", "dropout", "recurrent_dropout"),
     *("vocab_size", "max_length", "batch_size", "epochs", "patience", "optimizer"),
-    *("learning_rate", "decay", "clip_norm", "seed", "mixed_precision"),
+    *("learning_rate", "decay", "average", "clip_norm", "seed", "mixed_precision"),
 )
 
 SAVED_MODELS = "saved_models"

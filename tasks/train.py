@@ -49,10 +49,12 @@ def claim_folder(model_dir: str, config: dict) -> None:
 
 
 def make_optimizer() -> keras.optimizers.Optimizer:
-    clip = flags.CLIP_NORM.value or None
+    arguments = {"global_clipnorm": flags.CLIP_NORM.value or None}
+    if flags.AVERAGE.value:
+        arguments |= {"use_ema": True, "ema_momentum": flags.AVERAGE.value}
     if flags.OPTIMIZER.value == "sgd":
-        return keras.optimizers.SGD(flags.LEARNING_RATE.value, momentum=0.9, global_clipnorm=clip)
-    return keras.optimizers.Adam(flags.LEARNING_RATE.value, global_clipnorm=clip)
+        return keras.optimizers.SGD(flags.LEARNING_RATE.value, momentum=0.9, **arguments)
+    return keras.optimizers.Adam(flags.LEARNING_RATE.value, **arguments)
 
 
 def compile_model(model: keras.Model, inputs: dict[str, np.ndarray]) -> None:
@@ -72,6 +74,8 @@ def fit(
     epochs: int | None = None,
 ) -> list[dict]:
     """Trains for some epochs, or until validation no longer improves; keeps the best weights.
+
+    With `--average`, it is the average of the weights that is scored and kept as the best.
 
     Each epoch ends with a checkpoint of all variables, random seeds included, and each epoch's
     batches depend on its number alone: a run that was stopped goes on from the last finished epoch
@@ -103,6 +107,7 @@ def fit(
         model.optimizer.learning_rate = rate
         start = time.perf_counter()
         data, steps = batches(epoch)
+        one_epoch = _OneEpoch()
         logs = model.fit(
             data,
             steps_per_epoch=steps,
@@ -110,7 +115,7 @@ def fit(
             epochs=epochs,
             shuffle=False,
             verbose=1 if os.isatty(1) else 2,
-            callbacks=[_OneEpoch()],
+            callbacks=[one_epoch],
         ).history
         seconds = time.perf_counter() - start
         row = {
@@ -123,6 +128,7 @@ def fit(
         print(f"  {score_name} {row[score_name]:.4f}  ({seconds:.1f} s)", flush=True)
         if all(row[score_name] > past for past in scores):
             _save(best, model.variables, [])
+        one_epoch.restore()
         history.append(row)
         _write_log(os.path.join(model_dir, LOG), history)
         _save(checkpoint, variables, history)
@@ -140,10 +146,20 @@ def restore_best(model: keras.Model, model_dir: str) -> None:
 
 
 class _OneEpoch(keras.callbacks.Callback):
-    """Ends `fit` after an epoch, while its progress bar counts all of them."""
+    """Ends `fit` after an epoch, while its progress bar counts all of them.
+
+    When `fit` ends, Keras replaces averaged weights by their average: what is to be scored, and not
+    what training goes on from, which `restore` brings back.
+    """
 
     def on_epoch_end(self, epoch, logs=None):
         self.model.stop_training = True
+        averaged = self.model.optimizer.use_ema
+        self.weights = self.model.get_weights() if averaged else None
+
+    def restore(self) -> None:
+        if self.weights is not None:
+            self.model.set_weights(self.weights)
 
 
 def _save(path: str, variables: list, history: list[dict]) -> None:

@@ -1,0 +1,85 @@
+"""The softmax over a large vocabulary, without a table of all scores in memory."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+# Scores that are in memory at a time; more rows than fit are taken in turns.
+_SCORES_AT_ONCE = 2**24
+
+
+def summed_cross_entropy(
+    a: tf.Tensor, w: tf.Tensor, b: tf.Tensor, targets: tf.Tensor, weights: tf.Tensor
+) -> tf.Tensor:
+    """Σ_i weights_i L_i,   L_i = -log ŷ_i[target_i],   ŷ_i = softmax(W a_i + b).
+
+    The scores of `_SCORES_AT_ONCE // vocabulary` rows are in memory at a time, once as scores and
+    once as their derivatives ŷ - y, from which the gradients are multiplied at once; of
+    `[batch, time, vocabulary]` nothing else is ever stored.
+
+    Args:
+        a: states `[n, units]`.
+        w: output weights `[vocabulary, units]`, such as the embedding, tied.
+        b: `[vocabulary]`.
+        targets: int32 `[n]`.
+        weights: float `[n]`, 0 where there is padding.
+
+    Returns:
+        A scalar. Second derivatives are not available.
+    """
+
+    @tf.custom_gradient
+    def loss(a, w, b):
+        rows = _rows_at_once(w)
+        count = tf.shape(a)[0]
+
+        def turn(i, total, d_a, d_w, d_b):
+            part = slice(i, tf.minimum(i + rows, count))
+            some, weight = a[part], weights[part]
+            scores = tf.matmul(some, w, transpose_b=True) + b
+            losses, derivatives = tf.raw_ops.SparseSoftmaxCrossEntropyWithLogits(
+                features=scores, labels=targets[part]
+            )
+            return (
+                i + rows,
+                total + tf.tensordot(losses, weight, 1),
+                d_a.write(i // rows, tf.matmul(derivatives, w) * weight[:, None]),
+                d_w + tf.matmul(derivatives, some * weight[:, None], transpose_a=True),
+                d_b + tf.linalg.matvec(derivatives, weight, transpose_a=True),
+            )
+
+        turns = -(-count // rows)
+        pieces = tf.TensorArray(
+            a.dtype, size=turns, infer_shape=False, element_shape=(None, a.shape[1])
+        )
+        _, total, d_a, d_w, d_b = tf.while_loop(
+            lambda i, *_: i < count,
+            turn,
+            (0, tf.zeros([], a.dtype), pieces, tf.zeros_like(w), tf.zeros_like(b)),
+            parallel_iterations=1,
+        )
+        d_a = tf.ensure_shape(d_a.concat(), a.shape)
+        return total, lambda d: (d * d_a, d * d_w, d * d_b)
+
+    return loss(a, w, b)
+
+
+def log_probabilities(a: tf.Tensor, w: tf.Tensor, b: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
+    """log ŷ_i[target_i] of each row, `[n]`, in the memory of `summed_cross_entropy`."""
+    rows, count = _rows_at_once(w), tf.shape(a)[0]
+
+    def turn(i, found):
+        part = slice(i, tf.minimum(i + rows, count))
+        scores = tf.matmul(a[part], w, transpose_b=True) + b
+        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(targets[part], scores)
+        return i + rows, found.write(i // rows, -losses)
+
+    found = tf.TensorArray(
+        a.dtype, size=-(-count // rows), infer_shape=False, element_shape=(None,)
+    )
+    _, found = tf.while_loop(lambda i, *_: i < count, turn, (0, found), parallel_iterations=1)
+    return tf.ensure_shape(found.concat(), a.shape[:1])
+
+
+def _rows_at_once(w: tf.Tensor) -> int:
+    return max(1, _SCORES_AT_ONCE // w.shape[0])

@@ -1,0 +1,73 @@
+"""How fast a SavedModel answers, in a process of its own that may use so many cores."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+
+_SECONDS = 2.0
+
+
+def measure(
+    folder: str, texts: Sequence[str], cores: int = 1, batch_sizes: Sequence[int] = (1,)
+) -> dict[str, dict[str, float]]:
+    """Asks `serving_default` for the texts in turn, in batches.
+
+    Args:
+        folder: of the SavedModel.
+        texts: what to ask for; batches take them in turn.
+        cores: that the process may use, and threads of TensorFlow.
+        batch_sizes: texts in a request.
+
+    Returns:
+        By batch size, as a string: `median_ms` and `p99_ms` of a request, and `per_second`, texts.
+
+    Raises:
+        RuntimeError: the process failed; the message is what it said.
+    """
+    request = {"folder": folder, "texts": list(texts), "cores": cores, "sizes": list(batch_sizes)}
+    run = subprocess.run(
+        [sys.executable, "-c", _SCRIPT],
+        input=json.dumps(request | {"seconds": _SECONDS}),
+        capture_output=True,
+        text=True,
+        env={**os.environ, "CUDA_VISIBLE_DEVICES": "", "TF_CPP_MIN_LOG_LEVEL": "3"},
+    )
+    if run.returncode:
+        raise RuntimeError(f"cannot measure {folder!r}: {run.stderr.strip().splitlines()[-1:]}")
+    return json.loads(run.stdout)
+
+
+_SCRIPT = """
+import itertools, json, os, statistics, sys, time
+request = json.load(sys.stdin)
+if hasattr(os, "sched_setaffinity"):
+    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: request["cores"]])
+import tensorflow as tf
+tf.config.threading.set_intra_op_parallelism_threads(request["cores"])
+tf.config.threading.set_inter_op_parallelism_threads(request["cores"])
+model = tf.saved_model.load(request["folder"])
+ask = model.signatures["serving_default"]
+found = {}
+for size in request["sizes"]:
+    texts = itertools.cycle(request["texts"])
+    batches = [tf.constant(list(itertools.islice(texts, size))) for _ in range(64)]
+    for batch in batches[:8]:
+        ask(text=batch)
+    times = []
+    while sum(times) < request["seconds"] or len(times) < 20:
+        start = time.perf_counter()
+        out = ask(text=batches[len(times) % 64])
+        [value.numpy() for value in out.values()]
+        times.append(time.perf_counter() - start)
+    times.sort()
+    found[size] = {
+        "median_ms": 1e3 * statistics.median(times),
+        "p99_ms": 1e3 * times[int(0.99 * len(times))],
+        "per_second": size * len(times) / sum(times),
+    }
+print(json.dumps(found))
+"""
