@@ -302,7 +302,8 @@ def run(task: Task) -> None:
     """Runs the program of a task; what the user can put right ends in one line and exit code 1."""
 
     def main(argv: list[str]) -> None:
-        signal.signal(signal.SIGTERM, _stop)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, _stop)
         try:
             if len(argv) > 1:
                 raise flags.UserError(f"unexpected arguments: {' '.join(argv[1:])}")
@@ -321,6 +322,7 @@ def run(task: Task) -> None:
         except BrokenPipeError:  # what reads our output has read enough
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         except KeyboardInterrupt as stop:
+            signal.setitimer(signal.ITIMER_REAL, 0)
             resumes = flags.MODE.value == "train" and flags.MODEL_DIR.value
             how = "; the same command resumes it" if resumes else ""
             print(f"\n{task.name}: stopped{how}.", file=sys.stderr)
@@ -336,6 +338,14 @@ def run(task: Task) -> None:
 
 
 def _stop(number: int, frame: object) -> None:
+    """Stops the program, and does so again if this comes at a moment at which Python drops it, such
+    as inside of a destructor."""
+
+    def again(*_):
+        raise KeyboardInterrupt(number)
+
+    signal.signal(signal.SIGALRM, again)
+    signal.setitimer(signal.ITIMER_REAL, 1, 1)
     raise KeyboardInterrupt(number)
 
 

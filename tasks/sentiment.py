@@ -15,14 +15,24 @@ import numpy as np
 
 from tasks import classification, demo_reviews, program
 
+IMDB = {
+    "data": "tfds:imdb_reviews",
+    "max_length": 512,
+    "word_dropout": 0.3,
+    "average": 0.998,
+    "epochs": 4,
+}
 PRESETS = {
-    "imdb": {"data": "tfds:imdb_reviews", "word_dropout": 0.3, "epochs": 4},
-    "imdb_pretrained": {
-        "data": "tfds:imdb_reviews",
-        "word_dropout": 0.3,
-        "epochs": 4,
-        "units": 128,
-        "pretrain": True,
+    "imdb": IMDB,
+    "imdb_pretrained": IMDB | {"units": 128, "pretrain": True, "pretrain_epochs": 4, "epochs": 3},
+    # The lecture's standard network: V = 10,000 and 100 words, a million one-hot numbers.
+    "imdb_concatenated": IMDB
+    | {
+        "cell": "none",
+        "standard": "concatenated",
+        "vocab_size": 10_000,
+        "max_length": 100,
+        "units": 16,
     },
 }
 

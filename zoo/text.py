@@ -145,6 +145,7 @@ class Vocabulary(tf.Module):
     Args:
         path: a text file with one word a line, of which the first is `<UNK>`. In a SavedModel it
             becomes an asset.
+        normalized: whether words are looked up as `normalize` makes them.
 
     Example:
         >>> path = write_lines("vocabulary.txt", [UNKNOWN_WORD, "a", "cat"])
@@ -152,8 +153,9 @@ class Vocabulary(tf.Module):
         array([2, 1], dtype=int32)
     """
 
-    def __init__(self, path: str):
+    def __init__(self, path: str, normalized: bool = True):
         super().__init__()
+        self.normalized = normalized
         self.asset = tf.saved_model.Asset(path)
         with open(path, encoding="utf-8") as file:
             self.size = 1 + sum(1 for _ in file)
@@ -161,7 +163,8 @@ class Vocabulary(tf.Module):
 
     def __call__(self, words: tf.Tensor) -> tf.Tensor:
         """Ids of words of any shape, int32."""
-        return tf.cast(self.table.lookup(normalize(words)), tf.int32) + 1
+        words = normalize(words) if self.normalized else words
+        return tf.cast(self.table.lookup(words), tf.int32) + 1
 
 
 def most_common(counts: Counter, size: int, minimum: int) -> list[str]:
