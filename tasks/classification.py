@@ -15,7 +15,7 @@ from absl import flags as absl_flags
 
 from layers import POOLINGS
 from tasks import batches, explain, figures, flags, labelled, program, train, words
-from zoo import export, text
+from zoo import export, modules, text
 from zoo.models import Classifier
 from zoo.pretraining import WordPredictor
 
@@ -319,7 +319,7 @@ class ClassifierTrainer(program.Trainer):
         return predict
 
     def save(self, model, export_dir):
-        module = export.ClassifierModule(
+        module = modules.ClassifierModule(
             model, self.vocabulary, self.labels_file, flags.MAX_LENGTH.value, KEEP.value
         )
         samples = tf.constant([*self.task.texts, ""])

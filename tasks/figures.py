@@ -88,3 +88,16 @@ def calibration(gold: Sequence[str], scores: Mapping[str, Sequence[float]], path
     bottom.set(xlabel="probability of the chosen label", ylabel="texts", xlim=(0, 1.02))
     figure.savefig(path, dpi=120)
     plt.close(figure)
+
+
+def lines(rows: Mapping[str, Mapping[float, float]], path: str, x: str, y: str) -> None:
+    """Shares by a number, one line for each name."""
+    figure, axes = plt.subplots(figsize=(6, 3.6), layout="constrained")
+    for name, points in rows.items():
+        axes.plot(list(points), list(points.values()), marker="o", markersize=4, label=name)
+    axes.axhline(0.5, color="grey", linestyle=":")
+    axes.set(xlabel=x, ylabel=y, ylim=(0.4, 1.02))
+    axes.grid(alpha=0.3)
+    axes.legend()
+    figure.savefig(path, dpi=120)
+    plt.close(figure)

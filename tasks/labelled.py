@@ -161,13 +161,13 @@ def unlabelled_texts(data: str, text_column: str | None = None) -> list[str]:
         return []
     name = data.removeprefix("tfds:")
     builder = corpora.builder(name)
-    feature = _text_feature(name, builder.info.features, text_column)
+    feature = text_feature(name, builder.info.features, text_column)
     corpora.prepare(builder, name)
     return [
         text
         for split in builder.info.splits
         if corpora.split_name(split) not in SPLITS
-        for (text,) in _rows(builder, split, [feature])
+        for (text,) in rows_of(builder, split, [feature])
     ]
 
 
@@ -178,7 +178,7 @@ def _builder_readers(
 
     builder = corpora.builder(name)
     features = builder.info.features
-    text = _text_feature(name, features, text_column)
+    text = text_feature(name, features, text_column)
     classes = [key for key in features if isinstance(features[key], tfds.features.ClassLabel)]
     label = label_column or next((key for key in ("label", *classes) if key in classes), None)
     if label not in classes:
@@ -192,7 +192,7 @@ def _builder_readers(
     def read(split: str) -> list[Example]:
         return [
             Example(one, names[number])
-            for one, number in _rows(builder, split, [text, label])
+            for one, number in rows_of(builder, split, [text, label])
             if number != UNLABELLED
         ]
 
@@ -200,11 +200,12 @@ def _builder_readers(
     return {
         corpora.split_name(split): functools.partial(read, split)
         for split in builder.info.splits
-        if next(_rows(builder, f"{split}[:1]", [label]))[0] != UNLABELLED
+        if next(rows_of(builder, f"{split}[:1]", [label]))[0] != UNLABELLED
     }
 
 
-def _text_feature(name: str, features: Mapping, wanted: str | None) -> str:
+def text_feature(name: str, features: Mapping, wanted: str | None) -> str:
+    """Which feature of a builder is its text."""
     import tensorflow_datasets as tfds
 
     texts = [key for key in features if isinstance(features[key], tfds.features.Text)]
@@ -217,7 +218,8 @@ def _text_feature(name: str, features: Mapping, wanted: str | None) -> str:
     return found
 
 
-def _rows(builder, split: str, wanted: list[str]) -> Iterator[tuple]:
+def rows_of(builder, split: str, wanted: list[str]) -> Iterator[tuple]:
+    """What the examples of a split hold under some features: texts and numbers."""
     import tensorflow_datasets as tfds
 
     decoders = tfds.decode.PartialDecoding(dict.fromkeys(wanted, True))

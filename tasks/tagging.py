@@ -14,7 +14,7 @@ from absl import flags as absl_flags
 from absl import logging
 
 from tasks import batches, figures, flags, program, readers, train, words
-from zoo import export, text
+from zoo import export, modules, text
 from zoo.models import Tagger
 from zoo.tags import Sentence, entities, forbidden_transitions, scheme_of
 
@@ -166,7 +166,7 @@ class TaggerTrainer(program.Trainer):
         return predict
 
     def save(self, model, export_dir):
-        module = export.TaggerModule(model, self.vocabulary, self.tags_file)
+        module = modules.TaggerModule(model, self.vocabulary, self.tags_file)
         samples = tf.constant([*self.task.texts, ""])
         words = text.tokenize(samples)
         lengths = tf.cast(words.row_lengths(), tf.int32)

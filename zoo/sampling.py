@@ -26,7 +26,7 @@ def draw(
         uniform: a number in [0, 1) for each row: the place in the cumulated probabilities at which
             the token lies. One number, one token: a row's draw does not depend on the others.
         temperature: `[batch]`; below 1 the likely tokens become likelier, and 0 takes the likeliest
-            (greedy decoding).
+            (greedy decoding); infinity makes all tokens equally likely.
         top_k: int32 `[batch]`: only the k likeliest tokens are drawn from; 0: all.
         top_p: `[batch]`: only the likeliest tokens that together have this probability; 1: all.
         forbidden: bool `[vocabulary]`, True for tokens that are never drawn; it is as if they were
@@ -40,6 +40,7 @@ def draw(
     greedy = tf.argmax(allowed, axis=1, output_type=tf.int32)
     heat = tf.maximum(temperature, 1e-4)[:, None]
     p = tf.nn.softmax((allowed - tf.reduce_max(allowed, axis=1, keepdims=True)) / heat)
+    p = tf.where(forbidden, 0.0, p)
     filters = tf.reduce_any(top_k > 0) | tf.reduce_any(top_p < 1)
     p = tf.cond(filters, lambda: _likeliest(p, top_k, top_p), lambda: p)
     cumulated = tf.cumsum(p, axis=1)
