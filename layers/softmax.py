@@ -48,12 +48,12 @@ def summed_cross_entropy(
                 d_b + tf.linalg.matvec(derivatives, weight, transpose_a=True),
             )
 
-        turns = -(-count // rows)
+        turns = tf.maximum(1, -(-count // rows))
         pieces = tf.TensorArray(
             a.dtype, size=turns, infer_shape=False, element_shape=(None, a.shape[1])
         )
         _, total, d_a, d_w, d_b = tf.while_loop(
-            lambda i, *_: i < count,
+            lambda i, *_: i < turns * rows,
             turn,
             (0, tf.zeros([], a.dtype), pieces, tf.zeros_like(w), tf.zeros_like(b)),
             parallel_iterations=1,
@@ -67,6 +67,7 @@ def summed_cross_entropy(
 def log_probabilities(a: tf.Tensor, w: tf.Tensor, b: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
     """log ŷ_i[target_i] of each row, `[n]`, in the memory of `summed_cross_entropy`."""
     rows, count = _rows_at_once(w), tf.shape(a)[0]
+    turns = tf.maximum(1, -(-count // rows))
 
     def turn(i, found):
         part = slice(i, tf.minimum(i + rows, count))
@@ -74,10 +75,10 @@ def log_probabilities(a: tf.Tensor, w: tf.Tensor, b: tf.Tensor, targets: tf.Tens
         losses = tf.nn.sparse_softmax_cross_entropy_with_logits(targets[part], scores)
         return i + rows, found.write(i // rows, -losses)
 
-    found = tf.TensorArray(
-        a.dtype, size=-(-count // rows), infer_shape=False, element_shape=(None,)
+    found = tf.TensorArray(a.dtype, size=turns, infer_shape=False, element_shape=(None,))
+    _, found = tf.while_loop(
+        lambda i, *_: i < turns * rows, turn, (0, found), parallel_iterations=1
     )
-    _, found = tf.while_loop(lambda i, *_: i < count, turn, (0, found), parallel_iterations=1)
     return tf.ensure_shape(found.concat(), a.shape[:1])
 
 

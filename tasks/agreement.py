@@ -26,7 +26,7 @@ def shares(model: keras.Model, reader) -> dict[int, float]:
     cases = demo_language.agreements(demo_language.DISTANCES, CASES)
     beginnings = reader.ids(tf.constant([case.beginning for case in cases]))[:, :-1]
     verbs = reader.ids(tf.constant([v for case in cases for v in (case.right, case.wrong)]))
-    right, wrong = verbs[:, 0].numpy().reshape(-1, 2).T
+    right, wrong = verbs.to_tensor().numpy()[:, 0].reshape(-1, 2).T
     lengths = beginnings.row_lengths().numpy()
     ids = np.pad(beginnings.to_tensor().numpy(), [[0, 0], [1, 0]])
     mask = np.arange(ids.shape[1]) <= lengths[:, None]

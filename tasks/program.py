@@ -185,6 +185,7 @@ def train_mode(task: Task) -> None:
     model_dir = flags.MODEL_DIR.value or tempfile.mkdtemp(prefix=f"{task.name}-")
     config = {"task": task.name, **flags.recipe(*task.own_flags)}
     train.claim_folder(model_dir, config)
+    seconds_before = train.seconds_before(model_dir)
     counts = {split: task.counts(examples) for split, examples in corpus.items()}
     for split, count in counts.items():
         print(f"{split}:", ", ".join(f"{n:,} {name}" for name, n in count.items()), flush=True)
@@ -210,7 +211,7 @@ def train_mode(task: Task) -> None:
     figures.learning_curves(history, task.score_name, path)
     if flags.DATA.value == "demo":
         results |= task.after_training(trainer, predict)
-    results["wall_seconds"] = time.perf_counter() - start
+    results["wall_seconds"] = seconds_before + time.perf_counter() - start
     files.write_json(os.path.join(model_dir, "results.json"), results)
     version = trainer.export(model)
     print(f"\nSaved: {version}   Logs, figures, results.json: {model_dir}\n")

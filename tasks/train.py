@@ -145,6 +145,16 @@ def restore_best(model: keras.Model, model_dir: str) -> None:
     _restore(os.path.join(model_dir, BEST), model.variables)
 
 
+def seconds_before(model_dir: str) -> float:
+    """How long the epochs took that earlier processes trained in a folder and in those below."""
+    seconds = 0.0
+    for folder, _, names in os.walk(model_dir):
+        if CHECKPOINT in names:
+            with np.load(os.path.join(folder, CHECKPOINT)) as arrays:
+                seconds += sum(row["seconds"] for row in json.loads(str(arrays["history"])))
+    return seconds
+
+
 class _OneEpoch(keras.callbacks.Callback):
     """Ends `fit` after an epoch, while its progress bar counts all of them.
 

@@ -8,6 +8,7 @@ import keras
 import tensorflow as tf
 
 import layers
+from layers.softmax import log_probabilities
 from zoo import text
 from zoo.models import Classifier
 
@@ -98,8 +99,9 @@ class WordPredictor(keras.Model):
         """Sum of log P over the words of a batch, in nats, and how many they are."""
         total, count = tf.constant(0.0), tf.constant(0)
         for a, targets in self._predictions(inputs["words"], self(inputs, training=False)):
-            scores = tf.matmul(tf.cast(a, tf.float32), self.w, transpose_b=True) + self.b
-            total -= tf.reduce_sum(tf.nn.sparse_softmax_cross_entropy_with_logits(targets, scores))
+            w, b = tf.convert_to_tensor(self.w), tf.convert_to_tensor(self.b)
+            found = log_probabilities(tf.cast(a, tf.float32), w, b, targets)
+            total += tf.reduce_sum(found)
             count += tf.size(targets)
         return total, count
 
