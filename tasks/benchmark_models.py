@@ -18,17 +18,21 @@ import time
 from collections.abc import Callable
 
 import keras
+import tensorflow as tf
 from absl import app, logging
 from absl import flags as absl_flags
 
-from tasks import files, flags, program, results
+from tasks import files, flags, generation, program, results
+from tasks.lm import Language
 from tasks.machine import machine
 from tasks.ner import NamedEntities
 from tasks.pos import PartsOfSpeech
 from tasks.sentiment import Sentiment
 from zoo import speed
 
-TASKS = {"ner": NamedEntities, "pos": PartsOfSpeech, "sentiment": Sentiment}
+TASKS = {"ner": NamedEntities, "pos": PartsOfSpeech, "sentiment": Sentiment, "lm": Language}
+# Tokens of each text that is drawn to measure sampling.
+_DRAWN = 1000
 
 _TASK = absl_flags.DEFINE_enum("task", "ner", list(TASKS), "Whose models.")
 _BATCHES = absl_flags.DEFINE_integer("batches", 60, "Training batches of each turn.", lower_bound=1)
@@ -46,6 +50,7 @@ class StockStack(keras.layers.Layer):
         depth: int = 1,
         bidirectional: bool = False,
         return_sequences: bool = True,
+        return_state: bool = False,
         dropout: float = 0.0,
         recurrent_dropout: float = 0.0,
         layer: dict | None = None,
@@ -63,11 +68,20 @@ class StockStack(keras.layers.Layer):
         for level in range(depth):
             sequences = return_sequences or level < depth - 1
             one = makers[cell](
-                units, return_sequences=sequences, recurrent_dropout=recurrent_dropout
+                units,
+                return_sequences=sequences,
+                return_state=return_state,
+                recurrent_dropout=recurrent_dropout,
             )
             self.layers.append(keras.layers.Bidirectional(one) if bidirectional else one)
 
-    def call(self, x, mask=None, training=False):
+    def get_initial_state(self, batch_size):
+        """Of the one layer of a language model's stack."""
+        return self.layers[0].get_initial_state(batch_size)
+
+    def call(self, x, initial_state=None, mask=None, training=False):
+        if initial_state is not None:
+            return self.layers[0](x, initial_state=initial_state, mask=mask, training=training)
         for level, layer in enumerate(self.layers):
             if level:
                 x = self.dropout(x, training=training)
@@ -115,6 +129,43 @@ def serving_speed(served: program.Served, examples: list) -> dict[str, float]:
     return speeds
 
 
+def language_speed(trainer: program.Trainer, batches: list, version: str) -> dict:
+    """The share of a training step that the softmax takes, and tokens drawn in a second."""
+    model = trainer.build()
+    variables = [v.value for v in model.trainable_variables]
+
+    @tf.function(autograph=False)
+    def step(inputs, whole):
+        with tf.GradientTape() as tape:
+            a = model(inputs, training=True)
+            loss = model.compute_loss(x=inputs, y_pred=a) if whole else tf.reduce_mean(a)
+        return [tf.reduce_sum(g) for g in tape.gradient(loss, variables) if g is not None]
+
+    times: dict[bool, list] = {True: [], False: []}
+    for _ in range(_TURNS.value + 1):
+        for whole, found in times.items():
+            start = time.perf_counter()
+            for inputs, _ in batches:
+                float(step(inputs, whole)[0])
+            found.append(time.perf_counter() - start)
+    with_softmax, without = (statistics.median(found[1:]) for found in times.values())
+
+    generate = tf.saved_model.load(version).signatures["generate"]
+    drawn = {}
+    for count in (1, 64):
+        request = generation.request([""] * count, max_length=_DRAWN)
+        speeds = []
+        for turn in range(_TURNS.value + 1):
+            request["seed"] += count
+            start = time.perf_counter()
+            texts = generate(**request)["text"].numpy()
+            tokens = trainer.tokens.ids(tf.constant(texts)).flat_values.shape[0]
+            if turn:
+                speeds.append(tokens / (time.perf_counter() - start))
+        drawn[str(count)] = statistics.median(speeds)
+    return {"softmax_share": 1 - without / with_softmax, "drawn_per_second": drawn}
+
+
 def typical_text(examples: list) -> str:
     """The text of an example of average length, in words."""
     texts = [one[0] if isinstance(one[0], str) else " ".join(one[0]) for one in examples]
@@ -133,10 +184,12 @@ def main(argv: list[str]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         trainer = task.trainer(corpus, folder)
         dataset, _ = trainer.epoch(0)
-        trained = training_speed(trainer, list(dataset.take(_BATCHES.value)))
+        batches = list(dataset.take(_BATCHES.value))
+        trained = training_speed(trainer, batches)
         version = trainer.save(trainer.build(), os.path.join(folder, "saved"))
         served = serving_speed(task.served(version), corpus["validation"])
         one = speed.measure(version, [typical_text(corpus["validation"])], cores=1)["1"]
+        of_language = language_speed(trainer, batches, version) if task.name == "lm" else {}
     entry = {
         "task": task.name,
         "command": program.command(),
@@ -147,6 +200,7 @@ def main(argv: list[str]) -> None:
         "served_per_second": served,
         "one_text_ms": one["median_ms"],
         "one_text_p99_ms": one["p99_ms"],
+        **of_language,
     }
     found = []
     if os.path.exists(_OUTPUT.value):
@@ -155,6 +209,8 @@ def main(argv: list[str]) -> None:
     files.write_json(_OUTPUT.value, results.merged(found, [entry]))
     for name in ("trained_per_second", "served_per_second"):
         print(f"{name}:", ", ".join(f"{key} {value:.0f}" for key, value in entry[name].items()))
+    for name, value in of_language.items():
+        print(f"{name}: {value}")
     print(f"one text on one core: {one['median_ms']:.2f} ms")
     print(f"times Keras: {entry['times_keras']:.2f}\nAll figures: {_OUTPUT.value}")
 
