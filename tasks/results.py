@@ -109,8 +109,8 @@ def speed_table(entries: list[dict]) -> str:
             one, many = (f"{entry['drawn_per_second'][n]:,.0f}" for n in ("1", "64"))
             text += (
                 f"\n`{entry['command'].split('--output')[0].strip()}`: the softmax takes "
-                f"{entry['softmax_share']:.0%} of a training step; the SavedModel draws {one} tokens a "
-                f"second from one prompt, {many} from a batch of 64.\n"
+                f"{entry['softmax_share']:.0%} of a training step; the SavedModel draws {one} "
+                f"tokens a second from one prompt, {many} from a batch of 64.\n"
             )
     return text
 
