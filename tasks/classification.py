@@ -43,9 +43,6 @@ PRETRAIN = absl_flags.DEFINE_bool(
 PRETRAIN_EPOCHS = absl_flags.DEFINE_integer(
     "pretrain_epochs", 5, "Epochs of the language model.", lower_bound=1
 )
-TEXT_COLUMN = absl_flags.DEFINE_string(
-    "text_column", None, "Column, key or feature with the text. Default: text."
-)
 LABEL_COLUMN = absl_flags.DEFINE_string(
     "label_column", None, "Column, key or feature with the label. Default: label."
 )
@@ -132,7 +129,7 @@ class ClassificationTask(program.Task):
             splits,
             flags.SEED.value,
             optional,
-            TEXT_COLUMN.value,
+            flags.TEXT_COLUMN.value,
             LABEL_COLUMN.value,
         )
 
@@ -211,7 +208,7 @@ class ClassifierTrainer(program.Trainer):
                     "--pretrain goes with a recurrent --cell and --inputs=embedding. "
                     f"Received: --cell={flags.CELL.value} --inputs={INPUTS.value}"
                 )
-            texts += labelled.unlabelled_texts(flags.DATA.value, TEXT_COLUMN.value)
+            texts += labelled.unlabelled_texts(flags.DATA.value, flags.TEXT_COLUMN.value)
         counts = count_tokens(texts)
         self.vocabulary, self.vectors = words.make_vocabulary(counts, model_dir)
         self.encoded = {

@@ -25,6 +25,12 @@ VALID_FILE = flags.DEFINE_string(
     "valid_file", None, "Validation corpus, with --data=files; without, a tenth of the training."
 )
 TEST_FILE = flags.DEFINE_string("test_file", None, "Test corpus, with --data=files.")
+TEXT_COLUMN = flags.DEFINE_string(
+    "text_column",
+    None,
+    "Column, key or feature with the text of an example, where it is not tagged words. "
+    "Default: text.",
+)
 CELL = flags.DEFINE_enum("cell", "lstm", CELLS, "Recurrent layer; none: a network without one.")
 UNITS = flags.DEFINE_integer("units", 128, "Units of each direction.", lower_bound=1)
 DEPTH = flags.DEFINE_integer("depth", 1, "Recurrent layers on top of each other.", lower_bound=1)
