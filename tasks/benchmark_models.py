@@ -29,6 +29,7 @@ from tasks.ner import NamedEntities
 from tasks.pos import PartsOfSpeech
 from tasks.sentiment import Sentiment
 from zoo import speed
+from zoo.presets import PRESETS
 
 TASKS = {"ner": NamedEntities, "pos": PartsOfSpeech, "sentiment": Sentiment, "lm": Language}
 # Tokens of each text that is drawn to measure sampling.
@@ -179,7 +180,7 @@ def main(argv: list[str]) -> None:
     logging.set_verbosity(logging.WARNING)
     task = TASKS[_TASK.value]()
     flags.apply_defaults(task.defaults)
-    flags.apply_preset(task.presets)
+    flags.apply_preset(PRESETS[task.name])
     corpus = program.load(task, ["train", "validation"])
     with tempfile.TemporaryDirectory() as folder:
         trainer = task.trainer(corpus, folder)

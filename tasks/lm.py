@@ -16,13 +16,6 @@ from tasks import language, program
 class Language(language.LanguageTask):
     name = "lm"
     texts = ("The apple and pair salad.", "The apple and pear salad.")
-    presets = {  # noqa: RUF012
-        "shakespeare": {
-            "data": "tfds:tiny_shakespeare",
-            "tokens": "characters",
-            "running": True,
-        },
-    }
 
 
 if __name__ == "__main__":

@@ -46,11 +46,6 @@ def entity_metrics(gold: list, predicted: list) -> dict:
     }
 
 
-PRESETS = {
-    "wikiann": {"data": "tfds:wikiann/en", "epochs": 24, "units": 150},
-}
-
-
 class NamedEntities(tagging.TaggingTask):
     name = "ner"
     score_name = "f1"
@@ -59,7 +54,6 @@ class NamedEntities(tagging.TaggingTask):
         "He said, Teddy Roosevelt was a great President.",
         "He said, Teddy bears are on sale!",
     )
-    presets = PRESETS
 
     def metrics(self, answers, predicted):
         return entity_metrics(answers, predicted)

@@ -28,16 +28,10 @@ def tag_metrics(gold: list, predicted: list) -> dict:
     }
 
 
-PRESETS = {
-    "en_ewt": {"data": "tfds:universal_dependencies/en_ewt", "epochs": 16, "units": 150},
-}
-
-
 class PartsOfSpeech(tagging.TaggingTask):
     name = "pos"
     score_name = "accuracy"
     texts = ("Teddy bears are on sale!", "The cat, which already ate, was full.")
-    presets = PRESETS
 
     def metrics(self, answers, predicted):
         return tag_metrics(answers, predicted)

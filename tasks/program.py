@@ -20,6 +20,7 @@ from absl import flags as absl_flags
 
 from tasks import corpora, figures, files, flags, train
 from tasks.machine import machine
+from zoo.presets import PRESETS
 
 PREDICT_BATCH = 64
 DEFAULT_OUTPUT = ".jsonl"
@@ -35,7 +36,6 @@ class Task(abc.ABC):
         name: that of the program.
         score_name: of the metrics, the one that validation goes by; higher is better.
         texts: to predict for after training.
-        presets: flags by the recipe's name.
         flag_modules: that define its flags.
         own_flags: names of those of its flags that make a training run what it is.
         defaults: of shared flags, where this task's are other ones.
@@ -46,7 +46,6 @@ class Task(abc.ABC):
     name: str
     score_name: str
     texts: Sequence[str]
-    presets: dict[str, dict]
     flag_modules: Sequence[str]
     own_flags: Sequence[str]
     defaults: Mapping[str, Any] = {}
@@ -308,7 +307,7 @@ def run(task: Task) -> None:
         try:
             if len(argv) > 1:
                 raise flags.UserError(f"unexpected arguments: {' '.join(argv[1:])}")
-            flags.apply_preset(task.presets)
+            flags.apply_preset(PRESETS[task.name])
             if flags.MIXED_PRECISION.value != "float32":
                 keras.mixed_precision.set_global_policy(flags.MIXED_PRECISION.value)
             modes = MODES | task.modes
@@ -361,7 +360,7 @@ def help_text(task: Task) -> str:
     """What a program is for, and its flags before those that all tasks share."""
     modes = ", ".join((*MODES, *task.modes))
     sections = map(absl_flags.FLAGS.module_help, (*task.flag_modules, "tasks.flags"))
-    presets = ", ".join(task.presets) or "none"
+    presets = ", ".join(PRESETS[task.name])
     return "\n".join(
         [sys.modules["__main__"].__doc__, f"Modes: {modes}. Presets: {presets}.", *sections]
     )

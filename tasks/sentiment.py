@@ -15,27 +15,6 @@ import numpy as np
 
 from tasks import classification, demo_reviews, program
 
-IMDB = {
-    "data": "tfds:imdb_reviews",
-    "max_length": 512,
-    "word_dropout": 0.3,
-    "average": 0.998,
-    "epochs": 4,
-}
-PRESETS = {
-    "imdb": IMDB,
-    "imdb_pretrained": IMDB | {"units": 128, "pretrain": True, "pretrain_epochs": 4, "epochs": 3},
-    # The lecture's standard network: V = 10,000 and 100 words, a million one-hot numbers.
-    "imdb_concatenated": IMDB
-    | {
-        "cell": "none",
-        "standard": "concatenated",
-        "vocab_size": 10_000,
-        "max_length": 100,
-        "units": 16,
-    },
-}
-
 
 class Sentiment(classification.ClassificationTask):
     name = "sentiment"
@@ -44,7 +23,6 @@ class Sentiment(classification.ClassificationTask):
         "The plot was good, not bad.",
         "The plot was bad, not good.",
     )
-    presets = PRESETS
 
     def after_training(self, trainer, predict):
         """Accuracy at reviews with a twin of the same words and the opposite label: a network that

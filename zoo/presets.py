@@ -1,0 +1,44 @@
+"""The recipes: what trains each model of the zoo, as flags of its task."""
+
+from __future__ import annotations
+
+from typing import Any
+
+_IMDB = {
+    "data": "tfds:imdb_reviews",
+    "max_length": 512,
+    "word_dropout": 0.3,
+    "average": 0.998,
+    "epochs": 4,
+}
+
+# By task, by name: what `python -m tasks.TASK --preset=NAME` sets.
+PRESETS: dict[str, dict[str, dict[str, Any]]] = {
+    "ner": {
+        "wikiann": {"data": "tfds:wikiann/en", "epochs": 24, "units": 150},
+    },
+    "pos": {
+        "en_ewt": {"data": "tfds:universal_dependencies/en_ewt", "epochs": 16, "units": 150},
+    },
+    "sentiment": {
+        "imdb": _IMDB,
+        "imdb_pretrained": _IMDB
+        | {"units": 128, "pretrain": True, "pretrain_epochs": 2, "epochs": 3},
+        # The lecture's standard network: V = 10,000 and 100 words, a million one-hot numbers.
+        "imdb_concatenated": _IMDB
+        | {
+            "cell": "none",
+            "standard": "concatenated",
+            "vocab_size": 10_000,
+            "max_length": 100,
+            "units": 16,
+        },
+    },
+    "lm": {
+        "shakespeare": {
+            "data": "tfds:tiny_shakespeare",
+            "tokens": "characters",
+            "running": True,
+        },
+    },
+}
