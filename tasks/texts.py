@@ -62,7 +62,7 @@ def read_text_file(path: str, running: bool = False) -> list[str]:
         DataError: the file cannot be read, or there is no text in it.
     """
     lines = [line for _, line in corpora.lines(path)]
-    texts = ["\n".join(lines).strip("\n")] if running else [line.strip() for line in lines]
+    texts = ["\n".join(lines).removesuffix("\n")] if running else [line.strip() for line in lines]
     texts = [one for one in texts if one.strip()]
     if not texts:
         raise DataError(f"{path}: expected text, found none")
