@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from absl import flags
 
+from zoo import loading
 from zoo.models import CELLS
 
 MODE = flags.DEFINE_string(
@@ -134,9 +135,8 @@ def find_model(name: str) -> str:
     for folder in (name, os.path.join(SAVED_MODELS, name)):
         if os.path.exists(os.path.join(folder, "saved_model.pb")):
             return folder
-        versions = [v for v in os.listdir(folder) if v.isdigit()] if os.path.isdir(folder) else []
-        if versions:
-            return os.path.join(folder, max(versions, key=int))
+        if found := loading.versions(folder):
+            return os.path.join(folder, str(found[-1]))
     raise UserError(
         f"--model: expected a folder with a SavedModel, or a name in {SAVED_MODELS}/. "
         f"Received: {name!r}"

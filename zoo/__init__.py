@@ -1,1 +1,5 @@
-"""Models that know text: tokenising, vocabularies, tag schemes, heads on recurrent stacks."""
+"""Models that know text, and the trained ones that load in one line."""
+
+from zoo.loading import Model, list_models, load
+
+__all__ = ["Model", "list_models", "load"]
