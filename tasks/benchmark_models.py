@@ -28,7 +28,7 @@ from tasks.machine import machine
 from tasks.ner import NamedEntities
 from tasks.pos import PartsOfSpeech
 from tasks.sentiment import Sentiment
-from zoo import speed
+from zoo import speed, tokens
 from zoo.presets import PRESETS
 
 TASKS = {"ner": NamedEntities, "pos": PartsOfSpeech, "sentiment": Sentiment, "lm": Language}
@@ -116,10 +116,13 @@ def training_speed(trainer: program.Trainer, batches: list) -> dict[str, float]:
 
 
 def serving_speed(served: program.Served, examples: list) -> dict[str, float]:
-    """Examples answered in a second by the SavedModel, by the size of batches, the median turn."""
+    """Examples answered in a second by the SavedModel, by the size of batches, the median turn;
+    not of fewer examples than a batch has, such as one long text."""
     examples = sorted(examples, key=lambda example: len(example[0]))
     speeds = {}
     for size in (64, 256):
+        if size > len(examples):
+            continue
         times = []
         for _ in range(_TURNS.value + 1):
             start = time.perf_counter()
@@ -130,7 +133,7 @@ def serving_speed(served: program.Served, examples: list) -> dict[str, float]:
     return speeds
 
 
-def language_speed(trainer: program.Trainer, batches: list, version: str) -> dict:
+def language_speed(trainer: program.Trainer, batches: list, folder: str) -> dict:
     """The share of a training step that the softmax takes, and tokens drawn in a second."""
     model = trainer.build()
     variables = [v.value for v in model.trainable_variables]
@@ -151,7 +154,11 @@ def language_speed(trainer: program.Trainer, batches: list, version: str) -> dic
             found.append(time.perf_counter() - start)
     with_softmax, without = (statistics.median(found[1:]) for found in times.values())
 
-    generate = tf.saved_model.load(version).signatures["generate"]
+    # So that texts do not end, which in an untrained model they would do after a few tokens.
+    bias = model.b.numpy()
+    bias[tokens.END] = -1e4
+    model.b.assign(bias)
+    generate = tf.saved_model.load(trainer.save(model, folder)).signatures["generate"]
     drawn = {}
     for count in (1, 64):
         request = generation.request([""] * count, max_length=_DRAWN)
@@ -159,10 +166,9 @@ def language_speed(trainer: program.Trainer, batches: list, version: str) -> dic
         for turn in range(_TURNS.value + 1):
             request["seed"] += count
             start = time.perf_counter()
-            texts = generate(**request)["text"].numpy()
-            tokens = trainer.tokens.ids(tf.constant(texts)).flat_values.shape[0]
+            generate(**request)["text"].numpy()
             if turn:
-                speeds.append(tokens / (time.perf_counter() - start))
+                speeds.append(count * _DRAWN / (time.perf_counter() - start))
         drawn[str(count)] = statistics.median(speeds)
     return {"softmax_share": 1 - without / with_softmax, "drawn_per_second": drawn}
 
@@ -190,7 +196,7 @@ def main(argv: list[str]) -> None:
         version = trainer.save(trainer.build(), os.path.join(folder, "saved"))
         served = serving_speed(task.served(version), corpus["validation"])
         one = speed.measure(version, [typical_text(corpus["validation"])], cores=1)["1"]
-        of_language = language_speed(trainer, batches, version) if task.name == "lm" else {}
+        of_language = language_speed(trainer, batches, folder) if task.name == "lm" else {}
     entry = {
         "task": task.name,
         "command": program.command(),

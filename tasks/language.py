@@ -6,7 +6,7 @@ import dataclasses
 import json
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import keras
 import numpy as np
@@ -41,6 +41,7 @@ SAMPLED_SOFTMAX = absl_flags.DEFINE_integer(
 )
 # Texts side by side and steps at a time in scoring; neither changes a result.
 _SCORED_ROWS, _SCORED_STEPS = 64, 512
+_TEXTS_AT_ONCE = 512
 
 
 @dataclasses.dataclass(frozen=True)
@@ -146,6 +147,14 @@ class ScoredTokens(Scored):
         return f"\033[1m{head}\033[0m  {each}" if colour else f"{head}  {each}"
 
 
+def all_tokens(some: Sequence[str], kind: str) -> Iterator[bytes]:
+    """The tokens of texts, one after the other."""
+    data = tf.data.Dataset.from_tensor_slices(tf.constant(list(some), tf.string))
+    data = data.batch(_TEXTS_AT_ONCE).map(lambda part: tokens.tokenize(part, kind).flat_values)
+    for part in data.as_numpy_iterator():
+        yield from part.tolist()
+
+
 def encode(some: Sequence[str], reader: tokens.Tokens) -> list[np.ndarray]:
     """The ids of texts, `<EOS>` at the end of each."""
     data = tf.data.Dataset.from_tensor_slices(tf.constant(list(some), tf.string))
@@ -155,7 +164,7 @@ def encode(some: Sequence[str], reader: tokens.Tokens) -> list[np.ndarray]:
         return found.flat_values, found.row_lengths()
 
     found: list[np.ndarray] = []
-    for values, lengths in data.batch(_SCORED_STEPS).map(ids).as_numpy_iterator():
+    for values, lengths in data.batch(_TEXTS_AT_ONCE).map(ids).as_numpy_iterator():
         found += np.split(values, np.cumsum(lengths)[:-1])
     return found
 
@@ -177,13 +186,11 @@ class LanguageTrainer(program.Trainer):
             )
         if flags.CELL.value == "none":
             raise flags.UserError("--cell: expected a recurrent layer. Received: 'none'")
-        found = (
-            token
-            for one in corpus["train"]
-            for token in tokens.tokenize(tf.constant([one]), TOKENS.value).flat_values.numpy()
-        )
         names = tokens.make_vocabulary(
-            found, flags.VOCAB_SIZE.value, words.MIN_COUNT.value, TOKENS.value
+            all_tokens(corpus["train"], TOKENS.value),
+            flags.VOCAB_SIZE.value,
+            words.MIN_COUNT.value,
+            TOKENS.value,
         )
         path = text.write_lines(os.path.join(model_dir, "vocabulary.txt"), names)
         self.tokens = tokens.Tokens(path, TOKENS.value)

@@ -98,7 +98,7 @@ def speed_table(entries: list[dict]) -> str:
             f"`{entry['command'].split('--output')[0].strip()}`",
             *(f"{entry['trained_per_second'][name]:,.0f}" for name in ("ours", "keras")),
             f"{entry['times_keras']:.2f}",
-            *(f"{entry['served_per_second'][size]:,.0f}" for size in ("64", "256")),
+            *(_count(entry["served_per_second"].get(size)) for size in ("64", "256")),
             f"{entry['one_text_ms']:.1f} ms" if "one_text_ms" in entry else "–",
         ]
         for entry in entries
@@ -113,6 +113,10 @@ def speed_table(entries: list[dict]) -> str:
                 f"tokens a second from one prompt, {many} from a batch of 64.\n"
             )
     return text
+
+
+def _count(number: float | None) -> str:
+    return "–" if number is None else f"{number:,.0f}"
 
 
 def _row(runs: list[dict]) -> list[str]:
