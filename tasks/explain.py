@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 from absl import flags as absl_flags
 
-from tasks import files, flags, program
+from tasks import flags, program
 from zoo import text
 
 PERMUTATIONS = absl_flags.DEFINE_integer(
@@ -78,15 +78,7 @@ def explain_mode(task: program.Task) -> None:
             print(as_line(label, probability, pairs, os.isatty(1)), flush=True)
             pages.append(as_html(label, probability, pairs))
     if path:
-
-        def write(temporary):
-            with open(temporary, "w", encoding="utf-8") as file:
-                file.write(_PAGE.format(body="\n".join(pages)))
-
-        try:
-            files.replace(path, write)
-        except OSError as error:
-            raise flags.UserError(f"--output_file: {path}: {error.strerror}") from None
+        program.write_output(path, [_PAGE.format(body="\n".join(pages))])
 
 
 def explain(served, one: str) -> tuple[str, float, list[tuple[str, float]]]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 import tensorflow as tf
 from absl import flags as absl_flags
 
-from tasks import files, flags, program
+from tasks import flags, program
 from zoo import sampling, tokens
 
 PROMPT = absl_flags.DEFINE_multi_string(
@@ -92,16 +91,4 @@ def generate_mode(task: program.Task) -> None:
             print(flush=True)
             samples.append(text)
     if flags.OUTPUT_FILE.value:
-        lines = "".join(sample + "\n" for sample in samples)
-
-        def write(temporary):
-            with open(temporary, "w", encoding="utf-8") as file:
-                file.write(lines)
-
-        try:
-            files.replace(flags.OUTPUT_FILE.value, write)
-        except OSError as error:
-            raise flags.UserError(
-                f"--output_file: {flags.OUTPUT_FILE.value}: {error.strerror}"
-            ) from None
-    sys.stdout.flush()
+        program.write_output(flags.OUTPUT_FILE.value, (sample + "\n" for sample in samples))

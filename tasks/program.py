@@ -265,15 +265,7 @@ def predict_mode(task: Task) -> None:
         ending = os.path.splitext(path)[1]
         as_text = task.formats.get(ending, task.formats[DEFAULT_OUTPUT])
 
-        def write(temporary):
-            with open(temporary, "w", encoding="utf-8") as file:
-                for prediction in with_progress(predictions):
-                    file.write(as_text(prediction))
-
-        try:
-            files.replace(path, write)
-        except OSError as error:
-            raise flags.UserError(f"--output_file: {path}: {error.strerror}") from None
+        write_output(path, map(as_text, with_progress(predictions)))
 
 
 def export_mode(task: Task) -> None:
@@ -403,6 +395,19 @@ def evaluate(task: Task, examples: list, predicted: list, split: str, folder: st
     if folder:
         task.draw(answers, predicted, folder, split)
     return metrics
+
+
+def write_output(path: str, pieces: Iterable[str]) -> None:
+    """Writes --output_file, whole or not at all."""
+
+    def write(temporary):
+        with open(temporary, "w", encoding="utf-8") as file:
+            file.writelines(pieces)
+
+    try:
+        files.replace(path, write)
+    except OSError as error:
+        raise flags.UserError(f"--output_file: {path}: {error.strerror}") from None
 
 
 @contextlib.contextmanager
