@@ -59,7 +59,16 @@ PATIENCE = flags.DEFINE_integer(
 OPTIMIZER = flags.DEFINE_enum("optimizer", "adam", ("adam", "sgd"), "Optimizer.")
 LEARNING_RATE = flags.DEFINE_float("learning_rate", 2e-3, "At the start.", lower_bound=0)
 DECAY = flags.DEFINE_float(
-    "decay", 0.05, "Epoch e trains at learning_rate / (1 + decay * e).", lower_bound=0
+    "decay",
+    0.05,
+    "With --schedule=inverse, epoch e trains at learning_rate / (1 + decay * e).",
+    lower_bound=0,
+)
+SCHEDULE = flags.DEFINE_enum(
+    "schedule",
+    "inverse",
+    ("inverse", "linear", "cosine"),
+    "How the learning rate falls: by --decay, or to zero behind the last of --epochs.",
 )
 AVERAGE = flags.DEFINE_float(
     "average",
@@ -96,7 +105,7 @@ RECIPE = (
     *("data", "train_file", "valid_file"),
     *("cell", "units", "depth", "bidirectional", "embedding_dim", "dropout", "recurrent_dropout"),
     *("vocab_size", "max_length", "batch_size", "epochs", "patience", "optimizer"),
-    *("learning_rate", "decay", "average", "clip_norm", "seed", "mixed_precision"),
+    *("learning_rate", "decay", "schedule", "average", "clip_norm", "seed", "mixed_precision"),
 )
 
 SAVED_MODELS = "saved_models"

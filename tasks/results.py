@@ -25,6 +25,10 @@ COLLECTION, MODELS, README = "docs/results.json", "docs/benchmark_models.json", 
 _PLACES = ("--model_dir", "--export_dir", "--seed")
 
 
+# Flags that came later, and what runs from before them did.
+_ADDED = {"average": 0.0, "schedule": "inverse"}
+
+
 def collected(result: dict) -> dict:
     """What the tables need of a run's results.json."""
     score = result["score"]
@@ -67,7 +71,8 @@ def merged(runs: list[dict], more: Iterable[dict]) -> list[dict]:
 
 
 def _key(run: dict, *left_out: str) -> tuple:
-    config = {name: value for name, value in run["config"].items() if name not in left_out}
+    config = _ADDED | run["config"]
+    config = {name: value for name, value in config.items() if name not in left_out}
     return run["task"], json.dumps(config, sort_keys=True)
 
 

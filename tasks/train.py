@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import os
 import time
 from collections.abc import Callable
@@ -57,6 +58,17 @@ def make_optimizer() -> keras.optimizers.Optimizer:
     return keras.optimizers.Adam(flags.LEARNING_RATE.value, **arguments)
 
 
+def learning_rate(epoch: int, epochs: int) -> float:
+    """The learning rate of an epoch, counted from 0, of so many."""
+    done = epoch / epochs
+    share = {
+        "inverse": 1 / (1 + flags.DECAY.value * epoch),
+        "linear": 1 - done,
+        "cosine": 0.5 * (1 + math.cos(math.pi * done)),
+    }[flags.SCHEDULE.value]
+    return flags.LEARNING_RATE.value * share
+
+
 def compile_model(model: keras.Model, inputs: dict[str, np.ndarray]) -> None:
     """Compiles a model for training, and builds it and its optimizer by a small batch."""
     # The recurrent layers compile their loops themselves.
@@ -103,7 +115,7 @@ def fit(
         scores = [row[score_name] for row in history]
         if scores and epoch - 1 - np.argmax(scores) >= flags.PATIENCE.value:
             break
-        rate = flags.LEARNING_RATE.value / (1 + flags.DECAY.value * epoch)
+        rate = learning_rate(epoch, epochs)
         model.optimizer.learning_rate = rate
         start = time.perf_counter()
         data, steps = batches(epoch)
