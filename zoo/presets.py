@@ -23,7 +23,14 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
     "sentiment": {
         "imdb": _IMDB,
         "imdb_pretrained": _IMDB
-        | {"units": 128, "pretrain": True, "pretrain_epochs": 2, "epochs": 3},
+        | {
+            "units": 128,
+            "dropout": 0.3,
+            "word_dropout": 0.1,
+            "epochs": 5,
+            "pretrain": True,
+            "pretrain_epochs": 2,
+        },
         # The lecture's standard network: V = 10,000 and 100 words, a million one-hot numbers.
         "imdb_concatenated": _IMDB
         | {
