@@ -47,7 +47,6 @@ LABEL_COLUMN = absl_flags.DEFINE_string(
     "label_column", None, "Column, key or feature with the label. Default: label."
 )
 
-_TEXTS_AT_ONCE = 512
 # The language model is scored on so many validation texts, by the whole softmax.
 _TEXTS_TO_SCORE = 256
 
@@ -163,26 +162,21 @@ class ClassificationTask(program.Task):
 
 def encode(texts: Sequence[str], vocabulary: text.Vocabulary) -> batches.Sequences:
     """What a classifier reads of texts."""
-    data = tf.data.Dataset.from_tensor_slices(tf.constant(list(texts), tf.string))
 
     def ids(some):
         found = text.word_ids(some, vocabulary, flags.MAX_LENGTH.value, KEEP.value)
         return found.flat_values, found.row_lengths()
 
-    parts = data.batch(_TEXTS_AT_ONCE).map(ids, num_parallel_calls=tf.data.AUTOTUNE)
-    values, lengths = zip(*parts.as_numpy_iterator(), strict=True)
+    values, lengths = zip(*words.in_batches(texts, ids), strict=True)
     return batches.Sequences(np.cumsum(np.concatenate(lengths)), {"words": np.concatenate(values)})
 
 
 def count_tokens(texts: Sequence[str]) -> Counter:
     """How often each normalized word occurs in texts."""
-    data = tf.data.Dataset.from_tensor_slices(tf.constant(list(texts), tf.string))
-    parts = data.batch(_TEXTS_AT_ONCE).map(
-        lambda some: text.tokenize(text.without_markup(some)).flat_values,
-        num_parallel_calls=tf.data.AUTOTUNE,
-    )
     counts: Counter = Counter()
-    for tokens in parts.as_numpy_iterator():
+    for tokens in words.in_batches(
+        texts, lambda some: text.tokenize(text.without_markup(some)).flat_values
+    ):
         counts.update(tokens.tolist())
     return text.count_words(counts)
 

@@ -21,6 +21,21 @@ class DataError(ValueError):
     """Data cannot be read: where, what was expected, what was found, on one line."""
 
 
+def hold_out_examples(data: str, examples: list, seed: int) -> tuple[list, list]:
+    """The examples without a tenth of them, and that tenth, both in the order of the corpus."""
+    if len(examples) < 2:
+        raise DataError(
+            f"{data}: expected a validation split, or two or more training examples to hold "
+            f"some out, found {len(examples)}"
+        )
+    count = max(1, round(HELD_OUT * len(examples)))
+    chosen = set(random.Random(seed).sample(range(len(examples)), count))
+    return (
+        [example for index, example in enumerate(examples) if index not in chosen],
+        [example for index, example in enumerate(examples) if index in chosen],
+    )
+
+
 def load(
     data: str,
     files: Mapping[str, str | None] | None,
@@ -31,6 +46,7 @@ def load(
     demo: Callable[[], Mapping[str, list]],
     read_file: Callable[[str], list],
     read_builder: Callable[[str], Mapping[str, Callable[[], list]]],
+    hold_out: Callable[[str, list, int], tuple[list, list]] = hold_out_examples,
 ) -> dict[str, list]:
     """Loads the splits of a corpus.
 
@@ -46,6 +62,7 @@ def load(
         demo: gives the built-in corpus.
         read_file: reads the examples of a file.
         read_builder: from the name of a builder to what reads each of its splits.
+        hold_out: from `data`, training examples and seed to what is left, and what is held out.
 
     Raises:
         DataError: `data` is unknown, a split cannot be had, or its data cannot be read.
@@ -71,8 +88,8 @@ def load(
         )
 
     splits = [split for split in splits if split in readers or split not in optional]
-    hold_out = "validation" not in readers
-    needed = {"train" if hold_out and split == "validation" else split for split in splits}
+    without = "validation" not in readers
+    needed = {"train" if without and split == "validation" else split for split in splits}
     for split in sorted(needed - readers.keys()):
         found = ", ".join(readers) or "none"
         if data == "files":
@@ -82,24 +99,9 @@ def load(
             )
         raise DataError(f"{data}: expected a split {split!r}, found {found}")
     corpus = {split: readers[split]() for split in needed}
-    if hold_out and "train" in corpus:
-        corpus["train"], corpus["validation"] = _hold_out(data, corpus["train"], seed)
+    if without and "train" in corpus:
+        corpus["train"], corpus["validation"] = hold_out(data, corpus["train"], seed)
     return {split: corpus[split] for split in splits}
-
-
-def _hold_out(data: str, examples: list, seed: int) -> tuple[list, list]:
-    """The examples without a tenth of them, and that tenth, both in the order of the corpus."""
-    if len(examples) < 2:
-        raise DataError(
-            f"{data}: expected a validation split, or two or more training examples to hold "
-            f"some out, found {len(examples)}"
-        )
-    count = max(1, round(HELD_OUT * len(examples)))
-    chosen = set(random.Random(seed).sample(range(len(examples)), count))
-    return (
-        [example for index, example in enumerate(examples) if index not in chosen],
-        [example for index, example in enumerate(examples) if index in chosen],
-    )
 
 
 def lines(path: str | os.PathLike) -> Iterator[tuple[int, str]]:

@@ -41,7 +41,6 @@ SAMPLED_SOFTMAX = absl_flags.DEFINE_integer(
 )
 # Texts side by side and steps at a time in scoring; neither changes a result.
 _SCORED_ROWS, _SCORED_STEPS = 64, 512
-_TEXTS_AT_ONCE = 512
 
 
 @dataclasses.dataclass(frozen=True)
@@ -149,22 +148,19 @@ class ScoredTokens(Scored):
 
 def all_tokens(some: Sequence[str], kind: str) -> Iterator[bytes]:
     """The tokens of texts, one after the other."""
-    data = tf.data.Dataset.from_tensor_slices(tf.constant(list(some), tf.string))
-    data = data.batch(_TEXTS_AT_ONCE).map(lambda part: tokens.tokenize(part, kind).flat_values)
-    for part in data.as_numpy_iterator():
+    for part in words.in_batches(some, lambda part: tokens.tokenize(part, kind).flat_values):
         yield from part.tolist()
 
 
 def encode(some: Sequence[str], reader: tokens.Tokens) -> list[np.ndarray]:
     """The ids of texts, `<EOS>` at the end of each."""
-    data = tf.data.Dataset.from_tensor_slices(tf.constant(list(some), tf.string))
 
     def ids(part):
         found = reader.ids(part)
         return found.flat_values, found.row_lengths()
 
     found: list[np.ndarray] = []
-    for values, lengths in data.batch(_TEXTS_AT_ONCE).map(ids).as_numpy_iterator():
+    for values, lengths in words.in_batches(some, ids):
         found += np.split(values, np.cumsum(lengths)[:-1])
     return found
 

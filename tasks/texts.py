@@ -28,21 +28,6 @@ def load_corpus(
     Raises:
         DataError: the corpus cannot be read, or holds no text.
     """
-    files = dict(files or {})
-    read: Callable[[str], list[str]] = functools.partial(read_text_file, running=running)
-    if data == "files" and running and files.get("train") and not files.get("validation"):
-        whole = read(files["train"])[0]
-        at = round(len(whole) * (1 - HELD_OUT))
-        at = whole.rfind("\n", 0, at) + 1 or at
-        parts = {"train": [whole[:at]], "validation": [whole[at:]]}
-        if not all(part[0].strip() for part in parts.values()):
-            raise DataError(f"{files['train']}: expected more text, to hold out a tenth of it")
-        if files.get("test"):
-            parts["test"] = read(files["test"])
-        return corpora.load(
-            "demo", None, [s for s in splits if s in parts or s not in optional], seed,
-            demo=lambda: parts, read_file=read, read_builder=_builder_readers,
-        )  # fmt: skip
     return corpora.load(
         data,
         files,
@@ -50,9 +35,22 @@ def load_corpus(
         seed,
         optional,
         demo=demo_language.corpus,
-        read_file=read,
+        read_file=functools.partial(read_text_file, running=running),
         read_builder=functools.partial(_builder_readers, text_column=text_column),
+        hold_out=_hold_out_end if running else corpora.hold_out_examples,
     )
+
+
+def _hold_out_end(data: str, texts: list[str], seed: int) -> tuple[list[str], list[str]]:
+    """Running text without its last tenth, and that; of several texts, some whole ones."""
+    if len(texts) > 1:
+        return corpora.hold_out_examples(data, texts, seed)
+    (whole,) = texts
+    at = round(len(whole) * (1 - HELD_OUT))
+    at = whole.rfind("\n", 0, at) + 1 or at
+    if not (whole[:at].strip() and whole[at:].strip()):
+        raise DataError(f"{data}: expected more text, to hold out a tenth of it")
+    return [whole[:at]], [whole[at:]]
 
 
 def read_text_file(path: str, running: bool = False) -> list[str]:

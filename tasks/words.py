@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
+import tensorflow as tf
 from absl import flags as absl_flags
 
 from tasks import flags
@@ -25,7 +27,16 @@ MIN_COUNT = absl_flags.DEFINE_integer(
 EMBEDDINGS_FILE = absl_flags.DEFINE_string(
     "embeddings_file", None, "Word vectors as text, GloVe or word2vec; sets --embedding_dim."
 )
+_TEXTS_AT_ONCE = 512
+
 FLAGS = ("word_dropout", "min_count", "embeddings_file")
+
+
+def in_batches(texts: Sequence[str], function: Callable) -> Iterator:
+    """What a function of TensorFlow gives for texts, `[batch]`, batch by batch, as NumPy."""
+    data = tf.data.Dataset.from_tensor_slices(tf.constant(list(texts), tf.string))
+    data = data.batch(_TEXTS_AT_ONCE).map(function, num_parallel_calls=tf.data.AUTOTUNE)
+    return data.as_numpy_iterator()
 
 
 def make_vocabulary(counts: Counter, folder: str) -> tuple[text.Vocabulary, np.ndarray | None]:
