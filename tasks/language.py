@@ -6,7 +6,7 @@ import dataclasses
 import json
 import math
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import keras
 import numpy as np
@@ -41,6 +41,8 @@ SAMPLED_SOFTMAX = absl_flags.DEFINE_integer(
 )
 # Texts side by side and steps at a time in scoring; neither changes a result.
 _SCORED_ROWS, _SCORED_STEPS = 64, 512
+# Parts in which a running text is scored between epochs.
+_VALIDATED_ROWS = 32
 
 
 @dataclasses.dataclass(frozen=True)
@@ -165,6 +167,29 @@ def encode(some: Sequence[str], reader: tokens.Tokens) -> list[np.ndarray]:
     return found
 
 
+def scorer(model: LanguageModel) -> Callable[[Sequence[streams.Piece]], np.ndarray]:
+    """From pieces of text to log P of each, in nats, window by window."""
+    run = tf.function(model.log_probabilities, autograph=False, reduce_retracing=True)
+
+    def totals(pieces: Sequence[streams.Piece]) -> np.ndarray:
+        found = np.zeros(len(pieces))
+        order = sorted(range(len(pieces)), key=lambda i: -len(pieces[i].ids))
+        for numbers in program.batched(order, _SCORED_ROWS):
+            states = model.zero_states(len(numbers))
+            longest = len(pieces[numbers[0]].ids)
+            for start in range(0, longest, _SCORED_STEPS):
+                steps = min(_SCORED_STEPS, batches.padded_length(longest - start))
+                ends = [(pieces[i], min(start + steps, len(pieces[i].ids))) for i in numbers]
+                window = [(p, start, end) if start < end else (None, 0, 0) for p, end in ends]
+                inputs = streams.batch(window, steps)
+                targets, before = tf.constant(inputs["targets"]), tf.constant(inputs["before"])
+                p, states = run(targets, before, states)
+                found[numbers] += p.numpy().sum(axis=1)
+        return found
+
+    return totals
+
+
 class LanguageTrainer(program.Trainer):
     """Language models on a corpus of texts."""
 
@@ -252,36 +277,31 @@ class LanguageTrainer(program.Trainer):
         return batches.as_dataset(groups, make), len(groups)
 
     def predictor(self, model):
-        run = tf.function(model.log_probabilities, autograph=False, reduce_retracing=True)
+        totals = scorer(model)
 
-        def score(split: str) -> list[Scored]:
+        def predict(split: str) -> list[Scored]:
             """Every text from its beginning to its end, the states carried on."""
             data = self.encoded[split]
-            found: list = [None] * len(data)
-            order = sorted(range(len(data)), key=lambda i: -len(data[i]))
-            for numbers in program.batched(order, _SCORED_ROWS):
-                totals = np.zeros(len(numbers))
-                states = model.zero_states(len(numbers))
-                longest = len(data[numbers[0]])
-                for start in range(0, longest, _SCORED_STEPS):
-                    steps = min(_SCORED_STEPS, batches.padded_length(longest - start))
-                    window = [
-                        (streams.Piece(data[i], 0), start, min(start + steps, len(data[i])))
-                        if start < len(data[i])
-                        else (None, 0, 0)
-                        for i in numbers
-                    ]
-                    inputs = streams.batch(window, steps)
-                    p, states = run(
-                        tf.constant(inputs["targets"]), tf.constant(inputs["before"]), states
-                    )
-                    totals += p.numpy().sum(axis=1)
-                for i, total in zip(numbers, totals, strict=True):
-                    unknown = int(np.sum(data[i] == tokens.UNKNOWN))
-                    found[i] = Scored(self.corpus[split][i], float(total), len(data[i]), unknown)
-            return found
+            each = totals([streams.Piece(ids, 0) for ids in data])
+            unknown = [int(np.sum(ids == tokens.UNKNOWN)) for ids in data]
+            rows = zip(self.corpus[split], each, data, unknown, strict=True)
+            return [Scored(text, float(p), len(ids), n) for text, p, ids, n in rows]
 
-        return score
+        return predict
+
+    def fit(self, model, predict, model_dir):
+        """As for all tasks, but between epochs a long text is scored in parts side by side, which
+        is much faster and a little worse: parts start without the state. In the end, `predict`
+        scores all of it."""
+        totals = scorer(model)
+        rows = streams.rows_of(self.encoded["validation"], _VALIDATED_ROWS)
+        pieces = [piece for row in rows for piece in row]
+        count = sum(len(piece.ids) for piece in pieces)
+
+        def score():
+            return float(totals(pieces).sum()) / count
+
+        return train.fit(model, self.epoch, score, self.task.score_name, model_dir)
 
     def save(self, model, export_dir):
         module = modules.LanguageModule(model, self.tokens)
