@@ -70,8 +70,8 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
             "sampled_softmax": 4_000,
             "schedule": "cosine",
             "average": 0.999,
-            "epochs": 14,
-            "patience": 14,
+            "epochs": 12,
+            "patience": 12,
         },
     },
 }
