@@ -14,8 +14,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tasks import demo_language, figures, files, flags, program, train
+from tasks import demo_language, figures, flags, program, train
 from tasks.machine import machine
+from zoo import files
 
 CELLS = ("rnn", "gru", "lstm")
 CASES = 100

@@ -22,13 +22,13 @@ import tensorflow as tf
 from absl import app, logging
 from absl import flags as absl_flags
 
-from tasks import files, flags, generation, program, results
+from tasks import flags, generation, program, results
 from tasks.lm import Language
 from tasks.machine import machine
 from tasks.ner import NamedEntities
 from tasks.pos import PartsOfSpeech
 from tasks.sentiment import Sentiment
-from zoo import speed, tokens
+from zoo import files, speed, tokens
 from zoo.presets import PRESETS
 
 TASKS = {"ner": NamedEntities, "pos": PartsOfSpeech, "sentiment": Sentiment, "lm": Language}

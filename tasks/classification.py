@@ -311,7 +311,12 @@ class ClassifierTrainer(program.Trainer):
 
     def save(self, model, export_dir):
         module = modules.ClassifierModule(
-            model, self.vocabulary, self.labels_file, flags.MAX_LENGTH.value, KEEP.value
+            model,
+            self.vocabulary,
+            self.labels_file,
+            flags.MAX_LENGTH.value,
+            KEEP.value,
+            flags.WEIGHTS.value,
         )
         samples = tf.constant([*self.task.texts, ""])
         return export.save(

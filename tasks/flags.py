@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from absl import flags
 
-from zoo import loading
+from zoo import loading, stored
 from zoo.models import CELLS
 
 MODE = flags.DEFINE_string(
@@ -86,6 +86,12 @@ MODEL_DIR = flags.DEFINE_string(
 )
 EXPORT_DIR = flags.DEFINE_string(
     "export_dir", None, "Where to save the model as its next version. Default: saved_models/TASK."
+)
+WEIGHTS = flags.DEFINE_enum(
+    "weights",
+    "float32",
+    stored.KINDS,
+    "How the SavedModel holds weights; with fewer bits, its validation score is measured too.",
 )
 MODEL = flags.DEFINE_string(
     "model", None, "SavedModel to evaluate or predict with: a folder, or a name in saved_models/."

@@ -304,7 +304,7 @@ class LanguageTrainer(program.Trainer):
         return train.fit(model, self.epoch, score, self.task.score_name, model_dir)
 
     def save(self, model, export_dir):
-        module = modules.LanguageModule(model, self.tokens)
+        module = modules.LanguageModule(model, self.tokens, flags.WEIGHTS.value)
         signatures = {
             name: getattr(module, name) for name in ("serving_default", "tokens", "generate")
         }

@@ -18,8 +18,9 @@ import tensorflow as tf
 from absl import app, logging
 from absl import flags as absl_flags
 
-from tasks import corpora, figures, files, flags, train
+from tasks import corpora, figures, flags, train
 from tasks.machine import machine
+from zoo import files
 from zoo.presets import PRESETS
 
 PREDICT_BATCH = 64
@@ -213,8 +214,15 @@ def train_mode(task: Task) -> None:
     results["wall_seconds"] = seconds_before + time.perf_counter() - start
     files.write_json(os.path.join(model_dir, "results.json"), results)
     version = trainer.export(model)
+    served = task.served(version)
+    if flags.WEIGHTS.value != "float32":
+        examples = corpus["validation"]
+        predicted = served_answers(served, examples)
+        metrics = evaluate(task, examples, predicted, f"validation, {flags.WEIGHTS.value}", None)
+        results["stored"] = {"weights": flags.WEIGHTS.value, "validation": metrics}
+        files.write_json(os.path.join(model_dir, "results.json"), results)
     print(f"\nSaved: {version}   Logs, figures, results.json: {model_dir}\n")
-    for prediction in task.served(version).predict(task.texts):
+    for prediction in served.predict(task.texts):
         print(task.show(prediction, os.isatty(1)))
 
 
@@ -225,13 +233,7 @@ def evaluate_mode(task: Task) -> None:
     (examples,) = load(task, ["test"]).values()
     served.check(task.answers(examples))
     start = time.perf_counter()
-    predicted: list = [None] * len(examples)
-    # Like lengths together, since a batch takes as long as its longest.
-    order = sorted(range(len(examples)), key=lambda number: len(examples[number][0]))
-    for numbers in batched(order, PREDICT_BATCH):
-        answers = served.evaluate([examples[number] for number in numbers])
-        for number, answer in zip(numbers, answers, strict=True):
-            predicted[number] = answer
+    predicted = served_answers(served, examples)
     seconds = time.perf_counter() - start
     folder = flags.MODEL_DIR.value
     if folder:
@@ -379,6 +381,18 @@ def load(task: Task, splits: list[str]) -> dict[str, list]:
             f"a {given[0]} file goes with --data=files. Received: --data={flags.DATA.value}"
         )
     return task.load(splits, optional=["test"] if len(splits) > 1 else [])
+
+
+def served_answers(served: Served, examples: list) -> list:
+    """What a SavedModel predicts for examples."""
+    predicted: list = [None] * len(examples)
+    # Like lengths together, since a batch takes as long as its longest.
+    order = sorted(range(len(examples)), key=lambda number: len(examples[number][0]))
+    for numbers in batched(order, PREDICT_BATCH):
+        answers = served.evaluate([examples[number] for number in numbers])
+        for number, answer in zip(numbers, answers, strict=True):
+            predicted[number] = answer
+    return predicted
 
 
 def evaluate(task: Task, examples: list, predicted: list, split: str, folder: str | None) -> dict:

@@ -9,6 +9,7 @@ Runs that differ in their seed alone are one row: mean and standard deviation.
 from __future__ import annotations
 
 import json
+import math
 import os
 import statistics
 import sys
@@ -16,14 +17,10 @@ from collections.abc import Iterable
 
 from absl import app
 
-from tasks import files, markdown
+from zoo import cards, files, markdown
 
 # What collects the runs, what `tasks.benchmark_models` wrote, and the file with the tables.
 COLLECTION, MODELS, README = "docs/results.json", "docs/benchmark_models.json", "README.md"
-
-# What says where a run was stored and not how it came about.
-_PLACES = ("--model_dir", "--export_dir", "--seed")
-
 
 # Flags that came later, and what runs from before them did.
 _ADDED = {"average": 0.0, "schedule": "inverse"}
@@ -35,8 +32,8 @@ def collected(result: dict) -> dict:
     return {
         "task": result["task"],
         "score": score,
-        "command": portable(result["command"]),
-        "config": {name: _short(value) for name, value in result["config"].items()},
+        "command": cards.portable(result["command"]),
+        "config": {name: cards.without_folder(value) for name, value in result["config"].items()},
         "counts": result["counts"],
         "parameters": result["parameters"],
         "wall_seconds": round(result["wall_seconds"], 1),
@@ -47,21 +44,6 @@ def collected(result: dict) -> dict:
             if split in result
         },
     }
-
-
-def portable(command: str) -> str:
-    """A command without where its run was stored, and with short paths."""
-    words = [word for word in command.split() if word.split("=")[0] not in _PLACES]
-    return " ".join(
-        f"{name}{equals}{_short(value)}"
-        for name, equals, value in (word.partition("=") for word in words)
-    )
-
-
-def _short(value: object) -> object:
-    """Of a path, the file and its folder."""
-    is_path = isinstance(value, str) and os.path.isabs(value)
-    return "/".join(value.split("/")[-2:]) if is_path else value
 
 
 def merged(runs: list[dict], more: Iterable[dict]) -> list[dict]:
@@ -129,8 +111,11 @@ def _row(runs: list[dict]) -> list[str]:
         values = [run[split] for run in runs if split in run]
         if not values:
             return "–"
-        mean = f"{statistics.mean(values):.3f}"
-        return f"{mean} ± {statistics.stdev(values):.3f}" if len(values) > 1 else mean
+        mean = statistics.mean(values)
+        shown = f"{mean:.3f} ± {statistics.stdev(values):.3f}" if len(values) > 1 else f"{mean:.3f}"
+        if runs[0]["score"] == "log_likelihood":
+            shown += f" (perplexity {math.exp(-mean):.2f})"
+        return shown
 
     seconds = statistics.mean(run["wall_seconds"] for run in runs)
     time = f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.1f} min"

@@ -166,7 +166,7 @@ class TaggerTrainer(program.Trainer):
         return predict
 
     def save(self, model, export_dir):
-        module = modules.TaggerModule(model, self.vocabulary, self.tags_file)
+        module = modules.TaggerModule(model, self.vocabulary, self.tags_file, flags.WEIGHTS.value)
         samples = tf.constant([*self.task.texts, ""])
         words = text.tokenize(samples)
         lengths = tf.cast(words.row_lengths(), tf.int32)

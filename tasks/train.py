@@ -14,7 +14,8 @@ import numpy as np
 import tensorflow as tf
 from absl import logging
 
-from tasks import files, flags
+from tasks import flags
+from zoo import files
 
 CHECKPOINT, BEST, CONFIG, LOG = "checkpoint.npz", "best.npz", "config.json", "log.csv"
 

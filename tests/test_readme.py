@@ -5,7 +5,8 @@ import pathlib
 
 import pytest
 
-from tasks import benchmark, markdown, results
+from tasks import benchmark, results
+from zoo import markdown
 
 ROOT = pathlib.Path(__file__).parent.parent
 

@@ -1,5 +1,6 @@
 """Models that know text, and the trained ones that load in one line."""
 
+from zoo.building import build
 from zoo.loading import Model, list_models, load
 
-__all__ = ["Model", "list_models", "load"]
+__all__ = ["Model", "build", "list_models", "load"]

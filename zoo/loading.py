@@ -106,11 +106,20 @@ def load(name: str, version: int | None = None, folder: str | os.PathLike = SAVE
         ValueError: there is no such model or version; the message names the nearest.
         OSError: its SavedModel cannot be read.
     """
-    found = versions(Path(folder) / name)
-    if not found:
-        names = list_models(folder)
-        near = difflib.get_close_matches(name, names, n=3, cutoff=0.4) or names
-        raise ValueError(f"expected a model of {folder}, such as {near}. Received: {name!r}")
+    found = versions(Path(folder) / existing(name, folder))
     if version is not None and version not in found:
         raise ValueError(f"{name}: expected one of the versions {found}. Received: {version}")
     return Model(Path(folder) / name / str(version or found[-1]))
+
+
+def existing(name: str, folder: str | os.PathLike = SAVED_MODELS) -> str:
+    """The name of a model that there is.
+
+    Raises:
+        ValueError: there is no such model; the message names the nearest.
+    """
+    if not versions(Path(folder) / name):
+        names = list_models(folder)
+        near = difflib.get_close_matches(name, names, n=3, cutoff=0.4) or names
+        raise ValueError(f"expected a model of {folder}, such as {near}. Received: {name!r}")
+    return name

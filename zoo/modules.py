@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import keras
 import tensorflow as tf
 
 from zoo import sampling, text
 from zoo.language import LanguageModel
 from zoo.models import Classifier, Tagger
+from zoo.stored import StoredWeights
 from zoo.tokens import PADDING, UNKNOWN, Tokens
 
 
@@ -18,11 +18,6 @@ class Untracked:
         self.value = value
 
 
-def weights_of(model: keras.Model) -> list[tf.Variable]:
-    """What the graph needs of a model: tracking the Keras model would save every weight twice."""
-    return [v.value for v in model.variables if isinstance(v.value, tf.Variable)]
-
-
 class TaggerModule(tf.Module):
     """A tagger with everything from raw text to tags in the graph.
 
@@ -30,11 +25,15 @@ class TaggerModule(tf.Module):
         model: a built `Tagger`.
         vocabulary: of its words.
         tags: path of a text file with the names of the tags, one a line.
+        weights: how the weights are stored, one of `stored.KINDS`.
     """
 
-    def __init__(self, model: Tagger, vocabulary: text.Vocabulary, tags: str):
+    def __init__(
+        self, model: Tagger, vocabulary: text.Vocabulary, tags: str, weights: str = "float32"
+    ):
         super().__init__()
-        self.weights = weights_of(model)
+        # Tracking the Keras model would save every weight twice.
+        self.weights = StoredWeights(model, weights)
         self.vocabulary = vocabulary
         self.tags = tf.saved_model.Asset(tags)
         self.tag_names = text.lines_of_numbers(self.tags)
@@ -63,7 +62,8 @@ class TaggerModule(tf.Module):
             name: words.with_flat_values(values).to_tensor()
             for name, values in text.features(words.flat_values, self.vocabulary).items()
         }
-        tags, confidence = self._model.value.decode(inputs)
+        with self.weights.reading():
+            tags, confidence = self._model.value.decode(inputs)
         lengths = tf.cast(words.row_lengths(), tf.int32)
         real = tf.sequence_mask(lengths, tf.shape(tags)[1])
         names = self.tag_names.lookup(tf.cast(tags, tf.int64))
@@ -83,6 +83,7 @@ class ClassifierModule(tf.Module):
         vocabulary: of its words.
         labels: path of a text file with the names of the classes, one a line.
         max_length, keep: how long texts are cut, see `text.cut`.
+        weights: how the weights are stored, one of `stored.KINDS`.
     """
 
     def __init__(
@@ -92,9 +93,10 @@ class ClassifierModule(tf.Module):
         labels: str,
         max_length: int,
         keep: str,
+        weights: str = "float32",
     ):
         super().__init__()
-        self.weights = weights_of(model)
+        self.weights = StoredWeights(model, weights)
         self.vocabulary = vocabulary
         self.labels = tf.saved_model.Asset(labels)
         self.label_names = text.lines_of_numbers(self.labels)
@@ -106,7 +108,8 @@ class ClassifierModule(tf.Module):
         """Classifies raw text. `text` string[B] → label string[B], probability float[B],
         probabilities float[B, C]."""
         ids = text.word_ids(text_, self.vocabulary, *self._cut)
-        probabilities = self._model.value.probabilities({"words": ids.to_tensor()})
+        with self.weights.reading():
+            probabilities = self._model.value.probabilities({"words": ids.to_tensor()})
         return {
             "label": self.label_names.lookup(tf.argmax(probabilities, axis=1)),
             "probability": tf.reduce_max(probabilities, axis=1),
@@ -131,12 +134,12 @@ class LanguageModule(tf.Module):
     Args:
         model: a built `LanguageModel`.
         tokens: how it reads and writes text.
+        weights: how the weights are stored, one of `stored.KINDS`.
     """
 
-    def __init__(self, model: LanguageModel, tokens: Tokens):
+    def __init__(self, model: LanguageModel, tokens: Tokens, weights: str = "float32"):
         super().__init__()
-        carried = {id(v.value) for v in model.carried}
-        self.weights = [v for v in weights_of(model) if id(v) not in carried]
+        self.weights = StoredWeights(model, weights, left_out=model.carried)
         self.reader = tokens
         self.vocabulary = tokens.vocabulary.asset
         self._model = Untracked(model)
@@ -209,7 +212,8 @@ class LanguageModule(tf.Module):
     @tf.function(input_signature=[_of_texts("prompt")], autograph=False)
     def read(self, prompt):
         """Reads prompts, without <EOS>: what `draw` goes on from."""
-        return sampling.read(self._model.value, self.reader.ids(prompt)[:, :-1])
+        with self.weights.reading():
+            return sampling.read(self._model.value, self.reader.ids(prompt)[:, :-1])
 
     @tf.function(
         input_signature=[_of_texts("prompt"), tf.TensorSpec([None, None], tf.int32, name="ids")],
@@ -225,20 +229,22 @@ class LanguageModule(tf.Module):
         """Draws up to `count` tokens, see `sampling.generate`."""
         numbers = tf.range(self.reader.size)
         forbidden = (numbers == PADDING) | ((numbers == UNKNOWN) & ~allow_unknown)
-        return sampling.generate(
-            self._model.value,
-            a,
-            states,
-            count,
-            temperature,
-            top_k,
-            top_p,
-            uniform,
-            forbidden,
-        )
+        with self.weights.reading():
+            return sampling.generate(
+                self._model.value,
+                a,
+                states,
+                count,
+                temperature,
+                top_k,
+                top_p,
+                uniform,
+                forbidden,
+            )
 
     def _log_probabilities(self, ids: tf.RaggedTensor) -> tf.Tensor:
         padded, model = ids.to_tensor(), self._model.value
         batch = tf.shape(padded)[0]
         before = tf.zeros([batch], tf.int32)
-        return model.log_probabilities(padded, before, model.zero_states(batch))[0]
+        with self.weights.reading():
+            return model.log_probabilities(padded, before, model.zero_states(batch))[0]

@@ -1,0 +1,163 @@
+"""python -m zoo: the models, their cards, whether they are whole, how fast they are.
+
+python -m zoo                       a table of the models
+python -m zoo card NAME             what is known of one
+python -m zoo verify [NAME ...]     checksums, and the answers that the cards show
+python -m zoo benchmark NAME ...    latency and throughput, written into the card
+python -m zoo train NAME [FLAGS]    the recipe, start to finish, its baseline too
+python -m zoo cards                 writes all cards, and the table in README.md
+python -m zoo serve-config          writes what TensorFlow Serving is started with
+"""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from zoo import cards, loading, speed
+from zoo.presets import ENTRIES, Entry
+
+_CORES, _SIZES = (1, 2), (1, 8, 64, 256)
+
+
+def show_table(folder: Path) -> None:
+    names = loading.list_models(folder)
+    known = cards.table(folder)
+    print(known, end="")
+    others = [name for name in names if f"[{name}]" not in known]
+    if others:
+        print(f"\nWithout results: {', '.join(others)}")
+
+
+def show_card(folder: Path, name: str) -> None:
+    print(cards.card(name, cards.read_results(name, folder)), end="")
+
+
+def verify(folder: Path, names: Sequence[str]) -> int:
+    """Exit code 1 where something is wrong."""
+    found = 0
+    for name in names or [n for n in loading.list_models(folder) if n in ENTRIES]:
+        wrong = cards.problems(name, folder)
+        print(f"{name}: {'whole, and answers as its card says' if not wrong else 'broken'}")
+        for line in wrong:
+            print(f"  {line}", file=sys.stderr)
+        found += len(wrong)
+    return min(1, found)
+
+
+def benchmark(folder: Path, names: Sequence[str]) -> None:
+    for name in names:
+        results = cards.read_results(name, folder)
+        version = folder / name / str(results["version"])
+        cores = [n for n in _CORES if n <= (os.cpu_count() or 1)]
+        results["speed"] = {}
+        for count in cores:
+            found = speed.measure(str(version), ENTRIES[name].samples, count, _SIZES)
+            results["speed"][str(count)] = found
+            for size, one in found.items():
+                print(
+                    f"{name}: {count} cores, {size} texts: median {one['median_ms']:.2f} ms, "
+                    f"99th percentile {one['p99_ms']:.2f} ms, {one['per_second']:,.0f} texts/s",
+                    flush=True,
+                )
+        cards.write_results(name, results, folder)
+
+
+def train(folder: Path, name: str, flags: Sequence[str], runs: Path) -> int:
+    """Trains an entry and what it is compared with; their flags are the same but for the cell."""
+    entry = _entry(name)
+    missing = [flag for flag in entry.needs if not any(f.startswith(f"--{flag}=") for f in flags)]
+    if missing:
+        raise ValueError(
+            f"{name}: expected the paths of its corpus, {entry.data}: "
+            f"{' '.join(f'--{flag}=PATH' for flag in entry.needs)}. Received: {list(flags)}"
+        )
+    baseline = [*entry.recipe, *entry.baseline[0], *flags]
+    for command, run, export in (
+        ([*entry.recipe, *flags], runs / name, folder / name),
+        (baseline, runs / f"{name}_baseline", runs / f"{name}_baseline" / "saved"),
+    ):
+        places = [f"--model_dir={run}", f"--export_dir={export}"]
+        print(f"\npython -m tasks.{entry.task} {' '.join([*command, *places])}", flush=True)
+        done = subprocess.run([sys.executable, "-m", f"tasks.{entry.task}", *command, *places])
+        if done.returncode:
+            return done.returncode
+    collect(folder, name, runs / name, runs / f"{name}_baseline")
+    return 0
+
+
+def collect(folder: Path, name: str, run: Path, baseline: Path | None) -> None:
+    """Takes what a training run left into the entry's results and card."""
+    _entry(name)
+    read = [
+        None if path is None else json.loads((path / cards.RESULTS).read_text("utf-8"))
+        for path in (run, baseline)
+    ]
+    cards.write_results(name, cards.collect(name, *read, folder), folder)
+    print(f"{folder / name / cards.CARD}")
+
+
+def _entry(name: str) -> Entry:
+    if name not in ENTRIES:
+        near = difflib.get_close_matches(name, ENTRIES, n=3, cutoff=0.4) or list(ENTRIES)
+        raise ValueError(f"expected an entry of the zoo, such as {near}. Received: {name!r}")
+    return ENTRIES[name]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m zoo", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--folder", type=Path, default=loading.SAVED_MODELS, help="of the models")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    commands.add_parser("list", help="a table of the models")
+    commands.add_parser("card", help="what is known of a model").add_argument("name")
+    commands.add_parser("verify", help="whether models are whole").add_argument("names", nargs="*")
+    commands.add_parser("benchmark", help="how fast").add_argument("names", nargs="+")
+    training = commands.add_parser("train", help="the recipe; further flags go to the task")
+    training.add_argument("name")
+    training.add_argument("--runs", type=Path, default=Path("runs"), help="checkpoints and logs")
+    collecting = commands.add_parser("collect", help="results and card from training runs")
+    collecting.add_argument("name")
+    collecting.add_argument("run", type=Path, help="folder of the run, its --model_dir")
+    collecting.add_argument("--baseline", type=Path, help="folder of what it is compared with")
+    commands.add_parser("cards", help="writes all cards, and the table in README.md")
+    commands.add_parser("serve-config", help="what TensorFlow Serving is started with")
+    given, rest = parser.parse_known_args(arguments)
+    if rest and given.command != "train":
+        parser.error(f"unexpected arguments: {' '.join(rest)}")
+    try:
+        match given.command:
+            case "card":
+                show_card(given.folder, given.name)
+            case "verify":
+                return verify(given.folder, given.names)
+            case "benchmark":
+                benchmark(given.folder, given.names)
+            case "train":
+                return train(given.folder, given.name, rest, given.runs)
+            case "collect":
+                collect(given.folder, given.name, given.run, given.baseline)
+            case "cards":
+                cards.write_all(given.folder)
+            case "serve-config":
+                from zoo import serving
+
+                for path in serving.write_config(given.folder):
+                    print(path)
+            case _:
+                show_table(given.folder)
+    except (ValueError, OSError, RuntimeError) as error:
+        print(f"zoo: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
