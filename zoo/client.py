@@ -83,7 +83,11 @@ def connect(
     """
     parts = urlsplit(address)
     kinds = {"http": _RestClient, "https": _RestClient, "grpc": _GrpcClient}
-    if parts.scheme not in kinds or not parts.hostname or not _has_port(parts.netloc):
+    try:
+        known = parts.hostname and parts.scheme in kinds and (parts.port or parts.scheme != "grpc")
+    except ValueError:  # no number is given for the port
+        known = False
+    if not known:
         raise ValueError(
             "expected an address such as 'http://localhost:8501' or 'grpc://localhost:8500'. "
             f"Received: {address!r}"
@@ -93,9 +97,7 @@ def connect(
             f"expected a version or a label. Received: version={version!r}, label={label!r}"
         )
     if not timeout > 0 or retries < 0:
-        raise ValueError(
-            f"expected timeout > 0 and retries >= 0. Received: {timeout=}, {retries=}"
-        )
+        raise ValueError(f"expected timeout > 0 and retries >= 0. Received: {timeout=}, {retries=}")
     return kinds[parts.scheme](address, name, version, label, timeout, retries)
 
 
@@ -270,14 +272,13 @@ class _GrpcClient(Client):
         self._model = model_pb2.ModelSpec(name=name, version_label=label)
         if version is not None:
             self._model.version.value = version
-        longest = int(1000 * _LONGEST_SECONDS)
         options = {
             "grpc.max_send_message_length": _LARGEST_MESSAGE,
             "grpc.max_receive_message_length": _LARGEST_MESSAGE,
             # gRPC waits on its own before it connects again: no longer than the pauses here.
             "grpc.initial_reconnect_backoff_ms": 100,
             "grpc.min_reconnect_backoff_ms": 100,
-            "grpc.max_reconnect_backoff_ms": longest,
+            "grpc.max_reconnect_backoff_ms": int(1000 * _LONGEST_SECONDS),
         }
         self._channel = grpc.insecure_channel(urlsplit(address).netloc, list(options.items()))
         self._stub = PredictionServiceStub(self._channel)
@@ -301,7 +302,7 @@ class _GrpcClient(Client):
         request = self._messages.PredictRequest(model_spec=self._model)
         request.model_spec.signature_name = signature
         for name, array in inputs.items():
-            dtype = tf.string if array.dtype == object else array.dtype
+            dtype = tf.string if array.dtype.kind == "O" else array.dtype
             proto = tf.make_tensor_proto(array, dtype, array.shape)
             request.inputs[name].CopyFrom(proto)
         answer = self._call(self._stub.Predict, request)
@@ -317,13 +318,6 @@ class _GrpcClient(Client):
             if error.code() == codes.UNAVAILABLE:
                 raise _Lost(error.details()) from error
             raise self._error(f"{error.details()} ({error.code().name})") from error
-
-
-def _has_port(netloc: str) -> bool:
-    try:
-        return urlsplit(f"//{netloc}").port is not None
-    except ValueError:
-        return False
 
 
 def _signatures(message: Mapping) -> dict[str, _Signature]:
@@ -351,7 +345,7 @@ def _as_input(name: str, value: object, dtype: np.dtype) -> np.ndarray:
     Raises:
         ValueError: not without loss.
     """
-    if dtype == object:
+    if dtype.kind == "O":
         array = np.array(value, object)
         texts = [text.encode() if isinstance(text, str) else text for text in array.ravel()]
         if not all(isinstance(text, bytes) for text in texts):
@@ -382,9 +376,11 @@ def _as_output(value: Any, dtype: np.dtype, shape: tuple[int, ...]) -> np.ndarra
     array = np.array(value, dtype)
     if array.size == 0:
         array = array.reshape(array.shape + tuple(max(size, 0) for size in shape[array.ndim :]))
+    if dtype.kind != "O":
+        return array
     # An output whose name ends in `_bytes` comes in base64.
-    coded = [
+    texts = [
         base64.b64decode(one["b64"]).decode("utf-8", "replace") if isinstance(one, dict) else one
         for one in array.ravel()
     ]
-    return np.array(coded, dtype).reshape(array.shape)
+    return np.array(texts, object).reshape(array.shape)
