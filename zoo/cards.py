@@ -99,8 +99,10 @@ def samples(model: loading.Model, entry: Entry) -> Iterator[dict]:
 
 def _sample(model: loading.Model, signature: str, inputs: dict) -> dict:
     outputs = model.ask(signature, inputs)
-    lists = {name: np.round(v, 4).tolist() if v.dtype.kind == "f" else v.tolist()
-             for name, v in outputs.items()}  # fmt: skip
+    lists = {
+        name: (np.round(v.astype(np.float64), 4) if v.dtype.kind == "f" else v).tolist()
+        for name, v in outputs.items()
+    }
     return {"signature": signature, "inputs": inputs, "outputs": lists}
 
 

@@ -149,11 +149,11 @@ class Client:
             ValueError: the inputs are other ones, or of another type.
         """
         try:
-            if self._signatures is None:
-                self._signatures = self._retrying(self._read_signatures)
-            if signature not in self._signatures:
-                raise self._error(f"it serves the signatures {sorted(self._signatures)}", signature)
-            found = self._signatures[signature]
+            known = self._signatures or self._retrying(self._read_signatures)
+            self._signatures = known
+            if signature not in known:
+                raise self._error(f"it serves the signatures {sorted(known)}", signature)
+            found = known[signature]
             if inputs.keys() != found.inputs.keys():
                 raise ValueError(
                     f"{signature}: expected inputs {sorted(found.inputs)}. "
@@ -217,21 +217,21 @@ class _RestClient(Client):
             self._path += f"/labels/{quote(label, safe='')}"
 
     def _read_signatures(self):
-        answer = self._request("GET", "/metadata")
-        return _signatures(answer["metadata"]["signature_def"])
+        return _signatures(self._request("metadata", "GET", "/metadata")["signature_def"])
 
     def _predict(self, signature, inputs, outputs):
         values = {name: _as_json(array.tolist()) for name, array in inputs.items()}
         question = {"signature_name": signature, "inputs": values}
         body = json.dumps(question, ensure_ascii=False).encode()
-        answer = self._request("POST", ":predict", body)["outputs"]
+        answer = self._request("outputs", "POST", ":predict", body)
         if len(outputs) == 1:  # a single output comes without its name
             answer = dict.fromkeys(outputs, answer)
         if not isinstance(answer, dict) or answer.keys() != outputs.keys():
             raise self._error("outputs that this version had not. Ask again", signature)
         return {name: _as_output(answer[name], *outputs[name]) for name in outputs}
 
-    def _request(self, method: str, what: str, body: bytes | None = None) -> dict:
+    def _request(self, key: str, method: str, what: str, body: bytes | None = None) -> Any:
+        """What stands under a key in the JSON of an answer."""
         secure = self._parts.scheme == "https"
         kind = http.client.HTTPSConnection if secure else http.client.HTTPConnection
         connection = kind(self._parts.hostname, self._parts.port, timeout=self._timeout)
@@ -250,10 +250,11 @@ class _RestClient(Client):
             answer = json.loads(content)
         except ValueError:
             answer = None
-        if response.status != 200 or not isinstance(answer, dict):
-            said = answer.get("error") if isinstance(answer, dict) else None
-            raise self._error(f"{said or content or response.reason} (HTTP {response.status})")
-        return answer
+        answer = answer if isinstance(answer, dict) else {}
+        if response.status != 200 or key not in answer:
+            said = answer.get("error") or content or response.reason
+            raise self._error(f"{said} (HTTP {response.status})")
+        return answer[key]
 
 
 class _GrpcClient(Client):
@@ -277,7 +278,6 @@ class _GrpcClient(Client):
             "grpc.max_receive_message_length": _LARGEST_MESSAGE,
             # gRPC waits on its own before it connects again: no longer than the pauses here.
             "grpc.initial_reconnect_backoff_ms": 100,
-            "grpc.min_reconnect_backoff_ms": 100,
             "grpc.max_reconnect_backoff_ms": int(1000 * _LONGEST_SECONDS),
         }
         self._channel = grpc.insecure_channel(urlsplit(address).netloc, list(options.items()))

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import tempfile
 import uuid
+import weakref
 from collections.abc import Iterator
 
 import keras
@@ -48,9 +50,10 @@ class StoredWeights(tf.Module):
         small = [v for v in kept if kind != "float32" and v.dtype == "float32"]
         stored = {id(v) for v in small}
         self.variables_as_they_are = [v.value for v in kept if id(v) not in stored]
-        self._folder = tempfile.TemporaryDirectory()
+        folder = tempfile.mkdtemp(prefix="weights-")
+        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
         self.resources = [
-            _Resource(v.numpy(), kind, os.path.join(self._folder.name, f"weight_{i}.{kind}"))
+            _Resource(v.numpy(), kind, os.path.join(folder, f"weight_{i}.{kind}"))
             for i, v in enumerate(small)
         ]
         # A resource does not track its file.

@@ -1,0 +1,142 @@
+"""The examples, run as their docstrings say, on small SavedModels."""
+
+import gc
+import json
+import os
+import pty
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import tensorflow as tf
+
+import zoo
+from zoo import export, modules, text
+from zoo.models import Classifier, Tagger
+
+# Modules leave the folder of their stored weights to the garbage collector.
+EXAMPLES = Path(__file__).parent.parent / "examples"
+LINES = ["A wonderful film.", "", "dull plot", 'né 👍 " \\', "one two three four five six seven"]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A classifier in two versions and a tagger."""
+    folder = tmp_path_factory.mktemp("models")
+    save_models(folder)
+    # Here, and not in a test of another file, which has other filters.
+    gc.collect()
+    return folder
+
+
+def save_models(folder):
+    words = text.write_lines(
+        str(folder / "words.txt"), [text.UNKNOWN_WORD, "a", "wonderful", "film", "dull", "plot"]
+    )
+    names = text.write_lines(str(folder / "names.txt"), ["bad", "good"])
+    vocabulary = text.Vocabulary(words)
+    size = vocabulary.size + 1
+    small = {"units": 4, "embedding_dim": 4}
+
+    classifier = Classifier(size, 2, **small)
+    classifier({"words": tf.ones([1, 2], tf.int32)})
+    tagger = Tagger(size, 2, character_dim=4, **small)
+    tagger({k: v[None] for k, v in text.features(tf.constant(["a"]), vocabulary).items()})
+    for name, module in (
+        ("reviews", modules.ClassifierModule(classifier, vocabulary, names, 10, "start")),
+        ("reviews", modules.ClassifierModule(classifier, vocabulary, names, 10, "start")),
+        ("tags", modules.TaggerModule(tagger, vocabulary, names)),
+    ):
+        signatures = {"serving_default": module.serving_default}
+        export.save(module, signatures, str(folder / name))
+
+
+def run(name, *arguments, check=True, **options):
+    command = [sys.executable, str(EXAMPLES / f"{name}.py"), *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, **options)
+    if check:
+        assert done.returncode == 0, done.stderr
+    return done
+
+
+def lines_of(path):
+    return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+
+
+def test_plain_tensorflow(folder, tmp_path):
+    said = run("plain_tensorflow", f"--model={folder / 'reviews'}", *LINES[:2], cwd=tmp_path).stdout
+    expected = zoo.load("reviews", folder=folder)(LINES[:2])
+    assert said.splitlines()[0] == LINES[0]
+    labels = re.findall(r"label: b'(\w+)'", said)
+    assert labels == expected["label"].tolist()
+    found = [float(number) for number in re.findall(r"probability: ([\d.]+)", said)]
+    assert found == pytest.approx(expected["probability"].tolist(), abs=1e-5)
+
+
+def test_plain_tensorflow_imports_nothing_of_the_project():
+    text_ = (EXAMPLES / "plain_tensorflow.py").read_text()
+    assert not re.search(r"^(import|from) (zoo|layers|tasks|keras)", text_, re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", ["reviews", "tags"])
+def test_bulk_scoring_answers_as_the_model_does(folder, tmp_path, name):
+    (tmp_path / "in.txt").write_text("\n".join(LINES), "utf-8")
+    flags = [f"--input={tmp_path / 'in.txt'}", f"--output={tmp_path / 'out.jsonl'}"]
+    done = run("bulk_scoring", f"--model={folder / name / '1'}", "--batch_size=2", *flags)
+    assert done.stdout == f"{tmp_path / 'out.jsonl'}: {len(LINES)} lines\n"
+    rows = lines_of(tmp_path / "out.jsonl")
+    assert [row["text"] for row in rows] == LINES
+    expected = zoo.load(name, folder=folder)(LINES)
+    for index, row in enumerate(rows):
+        assert row.keys() == {"text", *expected}
+        for key, values in expected.items():
+            value = values[index]
+            if "lengths" in expected and values.ndim > 1:
+                value = value[: expected["lengths"][index]]
+            if values.dtype == object:
+                assert row[key] == (value if isinstance(value, str) else value.tolist())
+            else:
+                assert row[key] == pytest.approx(value.tolist(), abs=1e-5)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.txt", "out.jsonl"]
+
+
+def test_bulk_scoring_shows_its_progress_on_a_terminal(folder, tmp_path):
+    (tmp_path / "in.txt").write_text("good\n" * 5)
+    ours, theirs = pty.openpty()
+    command = [sys.executable, str(EXAMPLES / "bulk_scoring.py"), "--batch_size=2"]
+    command += [f"--model={folder / 'reviews'}", "--input=in.txt", "--output=out.jsonl"]
+    done = subprocess.run(command, stdout=theirs, stderr=subprocess.PIPE, text=True, cwd=tmp_path)
+    os.close(theirs)
+    assert done.returncode == 0, done.stderr
+    said = os.read(ours, 1 << 16).decode()
+    os.close(ours)
+    assert "5/5" in said
+
+
+def test_bulk_scoring_leaves_the_output_as_it_was_when_it_fails(folder, tmp_path):
+    (tmp_path / "in.txt").write_text("good\n")
+    (tmp_path / "out.jsonl").write_text("before")
+    flags = ["--input=in.txt", "--output=out.jsonl", "--batch_size=-1"]
+    failed = run("bulk_scoring", f"--model={folder / 'reviews'}", *flags, check=False, cwd=tmp_path)
+    assert failed.returncode != 0
+    assert (tmp_path / "out.jsonl").read_text() == "before"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.txt", "out.jsonl"]
+
+
+def test_a_frozen_layer_has_a_head_that_learns(folder):
+    said = run("frozen_layer", f"--model={folder / 'reviews'}", "--epochs=11").stdout
+    assert "3 weights are trained" in said
+    losses = [float(loss) for loss in re.findall(r"loss ([\d.]+)", said)]
+    assert len(losses) == 3
+    assert losses[-1] < losses[0]
+
+
+def test_errors_say_what_was_expected(folder):
+    unknown = run("plain_tensorflow", "--model=no_such_model", check=False)
+    assert unknown.returncode == 1
+    assert "expected a SavedModel, or a name in" in unknown.stderr
+    tagger = run("frozen_layer", f"--model={folder / 'tags'}", check=False)
+    assert tagger.returncode == 1
+    assert "expected a classifier" in tagger.stderr
