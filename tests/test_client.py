@@ -91,9 +91,6 @@ def folder(tmp_path_factory):
     def save(name, module, *signatures, warmup=warmup):
         signatures = {s: getattr(module, s) for s in ("serving_default", *signatures)}
         export.save(module, signatures, str(folder / "models" / name), warmup)
-        temporary = getattr(getattr(module, "weights", None), "_folder", None)
-        if temporary is not None:
-            temporary.cleanup()  # or Python warns that it does it itself
 
     tagger = Tagger(vocabulary.size, 3, character_dim=2, **size)
     tagger({"words": one, "shapes": one, "bytes": tf.ones([1, 2, text.WORD_BYTES], tf.int32)})

@@ -8,11 +8,12 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from programs import ask_server, replay_warmup
+from programs import replay_warmup
+from serving import serve
 
 import zoo
 from zoo import __main__ as command
-from zoo import cards, loading, markdown
+from zoo import cards, loading, markdown, serving
 from zoo.presets import ENTRIES, PRESETS
 
 NAMES = [name for name in loading.list_models() if name in ENTRIES]
@@ -55,16 +56,21 @@ def test_entries_are_recipes_of_their_tasks_and_fit_together_on_disk():
     assert sum(cards.megabytes(cards.read_results(name)) for name in NAMES) <= 60
 
 
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    """Serves the committed models by the committed configuration, where the container sees them."""
+    root = tmp_path_factory.mktemp("container")
+    (root / "models").symlink_to(loading.SAVED_MODELS)
+    with serve((loading.SAVED_MODELS / serving.MODELS_CONFIG).read_text(), str(root)) as addresses:
+        yield addresses
+
+
 @pytest.mark.parametrize("name", NAMES)
-def test_a_server_without_xla_gives_the_same(name):
-    sample = cards.read_results(name)["samples"][0]
-    (out,) = ask_server(version_of(name), ("serving_default", sample["inputs"]))
-    assert out.keys() == sample["outputs"].keys()
-    for key, expected in sample["outputs"].items():
-        if np.array(expected).dtype.kind == "f":
-            np.testing.assert_allclose(out[key], expected, rtol=1e-3, atol=1e-4)
-        else:
-            assert np.array(out[key]).ravel().tolist() == np.array(expected).ravel().tolist()
+def test_the_committed_configuration_serves_every_model_over_both_protocols(server, name):
+    for sample in cards.read_results(name)["samples"]:
+        for address in server:
+            out = zoo.connect(address, name, timeout=60).ask(sample["signature"], sample["inputs"])
+            assert cards.differences(out, sample["outputs"]) == []
 
 
 def test_the_lectures_names():

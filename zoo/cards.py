@@ -169,18 +169,23 @@ def problems(name: str, folder: str | os.PathLike = loading.SAVED_MODELS) -> lis
     model = loading.load(name, results["version"], folder)
     for sample in results["samples"]:
         outputs = model.ask(sample["signature"], sample["inputs"])
-        for key, expected in sample["outputs"].items():
-            received = outputs.get(key)
-            if not _same(received, expected):
-                found.append(
-                    f"{version}: {sample['signature']}({sample['inputs']}): {key}: expected "
-                    f"{expected}. Received: {None if received is None else received.tolist()}"
-                )
+        for line in differences(outputs, sample["outputs"]):
+            found.append(f"{version}: {sample['signature']}({sample['inputs']}): {line}")
     return found
 
 
-def _same(received: np.ndarray | None, expected: list) -> bool:
-    if received is None or list(received.shape) != list(np.shape(expected)):
+def differences(received: Mapping[str, np.ndarray], expected: Mapping[str, list]) -> list[str]:
+    """In what outputs differ from those of a sample; numbers are rounded there."""
+    return [
+        f"{name}: expected {value}. Received: "
+        f"{received[name].tolist() if name in received else 'none'}"
+        for name, value in expected.items()
+        if name not in received or not _same(received[name], value)
+    ]
+
+
+def _same(received: np.ndarray, expected: list) -> bool:
+    if list(received.shape) != list(np.shape(expected)):
         return False
     if received.dtype.kind == "f":
         return np.allclose(received, expected, **_TOLERANCE)
@@ -215,7 +220,7 @@ def card(name: str, results: dict) -> str:
         ["software", f"TensorFlow {machine['tensorflow']}, Keras {machine['keras']}"],
     ]
     text = f"# {name}\n\n<!-- Generated from results.json by `python -m zoo cards`. -->\n\n"
-    text += f"{entry.purpose}\nNot for: {entry.not_for}\n\n"
+    text += f"{entry.purpose}\n\nNot for: {entry.not_for}\n\n"
     text += markdown.table(["", ""], facts)
     text += "\n## Quality\n\n" + _quality(results)
     if "speed" in results:
