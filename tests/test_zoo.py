@@ -157,7 +157,7 @@ def test_benchmark_writes_into_the_card(copied, capsys, monkeypatch):
     assert command.main(["--folder", str(copied), "benchmark", "ner_demo"]) == 0
     assert "median 1.25 ms" in capsys.readouterr().out
     assert cards.read_results("ner_demo", copied)["speed"]["1"] == {"1": one}
-    assert "| 1 | 1 | 1.25 | 2.50 | 800.00 |" in (copied / "ner_demo" / cards.CARD).read_text()
+    assert "| 1 | 1 | 1.25 | 2.50 | 800 |" in (copied / "ner_demo" / cards.CARD).read_text()
 
 
 def test_training_an_entry_ends_in_its_card(tmp_path):

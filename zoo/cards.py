@@ -288,7 +288,7 @@ def _speed(speed: Mapping) -> str:
         for size, one in sizes.items()
     ]
     header = ["cores", "texts in a request", "median, ms", "99th percentile, ms", "texts a second"]
-    return markdown.table(header, rows)
+    return markdown.table(header, rows) + "\n`serving_default` on the texts below, in turn.\n"
 
 
 def _use(name: str, results: dict) -> str:

@@ -184,7 +184,7 @@ ENTRIES: dict[str, Entry] = {
             "There is nothing to like in this movie.",
             "I expected to be bored, and I was not: it is the best film of the year.",
         ),
-        (("--preset=imdb", "--cell=none"), "a bag of words on the same vocabulary"),
+        (("--preset=imdb", "--cell=none"), "a bag of words"),
     ),
     "charlm_shakespeare": Entry(
         *("lm", "shakespeare"),
