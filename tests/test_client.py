@@ -345,7 +345,7 @@ def test_errors_that_are_not_json():
 def test_grpc_that_is_not_installed(monkeypatch):
     monkeypatch.setitem(sys.modules, "grpc", None)
     connect("http://localhost:8501", "odd")
-    with pytest.raises(ImportError, match=r"pip install lecture-rnn-zoo\[client\]"):
+    with pytest.raises(ImportError, match="pip install tensorflow-serving-api"):
         connect("grpc://localhost:8500", "odd")
 
 

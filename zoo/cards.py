@@ -302,6 +302,9 @@ def _use(name: str, results: dict) -> str:
         f"```python\nimport zoo\n\nmodel = zoo.connect('grpc://localhost:8500', {name!r})\n"
         f"answer = model({text})\n```\n",
     ]
+    if "generate" in results["signatures"]:
+        request = next(s["inputs"] for s in results["samples"] if s["signature"] == "generate")
+        lines.append(f"Text is drawn by\n\n```python\nmodel.ask('generate', {request})\n```\n")
     rows = [
         [f"`{signature}`", _named(specs["inputs"]), _named(specs["outputs"])]
         for signature, specs in results["signatures"].items()

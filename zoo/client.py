@@ -1,7 +1,7 @@
 """Asks a model that TensorFlow Serving serves, and gives what `zoo.load` gives.
 
 The same names, dtypes, shapes and values, over REST or gRPC. REST needs the standard library and
-NumPy alone; gRPC needs `pip install lecture-rnn-zoo[client]`.
+NumPy alone; gRPC needs `pip install tensorflow-serving-api`.
 """
 
 from __future__ import annotations
@@ -267,7 +267,7 @@ class _GrpcClient(Client):
         except ImportError as error:
             raise ImportError(
                 f"{address}: expected gRPC and TensorFlow Serving's protocol to be installed: "
-                f"`pip install lecture-rnn-zoo[client]`. Received: {error}. REST needs neither"
+                f"`pip install tensorflow-serving-api`. Received: {error}. REST needs neither"
             ) from error
         self._grpc, self._metadata, self._messages = grpc, get_model_metadata_pb2, predict_pb2
         self._model = model_pb2.ModelSpec(name=name, version_label=label)
