@@ -21,6 +21,8 @@ from zoo import cards, files, markdown
 
 # What collects the runs, what `tasks.benchmark_models` wrote, and the file with the tables.
 COLLECTION, MODELS, README = "docs/results.json", "docs/benchmark_models.json", "README.md"
+# What `tasks.lm --mode=agreement` wrote.
+AGREEMENT = "docs/agreement.json"
 
 # Flags that came later, and what runs from before them did.
 _ADDED = {"average": 0.0, "schedule": "inverse"}
@@ -102,6 +104,17 @@ def speed_table(entries: list[dict]) -> str:
     return text
 
 
+def agreement_table(found: dict) -> str:
+    """Right verbs of each cell, by the words between subject and verb."""
+    distances = list(next(iter(found["shares"].values())))
+    header = ["right verbs, at a distance of", *distances, "training"]
+    rows = [
+        [cell, *(f"{row[d]:.0%}" for d in distances), f"{found['training_seconds'][cell]:.0f} s"]
+        for cell, row in found["shares"].items()
+    ]
+    return markdown.table(header, rows) + f"\n`{found['command']}`, {found['cases']} cases each.\n"
+
+
 def _count(number: float | None) -> str:
     return "–" if number is None else f"{number:,.0f}"
 
@@ -144,6 +157,7 @@ def main(argv: list[str]) -> None:
         files.write_json(COLLECTION, runs)
     markdown.replace_in_file(README, "results", tables(runs))
     markdown.replace_in_file(README, "models", speed_table(_read(MODELS)))
+    markdown.replace_in_file(README, "agreement", agreement_table(_read(AGREEMENT)))
 
 
 def _read(path: str) -> list[dict]:

@@ -17,6 +17,7 @@ ROOT = pathlib.Path(__file__).parent.parent
         ("benchmark", lambda found: benchmark.tables(found) + "\n"),
         ("results", results.tables),
         ("models", results.speed_table),
+        ("agreement", results.agreement_table),
     ],
 )
 def test_the_tables_in_the_readme_are_those_of_the_results_files(name, tables):
