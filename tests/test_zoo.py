@@ -118,7 +118,7 @@ def test_build_takes_changes_and_names_wrong_ones():
 def test_the_command_shows_tables_and_cards(capsys):
     assert command.main([]) == 0
     shown = capsys.readouterr().out
-    assert all(f"[{name}]" in shown for name in NAMES)
+    assert all(f"| {name} |" in shown for name in NAMES)
     assert command.main(["card", "ner_demo"]) == 0
     assert capsys.readouterr().out.startswith("# ner_demo\n")
     assert command.main(["card", "ner_deno"]) == 1

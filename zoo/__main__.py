@@ -28,9 +28,9 @@ _CORES, _SIZES = (1, 2), (1, 8, 64, 256)
 
 def show_table(folder: Path) -> None:
     names = loading.list_models(folder)
-    known = cards.table(folder)
+    known = cards.table(folder, links=False)
     print(known, end="")
-    others = [name for name in names if f"[{name}]" not in known]
+    others = [name for name in names if f"| {name} |" not in known]
     if others:
         print(f"\nWithout results: {', '.join(others)}")
 

@@ -321,13 +321,13 @@ def _shown(sample: dict) -> str:
     return f"```json\n{json.dumps(shown, ensure_ascii=False)}\n```\n"
 
 
-def table(folder: str | os.PathLike = loading.SAVED_MODELS) -> str:
-    """A Markdown table of the models in a folder that have results."""
+def table(folder: str | os.PathLike = loading.SAVED_MODELS, links: bool = True) -> str:
+    """A Markdown table of the models in a folder that have results, linked to their cards."""
     header = ["name", "data", "architecture", "parameters", "on disk", "quality", "baseline"]
-    return markdown.table([*header, "one text, one core"], [*_rows(folder)])
+    return markdown.table([*header, "one text, one core"], [*_rows(folder, links)])
 
 
-def _rows(folder: str | os.PathLike) -> Iterator[Sequence[str]]:
+def _rows(folder: str | os.PathLike, links: bool) -> Iterator[Sequence[str]]:
     for name in loading.list_models(folder):
         if name not in ENTRIES or not (Path(folder) / name / RESULTS).exists():
             continue
@@ -336,7 +336,7 @@ def _rows(folder: str | os.PathLike) -> Iterator[Sequence[str]]:
         baseline = results.get("baseline", {}).get(split)
         speed = results.get("speed", {}).get("1", {}).get("1")
         yield [
-            f"[{name}](saved_models/{name}/{CARD})",
+            f"[{name}](saved_models/{name}/{CARD})" if links else name,
             ENTRIES[name].data,
             architecture(results["config"]),
             f"{results['parameters']:,}",
