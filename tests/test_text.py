@@ -66,3 +66,11 @@ def test_a_vocabulary_knows_normalized_words_and_no_others(tmp_path):
     vocabulary = text.Vocabulary(text.write_lines(str(tmp_path / "words.txt"), words))
     assert vocabulary(tf.constant(["CAT", "2001", "dog", ""])).numpy().tolist() == [3, 2, 1, 1]
     assert vocabulary.size == 4
+
+
+def test_a_vocabulary_is_its_own_where_another_had_the_same_path(tmp_path):
+    path = str(tmp_path / "vocabulary.txt")
+    first = text.Vocabulary(text.write_lines(path, [text.UNKNOWN_WORD, "cat", "dog"]))
+    second = text.Vocabulary(text.write_lines(path, [text.UNKNOWN_WORD, "dog", "cat"]))
+    assert [int(v(tf.constant("cat"))) for v in (first, second)] == [2, 3]
+    assert str(tmp_path) not in first.table._shared_name

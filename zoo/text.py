@@ -125,17 +125,25 @@ def count_words(words: Iterable[str]) -> Counter:
     return counts
 
 
+class _Lines(tf.lookup.TextFileInitializer):
+    """TensorFlow names such a table by the path of its file: a SavedModel would tell where it was
+    trained, and of two that were trained in one folder the second would get the first one's.
+    Without a name it draws one."""
+
+    _shared_name = ""
+
+
 def numbers_of_lines(asset: tf.saved_model.Asset, default: int) -> tf.lookup.StaticHashTable:
     """From a line of a text file to its number, int64, from 0 up."""
     line, number = tf.lookup.TextFileIndex.WHOLE_LINE, tf.lookup.TextFileIndex.LINE_NUMBER
-    lines = tf.lookup.TextFileInitializer(asset.asset_path, tf.string, line, tf.int64, number)
+    lines = _Lines(asset.asset_path, tf.string, line, tf.int64, number)
     return tf.lookup.StaticHashTable(lines, default)
 
 
 def lines_of_numbers(asset: tf.saved_model.Asset) -> tf.lookup.StaticHashTable:
     """From the number of a line of a text file, int64, from 0 up, to the line."""
     line, number = tf.lookup.TextFileIndex.WHOLE_LINE, tf.lookup.TextFileIndex.LINE_NUMBER
-    lines = tf.lookup.TextFileInitializer(asset.asset_path, tf.int64, number, tf.string, line)
+    lines = _Lines(asset.asset_path, tf.int64, number, tf.string, line)
     return tf.lookup.StaticHashTable(lines, "")
 
 
