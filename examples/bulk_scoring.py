@@ -15,17 +15,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import tensorflow as tf
-
-SAVED_MODELS = Path(__file__).parent.parent / "saved_models"
-
-
-def newest(model: str) -> str:
-    """The SavedModel that is meant: a folder, its newest version, or a name in `saved_models/`."""
-    for folder in (Path(model), SAVED_MODELS / model):
-        versions = [int(p.parent.name) for p in folder.glob("*/saved_model.pb")]
-        if versions or (folder / "saved_model.pb").exists():
-            return str(folder / str(max(versions)) if versions else folder)
-    raise SystemExit(f"expected a SavedModel, or a name in {SAVED_MODELS}. Received: {model}")
+from finding import newest
 
 
 def answers(model, batches: tf.data.Dataset) -> Iterator[list[dict]]:

@@ -14,12 +14,10 @@ from __future__ import annotations
 
 import argparse
 import math
-from pathlib import Path
 
 import keras
 import tensorflow as tf
-
-SAVED_MODELS = Path(__file__).parent.parent / "saved_models"
+from finding import newest
 
 # Whether one would see the film again, which is not what the classifier was asked.
 TEXTS = {
@@ -32,15 +30,6 @@ TEXTS = {
     "the worst film I have seen": 0,
     "dull , long and boring": 0,
 }
-
-
-def newest(model: str) -> str:
-    """The SavedModel that is meant: a folder, its newest version, or a name in `saved_models/`."""
-    for folder in (Path(model), SAVED_MODELS / model):
-        versions = [int(p.parent.name) for p in folder.glob("*/saved_model.pb")]
-        if versions or (folder / "saved_model.pb").exists():
-            return str(folder / str(max(versions)) if versions else folder)
-    raise SystemExit(f"expected a SavedModel, or a name in {SAVED_MODELS}. Received: {model}")
 
 
 def build(folder: str) -> keras.Model:

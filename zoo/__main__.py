@@ -12,7 +12,6 @@ python -m zoo serve-config          writes what TensorFlow Serving is started wi
 from __future__ import annotations
 
 import argparse
-import difflib
 import json
 import os
 import subprocess
@@ -27,10 +26,9 @@ _CORES, _SIZES = (1, 2), (1, 8, 64, 256)
 
 
 def show_table(folder: Path) -> None:
-    names = loading.list_models(folder)
-    known = cards.table(folder, links=False)
-    print(known, end="")
-    others = [name for name in names if f"| {name} |" not in known]
+    print(cards.table(folder, links=False), end="")
+    known = cards.described(folder)
+    others = [name for name in loading.list_models(folder) if name not in known]
     if others:
         print(f"\nWithout results: {', '.join(others)}")
 
@@ -105,7 +103,7 @@ def collect(folder: Path, name: str, run: Path, baseline: Path | None) -> None:
 
 def _entry(name: str) -> Entry:
     if name not in ENTRIES:
-        near = difflib.get_close_matches(name, ENTRIES, n=3, cutoff=0.4) or list(ENTRIES)
+        near = loading.nearest(name, list(ENTRIES))
         raise ValueError(f"expected an entry of the zoo, such as {near}. Received: {name!r}")
     return ENTRIES[name]
 

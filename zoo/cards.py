@@ -30,6 +30,12 @@ _UNITS = {"log_likelihood": "log-likelihood of a token, nats"}
 # --- Results -------------------------------------------------------------------------------------
 
 
+def described(folder: str | os.PathLike = loading.SAVED_MODELS) -> list[str]:
+    """The names of the models in a folder that are entries and have results."""
+    names = loading.list_models(folder)
+    return [name for name in names if name in ENTRIES and (Path(folder) / name / RESULTS).exists()]
+
+
 def read_results(name: str, folder: str | os.PathLike = loading.SAVED_MODELS) -> dict:
     """What was measured of an entry.
 
@@ -68,7 +74,11 @@ def collect(name: str, run: Mapping, baseline: Mapping | None, folder: str | os.
         results["baseline"] = {
             "what": ENTRIES[name].baseline[1],
             "command": portable(baseline["command"]),
-            **{key: baseline[key] for key in (*kept[7:9], "parameters") if key in baseline},
+            **{
+                key: baseline[key]
+                for key in ("validation", "test", "parameters")
+                if key in baseline
+            },
         }
     paths = sorted(path for path in model.folder.rglob("*") if path.is_file())
     results["files"] = {
@@ -196,10 +206,7 @@ def _same(received: np.ndarray, expected: list) -> bool:
 
 
 def write_card(name: str, results: dict, folder: str | os.PathLike = loading.SAVED_MODELS) -> None:
-    def write(temporary):
-        Path(temporary).write_text(card(name, results), "utf-8")
-
-    files.replace(str(Path(folder) / name / CARD), write)
+    files.write_text(str(Path(folder) / name / CARD), card(name, results))
 
 
 def card(name: str, results: dict) -> str:
@@ -328,9 +335,7 @@ def table(folder: str | os.PathLike = loading.SAVED_MODELS, links: bool = True) 
 
 
 def _rows(folder: str | os.PathLike, links: bool) -> Iterator[Sequence[str]]:
-    for name in loading.list_models(folder):
-        if name not in ENTRIES or not (Path(folder) / name / RESULTS).exists():
-            continue
+    for name in described(folder):
         results = read_results(name, folder)
         split = "test" if "test" in results else "validation"
         baseline = results.get("baseline", {}).get(split)
@@ -354,7 +359,6 @@ def _scored(metrics: Mapping, score: str) -> str:
 
 def write_all(folder: str | os.PathLike = loading.SAVED_MODELS) -> None:
     """Writes every card, and the table in the project's README."""
-    for name in loading.list_models(folder):
-        if name in ENTRIES and (Path(folder) / name / RESULTS).exists():
-            write_card(name, read_results(name, folder), folder)
+    for name in described(folder):
+        write_card(name, read_results(name, folder), folder)
     markdown.replace_in_file(str(PROJECT_README), "zoo", table(folder))

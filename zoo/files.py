@@ -21,9 +21,13 @@ def replace(path: str, write: Callable) -> None:
         raise
 
 
-def write_json(path: str, value: object) -> None:
+def write_text(path: str, text: str) -> None:
     def write(temporary):
-        with open(temporary, "w", encoding="utf-8") as file:
-            json.dump(value, file, indent=1, ensure_ascii=False)
+        with open(temporary, "w", encoding="utf-8", newline="\n") as file:
+            file.write(text)
 
     replace(path, write)
+
+
+def write_json(path: str, value: object) -> None:
+    write_text(path, json.dumps(value, indent=1, ensure_ascii=False))

@@ -112,6 +112,11 @@ def load(name: str, version: int | None = None, folder: str | os.PathLike = SAVE
     return Model(Path(folder) / name / str(version or found[-1]))
 
 
+def nearest(name: str, names: list[str]) -> list[str]:
+    """Of names, up to three that are like one; all, where none is."""
+    return difflib.get_close_matches(name, names, n=3, cutoff=0.4) or names
+
+
 def existing(name: str, folder: str | os.PathLike = SAVED_MODELS) -> str:
     """The name of a model that there is.
 
@@ -119,7 +124,6 @@ def existing(name: str, folder: str | os.PathLike = SAVED_MODELS) -> str:
         ValueError: there is no such model; the message names the nearest.
     """
     if not versions(Path(folder) / name):
-        names = list_models(folder)
-        near = difflib.get_close_matches(name, names, n=3, cutoff=0.4) or names
+        near = nearest(name, list_models(folder))
         raise ValueError(f"expected a model of {folder}, such as {near}. Received: {name!r}")
     return name

@@ -48,7 +48,7 @@ def write_config(
         root / COMPOSE: compose(names, volume),
     }
     for path, text in texts.items():
-        files.replace(str(path), lambda temporary, text=text: _write(temporary, text))
+        files.write_text(str(path), text)
     return list(texts)
 
 
@@ -143,8 +143,3 @@ def compose(names: Sequence[str], volume: str = "./saved_models") -> str:
 def _quoted(text: str) -> str:
     """As a string of JSON, which YAML and the text format of protos read too."""
     return json.dumps(text, ensure_ascii=False)
-
-
-def _write(path: str, text: str) -> None:
-    with open(path, "w", encoding="utf-8", newline="\n") as file:
-        file.write(text)
