@@ -16,6 +16,7 @@ import gc
 import itertools
 import json
 import math
+import os
 import statistics
 import subprocess
 import sys
@@ -29,22 +30,31 @@ from zoo import files, markdown
 
 LAYERS = ["rnn", "gru", "lstm"]
 SIZES = ["32x50x64x64", "32x100x128x128", "64x200x256x256", "16x400x128x512"]
-PARTS = ["train", "forward", "latency", "length", "memory"]
+# What is measured, and in what it is shown.
+PARTS = {
+    "train": ("training step: forward pass and all gradients", "ms"),
+    "forward": ("forward pass", "ms"),
+    "latency": ("one sequence, graph without XLA", "ms"),
+    "length": ("training step of 1,000 and 2,000 steps", "ms"),
+    "memory": ("peak memory of training steps", "MiB"),
+}
 
 _LAYERS = flags.DEFINE_list("layers", LAYERS, "Layers to measure: rnn, gru, lstm.")
 _SIZES = flags.DEFINE_list("sizes", SIZES, "Sizes as BATCHxTIMExINPUTSxUNITS.")
 _PADDING = flags.DEFINE_bool("padding", True, "Measure batches with right padding too.")
 _SECONDS = flags.DEFINE_float("seconds", 3.0, "Seconds of measuring for each contestant.")
-_OUTPUT = flags.DEFINE_string("output", "benchmark.json", "File for all figures, JSON.")
+_OUTPUT = flags.DEFINE_string(
+    "output", "benchmark.json", "File for all figures, JSON; their tables go beside it, Markdown."
+)
 _PARTS = flags.DEFINE_list(
     "parts",
-    PARTS,
+    list(PARTS),
     "What to measure: train (forward and all gradients), forward, latency (one sequence of 100 "
     "steps, 128 units, in a graph without XLA), length (2,000 steps against 1,000), memory (peak "
     "of a training step).",
 )
 _RENDER = flags.DEFINE_string(
-    "render", None, "Only write the tables of --output into this Markdown file, at its markers."
+    "render", None, "Only write the tables of --output again, and their summary into this file."
 )
 _MEMORY_OF = flags.DEFINE_string(
     "memory_of", None, "Only print the peak memory of one contestant: LAYER,SIZE,CONTESTANT."
@@ -303,19 +313,44 @@ def geometric_mean(values: list[float]) -> float:
     return math.exp(sum(map(math.log, values)) / len(values))
 
 
-def tables(results: dict) -> str:
-    """The figures as Markdown."""
-    lines = [
+def measured_on(results: dict) -> str:
+    return (
         f"{results['machine']['processor']}, {results['machine']['cores']} cores; matrix products "
         f"peak at {results['matmul_peak_gflops']:.0f} GFLOP/s."
-    ]
-    units = {
-        "train": "training step: forward pass and all gradients, ms",
-        "forward": "forward pass, ms",
-        "latency": "one sequence, graph without XLA, ms",
-        "length": "training step of 1,000 and 2,000 steps, ms",
-        "memory": "peak memory of training steps, MiB",
-    }
+    )
+
+
+def shown_part(part: str, padded: bool) -> str:
+    return PARTS[part][0] + (", with right padding" if padded else "")
+
+
+def summary(results: dict) -> str:
+    """How many times as fast as others: geometric means over the sizes, and the least."""
+
+    def times(rows: list[dict], name: str) -> str:
+        values = [row[name] for row in rows if name in row]
+        if len(values) < 2:
+            return f"{values[0]:.2f}" if values else "–"
+        return f"{geometric_mean(values):.2f} (least {min(values):.2f})"
+
+    measured = {}
+    for row in results["rows"]:
+        if "times_keras" in row:
+            what = shown_part(row["part"], row["padded"])
+            measured.setdefault((what, row["layer"]), []).append(row)
+    table = markdown.table(
+        ["", "layer", "times Keras' better", "times PyTorch"],
+        [
+            [what, layer, times(rows, "times_keras"), times(rows, "times_torch")]
+            for (what, layer), rows in measured.items()
+        ],
+    )
+    return f"{table}\n{measured_on(results)}\n"
+
+
+def tables(results: dict) -> str:
+    """All figures as a file of Markdown."""
+    lines = ["# Speed of the layers", "", f"`{results['command']}` on {measured_on(results)}"]
     columns = {
         "ours": "ours",
         "keras": "Keras",
@@ -328,12 +363,12 @@ def tables(results: dict) -> str:
         "growth": "growth",
         "share_of_keras": "share of Keras' better",
     }
-    for part, padded in itertools.product(units, (False, True)):
+    for part, padded in itertools.product(PARTS, (False, True)):
         rows = [r for r in results["rows"] if (r["part"], r["padded"]) == (part, padded)]
         if not rows:
             continue
         shown = [name for name in columns if name in rows[0]]
-        lines += ["", f"**{units[part]}{', with right padding' if padded else ''}**", ""]
+        lines += ["", f"**{shown_part(part, padded)}, {PARTS[part][1]}**", ""]
         lines += [
             "| layer | batch × time × inputs × units | "
             + " | ".join(columns[name] for name in shown)
@@ -347,15 +382,17 @@ def tables(results: dict) -> str:
             )
             size = row["size"].replace("x", " × ")
             lines.append(f"| {row['layer']} | {size} | " + " | ".join(figures) + " |")
-        for kind in dict.fromkeys(row["layer"] for row in rows):
-            for name, other in (("times_keras", "Keras"), ("times_torch", "PyTorch")):
-                values = [row[name] for row in rows if row["layer"] == kind and name in row]
-                if len(values) > 1:
-                    lines.append(
-                        f"\n{kind}: {geometric_mean(values):.2f} times {other} in the geometric "
-                        f"mean, {min(values):.2f} at least."
-                    )
-    return "\n".join(lines)
+    return "\n".join(lines) + "\n"
+
+
+def save(results: dict) -> None:
+    """Writes --output and, beside it, its tables."""
+    files.write_json(_OUTPUT.value, results)
+    files.write_text(tables_file(), tables(results))
+
+
+def tables_file() -> str:
+    return os.path.splitext(_OUTPUT.value)[0] + ".md"
 
 
 def main(argv: list[str]) -> None:
@@ -366,7 +403,9 @@ def main(argv: list[str]) -> None:
         return
     if _RENDER.value:
         with open(_OUTPUT.value) as file:
-            markdown.replace_in_file(_RENDER.value, "benchmark", tables(json.load(file)) + "\n")
+            results = json.load(file)
+        save(results)
+        markdown.replace_in_file(_RENDER.value, "benchmark", summary(results))
         return
     for size in _SIZES.value:
         parse_size(size)
@@ -388,12 +427,13 @@ def main(argv: list[str]) -> None:
     ]
     for row in itertools.chain(*measures):
         results["rows"].append(row)
-        files.write_json(_OUTPUT.value, results)
+        save(results)
         shown = {k: f"{v:.3g}" if isinstance(v, float) else v for k, v in row.items()}
         print(f"[{len(results['rows'])}]", *(f"{k}={v}" for k, v in shown.items()), flush=True)
     print()
     print(tables(results))
-    print(f"\nAll figures: {_OUTPUT.value}")
+    print(summary(results))
+    print(f"All figures: {_OUTPUT.value}, {tables_file()}")
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ ROOT = pathlib.Path(__file__).parent.parent
 @pytest.mark.parametrize(
     ("name", "tables"),
     [
-        ("benchmark", lambda found: benchmark.tables(found) + "\n"),
+        ("benchmark", benchmark.summary),
         ("results", results.tables),
         ("models", results.speed_table),
         ("agreement", results.agreement_table),
@@ -25,6 +25,11 @@ def test_the_tables_in_the_readme_are_those_of_the_results_files(name, tables):
     file = {"models": "benchmark_models.json"}.get(name, f"{name}.json")
     found = json.loads((ROOT / "docs" / file).read_text())
     assert markdown.replace(readme, name, tables(found)) == readme
+
+
+def test_the_tables_of_the_benchmark_are_those_of_its_figures():
+    found = json.loads((ROOT / "docs/benchmark.json").read_text())
+    assert (ROOT / "docs/benchmark.md").read_text() == benchmark.tables(found)
 
 
 def run(seed, f1, seconds=30, **config):
