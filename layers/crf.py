@@ -16,7 +16,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from layers.recurrent import GRADIENTS
+from layers.arguments import GRADIENTS, JIT, one_of, positive_integer
 
 # Score of a forbidden transition: finite, so that no gradient meets inf - inf.
 _FORBIDDEN = -1e6
@@ -92,22 +92,16 @@ class CRF(keras.layers.Layer):
         jit: bool | str = "auto",
         **kwargs,
     ):
-        if isinstance(tags, bool) or not isinstance(tags, int | np.integer) or tags <= 0:
-            raise ValueError(f"tags: expected a positive integer. Received: {tags!r}")
-        if gradient not in GRADIENTS:
-            raise ValueError(f"gradient: expected one of {GRADIENTS}. Received: {gradient!r}")
-        if jit not in ("auto", True, False):
-            raise ValueError(f'jit: expected "auto", True or False. Received: {jit!r}')
         # Emissions pass through as they are: no cast to the precision of the policy.
         super().__init__(autocast=False, **kwargs)
-        self.tags = int(tags)
+        self.tags = positive_integer("tags", tags)
         self.forbidden = _pairs("forbidden", forbidden, self.tags)
         self.forbidden_start = _tags("forbidden_start", forbidden_start, self.tags)
         self.forbidden_end = _tags("forbidden_end", forbidden_end, self.tags)
         self.transition_initializer = keras.initializers.get(transition_initializer)
         self.transition_regularizer = keras.regularizers.get(transition_regularizer)
-        self.gradient = gradient
-        self.jit = jit
+        self.gradient = one_of("gradient", gradient, GRADIENTS)
+        self.jit = one_of("jit", jit, JIT)
         self.supports_masking = True
         self.supports_jit = False
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import keras
 import tensorflow as tf
 
+from layers.arguments import one_of
+
 POOLINGS = ("max", "mean", "attention")
 
 
@@ -35,9 +37,7 @@ class Pooling(keras.layers.Layer):
 
     def __init__(self, kind: str, units: int | None = None, **kwargs):
         super().__init__(**kwargs)
-        if kind not in POOLINGS:
-            raise ValueError(f"kind: expected one of {POOLINGS}. Received: {kind!r}")
-        self.kind = kind
+        self.kind = one_of("kind", kind, POOLINGS)
         self.units = units
         self.supports_masking = True
         self.hidden = self.score = None

@@ -10,8 +10,7 @@ import tensorflow as tf
 
 from layers import recurrence
 from layers.activations import Activation
-
-GRADIENTS = ("by_hand", "automatic")
+from layers.arguments import GRADIENTS, JIT, one_of, positive_integer, share
 
 
 class Recurrent(keras.layers.Layer):
@@ -99,21 +98,8 @@ class Recurrent(keras.layers.Layer):
         **kwargs,
     ):
         del unroll, use_cudnn, zero_output_for_mask
-        if isinstance(units, bool) or not isinstance(units, int | np.integer) or units <= 0:
-            raise ValueError(f"units: expected a positive integer. Received: {units!r}")
-        for name, rate in (
-            ("dropout", dropout),
-            ("recurrent_dropout", recurrent_dropout),
-            ("weight_dropout", weight_dropout),
-        ):
-            if not 0 <= rate < 1:
-                raise ValueError(f"{name}: expected a share in [0, 1). Received: {rate!r}")
-        if gradient not in GRADIENTS:
-            raise ValueError(f"gradient: expected one of {GRADIENTS}. Received: {gradient!r}")
-        if jit not in ("auto", True, False):
-            raise ValueError(f'jit: expected "auto", True or False. Received: {jit!r}')
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
-        self.units = int(units)
+        self.units = positive_integer("units", units)
         self.activation = Activation.of(activation)
         self.use_bias = use_bias
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
@@ -125,9 +111,9 @@ class Recurrent(keras.layers.Layer):
         self.kernel_constraint = keras.constraints.get(kernel_constraint)
         self.recurrent_constraint = keras.constraints.get(recurrent_constraint)
         self.bias_constraint = keras.constraints.get(bias_constraint)
-        self.dropout = dropout
-        self.recurrent_dropout = recurrent_dropout
-        self.weight_dropout = weight_dropout
+        self.dropout = share("dropout", dropout)
+        self.recurrent_dropout = share("recurrent_dropout", recurrent_dropout)
+        self.weight_dropout = share("weight_dropout", weight_dropout)
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)
         self.return_sequences = return_sequences
@@ -136,8 +122,8 @@ class Recurrent(keras.layers.Layer):
         self.stateful = stateful
         self.state_initializer = keras.initializers.get(state_initializer)
         self.learn_initial_state = learn_initial_state
-        self.gradient = gradient
-        self.jit = jit
+        self.gradient = one_of("gradient", gradient, GRADIENTS)
+        self.jit = one_of("jit", jit, JIT)
         self.supports_masking = True
         # The loop is compiled here where that pays; compiling all of `fit` around it is slower.
         self.supports_jit = False

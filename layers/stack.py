@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import keras
 
+from layers.arguments import one_of
 from layers.gru import GRU
 from layers.lstm import LSTM
 from layers.rnn import RNN
@@ -75,15 +76,13 @@ class Stack(keras.layers.Layer):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        if cell not in CELLS:
-            raise ValueError(f"cell: expected one of {list(CELLS)}. Received: {cell!r}")
         widths = list(units) if isinstance(units, Sequence) else [units] * (depth or 1)
         if not widths or depth not in (None, len(widths)):
             raise ValueError(
                 f"depth: expected one layer or more, as many as there are units. Received: "
                 f"depth={depth!r}, units={units!r}"
             )
-        self.cell = cell
+        self.cell = one_of("cell", cell, CELLS)
         self.units = widths
         self.bidirectional = bidirectional
         self.dropout = dropout

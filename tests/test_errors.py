@@ -23,7 +23,7 @@ from layers import GRU, LSTM, RNN, Stack
         (lambda: RNN(2, dropout=1.0), r"dropout: expected a share in \[0, 1\). Received: 1.0"),
         (lambda: RNN(2, recurrent_dropout=-0.1), "recurrent_dropout: expected.*Received: -0.1"),
         (lambda: RNN(2, gradient="numeric"), "'by_hand', 'automatic'.*Received: 'numeric'"),
-        (lambda: RNN(2, jit="always"), "expected .auto., True or False. Received: 'always'"),
+        (lambda: RNN(2, jit="always"), "jit: expected .*'auto', True, False.. Received: 'always'"),
         (lambda: Stack("gru2", 2), "expected one of .*'gru_reset_after'.*Received: 'gru2'"),
         (lambda: Stack("lstm", [2, 3], depth=3), r"depth=3, units=\[2, 3\]"),
         (lambda: Stack("lstm", 2, depth=0), "expected one layer or more.*depth=0"),
