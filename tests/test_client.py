@@ -170,6 +170,19 @@ def test_answers_are_those_of_the_model_here(local, address, name):
         check_equal(there(texts), here(texts))
 
 
+@pytest.mark.parametrize(
+    ("name", "signature"), [("tagger", "serving_default"), ("language", "tokens")]
+)
+def test_a_longer_text_of_someone_else_in_the_batch_changes_nothing(
+    local, models, address, monkeypatch, name, signature
+):
+    (version,) = models.versions[name].values()
+    longer = np.array([b"the cat smiled . " * 9], object)
+    monkeypatch.setattr(version, "company", {signature: {"text": longer}})
+    inputs = {"text": ["Teddy smiled.", "the cat"]}
+    check_equal(connect(address, name).ask(signature, inputs), local(name).ask(signature, inputs))
+
+
 @pytest.mark.parametrize("name", ["tagger", "language"])
 def test_signatures_with_other_inputs(local, address, name):
     here, there = local(name), connect(address, name)

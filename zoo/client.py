@@ -160,7 +160,7 @@ class Client:
                     f"Received: {sorted(inputs)}"
                 )
             arrays = {n: _as_input(n, value, found.inputs[n].dtype) for n, value in inputs.items()}
-            return self._retrying(lambda: self._predict(signature, arrays, found.outputs))
+            return _trimmed(self._retrying(lambda: self._predict(signature, arrays, found.outputs)))
         except ServerError:
             # The server may have gone on to a version with other signatures.
             self._signatures = None
@@ -337,6 +337,14 @@ def _signatures(message: Mapping) -> dict[str, _Signature]:
         for name, one in message["signature_def"].items()
         if not name.startswith("__")  # what initializes a SavedModel is one too
     }
+
+
+def _trimmed(outputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Without the steps that only another client's texts have, which ran in the same batch."""
+    if "lengths" not in outputs:
+        return outputs
+    longest = int(np.max(outputs["lengths"], initial=0))
+    return {name: v[:, :longest] if v.ndim > 1 else v for name, v in outputs.items()}
 
 
 def _as_input(name: str, value: object, dtype: np.dtype) -> np.ndarray:
