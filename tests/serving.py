@@ -113,6 +113,18 @@ def run_session(library, folder):
     assert "tensorflow" not in sys.modules
 
 
+def merged(*inputs):
+    """Requests as one batch, each padded with its first element, as in `batching_util.cc`."""
+    width = max((rows.shape[1] for rows in inputs if rows.ndim == 2), default=0)
+    padded = [
+        np.pad(rows, [[0, 0], [0, width - rows.shape[1]]], constant_values=rows.flat[0])
+        if rows.ndim == 2 and rows.shape[1] < width
+        else rows
+        for rows in inputs
+    ]
+    return np.concatenate(padded)
+
+
 class Version:
     """A loaded version, its warm-up requests replayed.
 
@@ -170,7 +182,7 @@ class Version:
         rows = len(next(iter(feeds.values())))
         for key, more in self.company.get(name, {}).items():
             tensor = signature.inputs[key].name
-            feeds[tensor] = np.concatenate([feeds[tensor], more])
+            feeds[tensor] = merged(feeds[tensor], more)
         arrays = self._ask(feeds, [signature.outputs[alias].name for alias in aliases])
         arrays = [array[:rows] for array in arrays]
         response = predict_pb2.PredictResponse(model_spec=self.spec(name))

@@ -170,16 +170,26 @@ def test_answers_are_those_of_the_model_here(local, address, name):
         check_equal(there(texts), here(texts))
 
 
+LONGER = {"text": np.array([b"the cat smiled . " * 9], object)}
+WIDER = {
+    "tokens": np.array([[b"cat"] * 5], object),
+    "lengths": np.array([5], np.int32),
+}
+
+
 @pytest.mark.parametrize(
-    ("name", "signature"), [("tagger", "serving_default"), ("language", "tokens")]
+    ("name", "signature", "company", "inputs"),
+    [
+        ("tagger", "serving_default", LONGER, {"text": ["Teddy smiled.", "the cat"]}),
+        ("tagger", "tokens", WIDER, {"tokens": [["Teddy", "smiled"]], "lengths": [2]}),
+        ("language", "tokens", LONGER, {"text": ["Teddy smiled.", "the cat"]}),
+    ],
 )
 def test_a_longer_text_of_someone_else_in_the_batch_changes_nothing(
-    local, models, address, monkeypatch, name, signature
+    local, models, address, monkeypatch, name, signature, company, inputs
 ):
     (version,) = models.versions[name].values()
-    longer = np.array([b"the cat smiled . " * 9], object)
-    monkeypatch.setattr(version, "company", {signature: {"text": longer}})
-    inputs = {"text": ["Teddy smiled.", "the cat"]}
+    monkeypatch.setattr(version, "company", {signature: company})
     check_equal(connect(address, name).ask(signature, inputs), local(name).ask(signature, inputs))
 
 

@@ -33,12 +33,12 @@ def models_of(text):
     return list(config.model_config_list.config)
 
 
-def numbers_of(text):
-    """The numbers of a file of `BatchingParameters`, whose proto no package holds."""
+def batching_of(text):
+    """The fields of a file of `BatchingParameters`, whose proto no package holds."""
     lines = [line for line in text.splitlines() if not line.startswith("#")]
-    found = [re.fullmatch(r"(\w+) \{ value: (\d+) \}", line) for line in lines]
+    found = [re.fullmatch(r"(\w+)(?: \{ value: (\d+) \}|: true)", line) for line in lines]
     assert all(found), lines
-    return {match[1]: int(match[2]) for match in found}
+    return {match[1]: int(match[2]) if match[2] else True for match in found}
 
 
 def compose_of(text):
@@ -68,14 +68,15 @@ def test_every_model_of_the_folder_is_served(folder, tmp_path):
 
 def test_batching_and_monitoring(folder, tmp_path):
     serving.write_config(folder, tmp_path)
-    numbers = numbers_of((folder / "batching.config").read_text())
-    assert numbers.keys() == {
+    batching = batching_of((folder / "batching.config").read_text())
+    assert batching.pop("pad_variable_length_inputs") is True
+    assert batching.keys() == {
         "max_batch_size",
         "batch_timeout_micros",
         "num_batch_threads",
         "max_enqueued_batches",
     }
-    assert min(numbers.values()) > 0
+    assert min(batching.values()) > 0
     monitoring = re.sub(r"#.*\n|\s+", "", (folder / "monitoring.config").read_text())
     assert monitoring == 'prometheus_config{enable:truepath:"/monitoring/prometheus/metrics"}'
 

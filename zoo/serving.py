@@ -80,8 +80,9 @@ def batching_config() -> str:
         "# Of each model: further requests are refused at once, rather than answered late.\n"
         "max_enqueued_batches { value: 100 }\n"
         "# No allowed_batch_sizes: the graphs take any size, and rows of padding cost time.\n"
-        "# No pad_variable_length_inputs: it pads with an input's first element. Texts need no\n"
-        "# padding; requests to a tagger's `tokens` at the same time must be of the same width.\n"
+        "# A tagger's `tokens` of several requests are padded to one width, with any word: the\n"
+        "# model reads `lengths` words of each.\n"
+        "pad_variable_length_inputs: true\n"
     )
 
 
