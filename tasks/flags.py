@@ -49,7 +49,10 @@ VOCAB_SIZE = flags.DEFINE_integer(
     "vocab_size", 30000, "Most words in the vocabulary.", lower_bound=1
 )
 MAX_LENGTH = flags.DEFINE_integer(
-    "max_length", 100, "Longer training sentences are cut to this.", lower_bound=1
+    "max_length",
+    100,
+    "Longer training sentences are cut to this; drawn text has so many tokens at most.",
+    lower_bound=1,
 )
 BATCH_SIZE = flags.DEFINE_integer("batch_size", 32, "Sentences in a batch.", lower_bound=1)
 EPOCHS = flags.DEFINE_integer("epochs", 20, "Epochs at most.", lower_bound=1)

@@ -13,7 +13,18 @@ import numpy as np
 import tensorflow as tf
 from absl import flags as absl_flags
 
-from tasks import agreement, batches, flags, generation, program, streams, texts, train, words
+from tasks import (
+    agreement,
+    batches,
+    dynamic,
+    flags,
+    generation,
+    program,
+    streams,
+    texts,
+    train,
+    words,
+)
 from zoo import export, modules, text, tokens
 from zoo.language import LanguageModel
 
@@ -37,6 +48,13 @@ SAMPLED_SOFTMAX = absl_flags.DEFINE_integer(
     "sampled_softmax",
     0,
     "Compare with so many words a step in training; 0: with all.",
+    lower_bound=0,
+)
+DYNAMIC_EVALUATION = absl_flags.DEFINE_float(
+    "dynamic_evaluation",
+    0.0,
+    "Evaluate once more with a model that goes on learning from each --window of text that it has "
+    "scored, at this learning rate; 0: not.",
     lower_bound=0,
 )
 # Texts side by side and steps at a time in scoring; neither changes a result.
@@ -205,6 +223,8 @@ class LanguageTrainer(program.Trainer):
                 "--embeddings_file goes with taggers and classifiers; a language model trains its "
                 f"embedding. Received: {words.EMBEDDINGS_FILE.value!r}"
             )
+        if DYNAMIC_EVALUATION.value and not RUNNING.value:
+            raise flags.UserError("--dynamic_evaluation goes with --running: it is for long texts")
         if flags.CELL.value == "none":
             raise flags.UserError("--cell: expected a recurrent layer. Received: 'none'")
         names = tokens.make_vocabulary(
@@ -302,6 +322,20 @@ class LanguageTrainer(program.Trainer):
             return float(totals(pieces).sum()) / count
 
         return train.fit(model, self.epoch, score, self.task.score_name, model_dir)
+
+    def further_figures(self, model):
+        rate = DYNAMIC_EVALUATION.value
+        if not rate:
+            return {}
+        figures = {"learning_rate": rate, "window": WINDOW.value}
+        for split in self.corpus.keys() & {"validation", "test"}:
+            predicted = []
+            for whole, ids in zip(self.corpus[split], self.encoded[split], strict=True):
+                p = dynamic.log_probability(model, ids, WINDOW.value, rate, flags.CLIP_NORM.value)
+                predicted.append(Scored(whole, p, len(ids), int(np.sum(ids == tokens.UNKNOWN))))
+            title = f"{split}, dynamic evaluation"
+            figures[split] = program.evaluate(self.task, predicted, predicted, title, None)
+        return {"dynamic_evaluation": figures}
 
     def save(self, model, export_dir):
         module = modules.LanguageModule(model, self.tokens, flags.WEIGHTS.value)

@@ -127,6 +127,10 @@ class Trainer(abc.ABC):
 
         return train.fit(model, self.epoch, score, self.task.score_name, model_dir)
 
+    def further_figures(self, model: keras.Model) -> dict:
+        """What else results.json is to say of a trained model."""
+        return {}
+
     def export(self, model: keras.Model) -> str:
         folder = export_folder(self.task)
         try:
@@ -207,6 +211,7 @@ def train_mode(task: Task) -> None:
     for split in ("validation", "test"):
         if split in corpus:
             results[split] = evaluate(task, corpus[split], predict(split), split, model_dir)
+    results |= trainer.further_figures(model)
     path = os.path.join(model_dir, "learning_curves.png")
     figures.learning_curves(history, task.score_name, path)
     if flags.DATA.value == "demo":

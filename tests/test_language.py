@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from layers import softmax
-from tasks import demo_language, streams, texts
+from tasks import demo_language, dynamic, streams, texts
 from tasks.corpora import DataError
 from zoo import sampling, text, tokens
 from zoo.language import LanguageModel
@@ -101,6 +101,25 @@ def test_training_carries_the_state_and_forgets_it_where_a_text_begins():
     alone = step(targets[:, 2:], targets[:, 1], [True, True])
     np.testing.assert_allclose(carried[1], alone[1], atol=1e-6)
     assert not np.allclose(carried[0], alone[0])
+
+
+def test_dynamic_evaluation_scores_a_window_before_it_learns_from_it():
+    model = make()
+    weights = model.get_weights()
+    ids = np.tile(np.array([5, 3, 4, 2, 6], np.int32), 40)
+
+    def static(ids):
+        p, _ = model.log_probabilities(ids[None], START[:1], model.zero_states(1))
+        return float(tf.reduce_sum(p))
+
+    def learning(ids, rate):
+        return dynamic.log_probability(model, ids, window=8, rate=rate, clip_norm=1.0)
+
+    assert learning(ids, rate=0.0) == pytest.approx(static(ids), rel=1e-5)
+    assert learning(ids[:8], rate=0.5) == pytest.approx(static(ids[:8]), rel=1e-5)
+    assert learning(ids, rate=0.5) > 0.95 * static(ids)
+    for before, after in zip(weights, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(before, after)
 
 
 def test_dropout_is_the_same_at_every_step():

@@ -27,6 +27,7 @@ def trained(tmp_path_factory):
     data.write_text("\n".join(LINES))
     flags = ["--data=files", f"--train_file={data}", f"--valid_file={data}", f"--test_file={data}"]
     flags += [*SMALL, "--running", "--tokens=characters", "--window=20", "--depth=2"]
+    flags += ["--dynamic_evaluation=0.05"]
     program("lm", *flags, "--model_dir", folder / "model", "--export_dir", folder / "saved")
     return {"flags": flags, "data": data, "model": folder / "model", "saved": folder / "saved"}
 
@@ -47,6 +48,8 @@ def test_training_evaluation_and_the_savedmodel_agree(trained, served, tmp_path)
     assert -float(out["log_probability"][0]) / (len(text) + 1) == pytest.approx(nats, abs=1e-4)
     assert float(out["perplexity"][0]) == pytest.approx(results["test"]["perplexity"], rel=1e-4)
     assert results["test"]["bits_per_token"] == pytest.approx(nats / np.log(2))
+    learning = results["dynamic_evaluation"]["test"]
+    assert learning["perplexity"] < results["test"]["perplexity"]
     program(
         "lm", "--mode=evaluate", f"--model={trained['saved']}", "--data=files", "--running",
         f"--test_file={trained['data']}", "--model_dir", tmp_path,
@@ -192,6 +195,7 @@ def test_servers_and_others_get_the_same_answers(trained, served):
         (["--mode=generate"], "--mode=generate needs --model"),
         (["--bidirectional"], "reads forward only"),
         (["--cell=none"], "expected a recurrent layer"),
+        (["--dynamic_evaluation=0.1"], "goes with --running"),
         (["--data=files", "--train_file=/dev/null"], "expected text, found none"),
         (["--data=files", "--train_file={short}", "--running"], "tokens or more"),
         (["--mode=agreement", "--data=files"], "about the built-in corpus"),
