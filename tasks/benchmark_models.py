@@ -22,13 +22,13 @@ import tensorflow as tf
 from absl import app, logging
 from absl import flags as absl_flags
 
-from tasks import flags, generation, program, results
+from tasks import corpora, flags, generation, program, results
 from tasks.lm import Language
 from tasks.machine import machine
 from tasks.ner import NamedEntities
 from tasks.pos import PartsOfSpeech
 from tasks.sentiment import Sentiment
-from zoo import files, speed, tokens
+from zoo import cards, files, speed, tokens
 from zoo.presets import PRESETS
 
 TASKS = {"ner": NamedEntities, "pos": PartsOfSpeech, "sentiment": Sentiment, "lm": Language}
@@ -118,7 +118,7 @@ def training_speed(trainer: program.Trainer, batches: list) -> dict[str, float]:
 def serving_speed(served: program.Served, examples: list) -> dict[str, float]:
     """Examples answered in a second by the SavedModel, by the size of batches, the median turn;
     not of fewer examples than a batch has, such as one long text."""
-    examples = sorted(examples, key=lambda example: len(example[0]))
+    examples = sorted(examples, key=lambda example: len(corpora.text_of(example)))
     speeds = {}
     for size in (64, 256):
         if size > len(examples):
@@ -174,10 +174,11 @@ def language_speed(trainer: program.Trainer, batches: list, folder: str) -> dict
 
 
 def typical_text(examples: list) -> str:
-    """The text of an example of average length, in words."""
-    texts = [one[0] if isinstance(one[0], str) else " ".join(one[0]) for one in examples]
-    mean = statistics.mean(len(text.split()) for text in texts)
-    return min(texts, key=lambda text: abs(len(text.split()) - mean))
+    """The text of an example of average length, in words; of running text, a line of it."""
+    lines = [line for example in examples for line in corpora.text_of(example).splitlines()]
+    lines = [line for line in lines if line.strip()]
+    mean = statistics.mean(len(line.split()) for line in lines)
+    return min(lines, key=lambda line: abs(len(line.split()) - mean))
 
 
 def main(argv: list[str]) -> None:
@@ -199,8 +200,8 @@ def main(argv: list[str]) -> None:
         of_language = language_speed(trainer, batches, folder) if task.name == "lm" else {}
     entry = {
         "task": task.name,
-        "command": program.command(),
-        "config": flags.recipe(*task.own_flags),
+        "command": cards.portable(program.command()),
+        "config": cards.without_folders(flags.recipe(*task.own_flags)),
         "machine": machine(),
         "trained_per_second": trained,
         "times_keras": trained["ours"] / trained["keras"],

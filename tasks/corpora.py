@@ -158,3 +158,9 @@ def reason(error: Exception) -> str:
     """An exception as one short line."""
     lines = str(error).splitlines() or [""]
     return textwrap.shorten(f"{type(error).__name__}: {lines[0]}", 300, placeholder=" …")
+
+
+def text_of(example) -> str:
+    """The text of an example of any task: a text, one with a label, or words with tags."""
+    text = example if isinstance(example, str) else example[0]
+    return text if isinstance(text, str) else " ".join(text)

@@ -35,7 +35,7 @@ def collected(result: dict) -> dict:
         "task": result["task"],
         "score": score,
         "command": cards.portable(result["command"]),
-        "config": {name: cards.without_folder(value) for name, value in result["config"].items()},
+        "config": cards.without_folders(result["config"]),
         "counts": result["counts"],
         "parameters": result["parameters"],
         "wall_seconds": round(result["wall_seconds"], 1),

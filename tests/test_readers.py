@@ -3,7 +3,7 @@
 import pytest
 import tensorflow_datasets as tfds
 
-from tasks import corpora, demo_corpus
+from tasks import corpora, demo_corpus, labelled
 from tasks.readers import (
     DataError,
     Sentence,
@@ -391,3 +391,8 @@ def test_unknown_task_and_split():
         load_corpus("demo", "lm")
     with pytest.raises(ValueError, match="splits: expected train, validation, test"):
         load_corpus("demo", "ner", splits=["dev"])
+
+
+def test_examples_of_every_task_have_a_text():
+    for example in (TWO[0], labelled.Example("Teddy smiled", "pos"), "Teddy smiled"):
+        assert corpora.text_of(example) == "Teddy smiled"

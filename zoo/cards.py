@@ -67,8 +67,7 @@ def collect(name: str, run: Mapping, baseline: Mapping | None, folder: str | os.
     kept += ("validation", "test", "stored", "wall_seconds")
     results = {"name": name, "version": int(model.folder.name)}
     results |= {key: run[key] for key in kept if key in run}
-    # Where somebody's copy of a corpus lies says nothing to anyone else.
-    results["config"] = {key: without_folder(value) for key, value in run["config"].items()}
+    results["config"] = without_folders(run["config"])
     results["command"] = portable(run["command"])
     if baseline is not None:
         results["baseline"] = {
@@ -127,12 +126,17 @@ def portable(command: str) -> str:
     """A command without where its run was stored, and with short paths."""
     words = [word for word in command.split() if word.split("=")[0] not in _PLACES]
     return " ".join(
-        f"{name}{equals}{without_folder(value)}"
+        f"{name}{equals}{_without_folder(value)}"
         for name, equals, value in (word.partition("=") for word in words)
     )
 
 
-def without_folder(value: object) -> object:
+def without_folders(config: Mapping) -> dict:
+    """Flags with short paths: where a copy of a corpus lies says nothing to anyone else."""
+    return {name: _without_folder(value) for name, value in config.items()}
+
+
+def _without_folder(value: object) -> object:
     """Of a path, the file and its folder."""
     is_path = isinstance(value, str) and os.path.isabs(value)
     return "/".join(value.split("/")[-2:]) if is_path else value
