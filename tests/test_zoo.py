@@ -50,6 +50,10 @@ def test_the_table_in_the_readme_follows_from_results():
     assert markdown.replace(text, "zoo", cards.table()) == text
 
 
+def test_every_entry_is_there():
+    assert sorted(NAMES) == sorted(ENTRIES)
+
+
 def test_entries_are_recipes_of_their_tasks_and_fit_together_on_disk():
     for entry in ENTRIES.values():
         assert entry.preset in PRESETS[entry.task]

@@ -110,7 +110,7 @@ def _sample(model: loading.Model, signature: str, inputs: dict) -> dict:
     outputs = model.ask(signature, inputs)
     lists = {
         name: (np.round(v.astype(np.float64), 4) if v.dtype.kind == "f" else v).tolist()
-        for name, v in outputs.items()
+        for name, v in sorted(outputs.items())
     }
     return {"signature": signature, "inputs": inputs, "outputs": lists}
 
