@@ -161,7 +161,15 @@ def test_benchmark_writes_into_the_card(copied, capsys, monkeypatch):
     assert command.main(["--folder", str(copied), "benchmark", "ner_demo"]) == 0
     assert "median 1.25 ms" in capsys.readouterr().out
     assert cards.read_results("ner_demo", copied)["speed"]["1"] == {"1": one}
-    assert "| 1 | 1 | 1.25 | 2.50 | 800 |" in (copied / "ner_demo" / cards.CARD).read_text()
+    card = copied / "ner_demo" / cards.CARD
+    assert "| 1 | 1 | 1.25 | 2.50 | 800 |" in card.read_text()
+    collect = ["--folder", str(copied), "collect", "ner_demo", str(copied / "ner_demo")]
+    assert command.main(collect) == 0
+    assert "| 1 | 1 | 1.25 | 2.50 | 800 |" in card.read_text()
+    assert "baseline" not in card.read_text()
+    next((copied / "ner_demo").glob("*/fingerprint.pb")).write_bytes(b"another")
+    assert command.main(collect) == 0
+    assert "## Speed" not in card.read_text()
 
 
 def test_training_an_entry_ends_in_its_card(tmp_path):

@@ -60,7 +60,7 @@ def collect(name: str, run: Mapping, baseline: Mapping | None, folder: str | os.
         name: of the entry.
         run: results.json of the run that trained it.
         baseline: that of what it is compared with, or None.
-        folder: that holds the models.
+        folder: that holds the models. The speed of a version that is measured already is kept.
     """
     model = loading.load(name, folder=folder)
     kept = ("task", "score", "config", "counts", "parameters", "epochs", "machine")
@@ -93,6 +93,10 @@ def collect(name: str, run: Mapping, baseline: Mapping | None, folder: str | os.
         for signature, run in signatures
     }
     results["samples"] = list(samples(model, ENTRIES[name]))
+    if (Path(folder) / name / RESULTS).exists():
+        known = read_results(name, folder)
+        if "speed" in known and known["files"] == results["files"]:
+            results["speed"] = known["speed"]
     return results
 
 

@@ -202,7 +202,7 @@ ENTRIES: dict[str, Entry] = {
         "WikiText-2 (Merity et al. 2017)",
         "CC BY-SA 3.0",
         ("The film was released in 2005 .", "The film were released in 2005 ."),
-        (("--cell=rnn", "--epochs=6"), "the same network of plain RNN cells, half the epochs"),
+        _PLAIN_RNN,
         ("train_file", "valid_file"),
     ),
     "ner_demo": Entry(
