@@ -96,4 +96,8 @@ def as_dataset(groups: list, make_batch: Callable[[list[int], int], tuple]) -> t
     dataset = tf.data.Dataset.from_generator(
         lambda: (make_batch(*group) for group in groups), output_signature=signature
     )
-    return dataset.prefetch(4)
+    # There is nothing to tune, and at the end of an epoch the tuner may hold up its iterator until
+    # it next wakes, which it does once a minute.
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return dataset.prefetch(4).with_options(options)

@@ -6,7 +6,7 @@ import dataclasses
 import json
 import math
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import keras
 import numpy as np
@@ -301,13 +301,16 @@ class LanguageTrainer(program.Trainer):
 
         def predict(split: str) -> list[Scored]:
             """Every text from its beginning to its end, the states carried on."""
-            data = self.encoded[split]
-            each = totals([streams.Piece(ids, 0) for ids in data])
-            unknown = [int(np.sum(ids == tokens.UNKNOWN)) for ids in data]
-            rows = zip(self.corpus[split], each, data, unknown, strict=True)
-            return [Scored(text, float(p), len(ids), n) for text, p, ids, n in rows]
+            return self._scored(split, totals([streams.Piece(i, 0) for i in self.encoded[split]]))
 
         return predict
+
+    def _scored(self, split: str, log_probabilities: Iterable[float]) -> list[Scored]:
+        rows = zip(self.corpus[split], log_probabilities, self.encoded[split], strict=True)
+        return [
+            Scored(whole, float(p), len(ids), int(np.sum(ids == tokens.UNKNOWN)))
+            for whole, p, ids in rows
+        ]
 
     def fit(self, model, predict, model_dir):
         """As for all tasks, but between epochs a long text is scored in parts side by side, which
@@ -327,15 +330,14 @@ class LanguageTrainer(program.Trainer):
         rate = DYNAMIC_EVALUATION.value
         if not rate:
             return {}
-        figures = {"learning_rate": rate, "window": WINDOW.value}
-        for split in self.corpus.keys() & {"validation", "test"}:
-            predicted = []
-            for whole, ids in zip(self.corpus[split], self.encoded[split], strict=True):
-                p = dynamic.log_probability(model, ids, WINDOW.value, rate, flags.CLIP_NORM.value)
-                predicted.append(Scored(whole, p, len(ids), int(np.sum(ids == tokens.UNKNOWN))))
-            title = f"{split}, dynamic evaluation"
-            figures[split] = program.evaluate(self.task, predicted, predicted, title, None)
-        return {"dynamic_evaluation": figures}
+        found = {"learning_rate": rate, "window": WINDOW.value}
+        log_probability = dynamic.scorer(model, WINDOW.value, rate, flags.CLIP_NORM.value)
+        for split in ("validation", "test"):
+            if split in self.corpus:
+                predicted = self._scored(split, map(log_probability, self.encoded[split]))
+                title = f"{split}, dynamic evaluation"
+                found[split] = program.evaluate(self.task, predicted, predicted, title, None)
+        return {"dynamic_evaluation": found}
 
     def save(self, model, export_dir):
         module = modules.LanguageModule(model, self.tokens, flags.WEIGHTS.value)

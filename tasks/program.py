@@ -18,7 +18,7 @@ import tensorflow as tf
 from absl import app, logging
 from absl import flags as absl_flags
 
-from tasks import corpora, figures, flags, train
+from tasks import corpora, figures, flags, memory, train
 from tasks.machine import machine
 from zoo import files
 from zoo.presets import PRESETS
@@ -303,6 +303,7 @@ def run(task: Task) -> None:
     def main(argv: list[str]) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, _stop)
+        memory.keep_freed()
         try:
             if len(argv) > 1:
                 raise flags.UserError(f"unexpected arguments: {' '.join(argv[1:])}")

@@ -113,7 +113,7 @@ def test_dynamic_evaluation_scores_a_window_before_it_learns_from_it():
         return float(tf.reduce_sum(p))
 
     def learning(ids, rate):
-        return dynamic.log_probability(model, ids, window=8, rate=rate, clip_norm=1.0)
+        return dynamic.scorer(model, window=8, rate=rate, clip_norm=1.0)(ids)
 
     assert learning(ids, rate=0.0) == pytest.approx(static(ids), rel=1e-5)
     assert learning(ids[:8], rate=0.5) == pytest.approx(static(ids[:8]), rel=1e-5)

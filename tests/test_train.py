@@ -1,4 +1,9 @@
-"""Training: learning rates, averaged weights."""
+"""Training: learning rates, averaged weights, memory."""
+
+import platform
+import resource
+import subprocess
+import sys
 
 import keras
 import numpy as np
@@ -27,6 +32,21 @@ def test_the_learning_rate_falls_as_told(schedule, expected):
     with flagsaver.flagsaver(schedule=schedule, decay=0.5, learning_rate=2.0):
         rates = [train.learning_rate(epoch, 4) for epoch in range(4)]
     np.testing.assert_allclose(rates, 2 * np.array(expected), atol=1e-5)
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="what only this C library can do")
+def test_memory_that_is_freed_stays_with_the_program():
+    """32 MB twenty times: pages are asked of the kernel once, not twenty times."""
+    script = (
+        "import resource; from tasks import memory; assert memory.keep_freed()\n"
+        "for _ in range(20): b'x' * 2**25\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt)\n"
+        "for _ in range(20): b'x' * 2**25\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt)"
+    )
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    before, after = map(int, run.stdout.split())
+    assert after - before < 2**25 // resource.getpagesize()
 
 
 def test_the_average_is_scored_and_kept_and_training_goes_on_from_the_weights(tmp_path):

@@ -165,17 +165,24 @@ class LanguageModel(keras.Model):
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         """Mean of L<t> over the tokens of a batch, in nats."""
         del y, sample_weight, training
-        targets = tf.reshape(x["targets"], [-1])
+        total, count = self.summed_loss(y_pred, x["targets"], self.samples)
+        return tf.math.divide_no_nan(total, count) + sum(self.losses)
+
+    def summed_loss(
+        self, a: tf.Tensor, targets: tf.Tensor, samples: int = 0
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Σ L<t> over the tokens of a batch, in nats, and their count."""
+        targets = tf.reshape(targets, [-1])
         weights = tf.cast(targets > tokens.PADDING, tf.float32)
-        a = tf.cast(tf.reshape(y_pred, [-1, y_pred.shape[-1]]), tf.float32)
+        a = tf.cast(tf.reshape(a, [-1, a.shape[-1]]), tf.float32)
         w, b = self.output_weights()
-        if self.samples:
+        if samples:
             labels = tf.cast(targets[:, None], tf.int64)
-            losses = tf.nn.sampled_softmax_loss(w, b, labels, a, self.samples, self.vocabulary_size)
+            losses = tf.nn.sampled_softmax_loss(w, b, labels, a, samples, self.vocabulary_size)
             total = tf.tensordot(losses, weights, 1)
         else:
             total = summed_cross_entropy(a, w, b, targets, weights)
-        return tf.math.divide_no_nan(total, tf.reduce_sum(weights)) + sum(self.losses)
+        return total, tf.reduce_sum(weights)
 
     def log_probabilities(self, targets, before, states) -> tuple[tf.Tensor, list]:
         """log P(y<t> | ...) of each target, `[batch, time]`, 0 at padding, and the last states."""
