@@ -20,7 +20,7 @@ from absl import flags as absl_flags
 
 from tasks import corpora, figures, flags, memory, train
 from tasks.machine import machine
-from zoo import files
+from zoo import files, loading
 from zoo.presets import PRESETS
 
 PREDICT_BATCH = 64
@@ -150,15 +150,10 @@ class Served(abc.ABC):
     """
 
     def __init__(self, folder: str, *signatures: str):
-        level = logging.get_verbosity()
         try:
-            # Not that gradients were left out of the SavedModel; nobody trains it.
-            logging.set_verbosity(logging.ERROR)
-            self.model = tf.saved_model.load(folder)
+            self.model = loading.load_quietly(folder)
         except (OSError, ValueError) as error:
             raise flags.UserError(f"--model: cannot load {folder!r}: {error}") from None
-        finally:
-            logging.set_verbosity(level)
         for name in ("serving_default", *signatures):
             if name not in self.model.signatures:
                 raise flags.UserError(

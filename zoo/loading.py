@@ -6,12 +6,24 @@ import difflib
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from absl import logging
 
 # Beside the packages, as in a clone.
 SAVED_MODELS = Path(__file__).parent.parent / "saved_models"
+
+
+def load_quietly(folder: str | os.PathLike) -> Any:
+    """`tf.saved_model.load` without its warning that gradients were left out: none is asked for."""
+    level = logging.get_verbosity()
+    try:
+        logging.set_verbosity(logging.ERROR)
+        return tf.saved_model.load(os.fspath(folder))
+    finally:
+        logging.set_verbosity(level)
 
 
 class Model:
@@ -33,7 +45,7 @@ class Model:
     def __init__(self, folder: str | os.PathLike):
         self.folder = Path(folder)
         try:
-            self._model = tf.saved_model.load(str(folder))
+            self._model = load_quietly(self.folder)
         except (OSError, ValueError, tf.errors.OpError) as error:
             raise OSError(
                 f"{folder}: expected a SavedModel that this TensorFlow, {tf.__version__}, reads. "
