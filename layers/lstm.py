@@ -8,7 +8,7 @@ import keras
 import tensorflow as tf
 
 from layers.activations import Activation, activate_columns
-from layers.recurrence import Cell, Step
+from layers.engine.loop import Cell, Step
 from layers.recurrent import Recurrent
 
 

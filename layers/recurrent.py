@@ -8,9 +8,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from layers import recurrence
 from layers.activations import Activation
 from layers.arguments import GRADIENTS, JIT, one_of, positive_integer, share
+from layers.engine import loop as recurrence
 
 
 class Recurrent(keras.layers.Layer):

@@ -7,7 +7,7 @@ import dataclasses
 import keras
 
 from layers.activations import Activation
-from layers.recurrence import Cell, Step
+from layers.engine.loop import Cell, Step
 from layers.recurrent import Recurrent
 
 

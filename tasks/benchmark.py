@@ -25,8 +25,9 @@ from collections.abc import Callable, Iterator
 
 from absl import app, flags
 
-from tasks.machine import machine
-from zoo import files, markdown
+from tasks.framework.machine import machine
+from zoo import files
+from zoo.catalog import markdown
 
 LAYERS = ["rnn", "gru", "lstm"]
 SIZES = ["32x50x64x64", "32x100x128x128", "64x200x256x256", "16x400x128x512"]

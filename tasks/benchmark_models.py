@@ -22,14 +22,20 @@ import tensorflow as tf
 from absl import app, logging
 from absl import flags as absl_flags
 
-from tasks import corpora, flags, generation, program, results
+from tasks import results
+from tasks.data import corpora
+from tasks.framework import flags
+from tasks.framework import task as program
+from tasks.framework.machine import machine
+from tasks.language import generating as generation
 from tasks.lm import Language
-from tasks.machine import machine
 from tasks.ner import NamedEntities
 from tasks.pos import PartsOfSpeech
 from tasks.sentiment import Sentiment
-from zoo import cards, files, speed, tokens
-from zoo.presets import PRESETS
+from zoo import files
+from zoo.catalog import cards, speed
+from zoo.catalog.presets import PRESETS
+from zoo.text import tokens
 
 TASKS = {"ner": NamedEntities, "pos": PartsOfSpeech, "sentiment": Sentiment, "lm": Language}
 # Tokens of each text that is drawn to measure sampling.

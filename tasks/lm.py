@@ -10,7 +10,8 @@ python -m tasks.lm --mode=agreement --model_dir=runs/agreement
 
 from __future__ import annotations
 
-from tasks import language, program
+from tasks.framework import task as program
+from tasks.language import task as language
 
 
 class Language(language.LanguageTask):

@@ -10,7 +10,9 @@ from __future__ import annotations
 import os
 import warnings
 
-from tasks import demo_corpus, program, tagging
+from tasks.framework import task as program
+from tasks.tagging import demo as demo_corpus
+from tasks.tagging import task as tagging
 
 
 def entity_metrics(gold: list, predicted: list) -> dict:

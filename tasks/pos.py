@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections import Counter
 
-from tasks import program, tagging
+from tasks.framework import task as program
+from tasks.tagging import task as tagging
 
 
 def tag_metrics(gold: list, predicted: list) -> dict:

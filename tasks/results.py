@@ -17,7 +17,8 @@ from collections.abc import Iterable
 
 from absl import app
 
-from zoo import cards, files, markdown
+from zoo import files
+from zoo.catalog import cards, markdown
 
 # What collects the runs, what `tasks.benchmark_models` wrote, and the file with the tables.
 COLLECTION, MODELS, README = "docs/results.json", "docs/benchmark_models.json", "README.md"

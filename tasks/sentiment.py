@@ -13,7 +13,9 @@ import os
 
 import numpy as np
 
-from tasks import classification, demo_reviews, program
+from tasks.classification import demo as demo_reviews
+from tasks.classification import task as classification
+from tasks.framework import task as program
 
 
 class Sentiment(classification.ClassificationTask):

@@ -13,8 +13,9 @@ import pytest
 import tensorflow as tf
 
 import zoo
-from zoo import export, modules, text
+from zoo import text
 from zoo.models import Classifier, Tagger
+from zoo.saving import ClassifierModule, TaggerModule, export
 
 # Modules leave the folder of their stored weights to the garbage collector.
 EXAMPLES = Path(__file__).parent.parent / "examples"
@@ -45,9 +46,9 @@ def save_models(folder):
     tagger = Tagger(size, 2, character_dim=4, **small)
     tagger({k: v[None] for k, v in text.features(tf.constant(["a"]), vocabulary).items()})
     for name, module in (
-        ("reviews", modules.ClassifierModule(classifier, vocabulary, names, 10, "start")),
-        ("reviews", modules.ClassifierModule(classifier, vocabulary, names, 10, "start")),
-        ("tags", modules.TaggerModule(tagger, vocabulary, names)),
+        ("reviews", ClassifierModule(classifier, vocabulary, names, 10, "start")),
+        ("reviews", ClassifierModule(classifier, vocabulary, names, 10, "start")),
+        ("tags", TaggerModule(tagger, vocabulary, names)),
     ):
         signatures = {"serving_default": module.serving_default}
         export.save(module, signatures, str(folder / name))

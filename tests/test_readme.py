@@ -6,7 +6,7 @@ import pathlib
 import pytest
 
 from tasks import benchmark, results
-from zoo import markdown
+from zoo.catalog import markdown
 
 ROOT = pathlib.Path(__file__).parent.parent
 

@@ -1,7 +1,7 @@
 """Models that know text, and the trained ones that load in one line."""
 
-from zoo.building import build
-from zoo.client import connect
-from zoo.loading import Model, list_models, load
+from zoo.catalog.building import build
+from zoo.catalog.loading import Model, list_models, load
+from zoo.serving.client import connect
 
 __all__ = ["Model", "build", "connect", "list_models", "load"]

@@ -19,8 +19,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from zoo import cards, loading, speed
-from zoo.presets import ENTRIES, Entry
+from zoo.catalog import cards, loading, speed
+from zoo.catalog.presets import ENTRIES, Entry
 
 _CORES, _SIZES = (1, 2), (1, 8, 64, 256)
 
@@ -145,7 +145,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             case "cards":
                 cards.write_all(given.folder)
             case "serve-config":
-                from zoo import serving
+                from zoo.serving import configuration as serving
 
                 for path in serving.write_config(given.folder):
                     print(path)

@@ -1,0 +1,82 @@
+"""Reads texts for language models: plain files, TensorFlow Datasets, the built-in sentences."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping, Sequence
+
+from tasks.classification import reading as labelled
+from tasks.data import corpora
+from tasks.data.corpora import HELD_OUT, SPLITS, DataError
+from tasks.language import demo as demo_language
+
+
+def load_corpus(
+    data: str,
+    files: Mapping[str, str | None] | None = None,
+    splits: Sequence[str] = SPLITS,
+    seed: int = 0,
+    optional: Sequence[str] = (),
+    running: bool = False,
+    text_column: str | None = None,
+) -> dict[str, list[str]]:
+    """Loads the splits of a corpus of texts, see `corpora.load`.
+
+    Args:
+        running: whether a file is one running text, or a text a line. Of a running text without a
+            validation file, the last tenth is held out for it.
+        text_column: what the text of a builder is called, by default the likeliest feature.
+
+    Raises:
+        DataError: the corpus cannot be read, or holds no text.
+    """
+    return corpora.load(
+        data,
+        files,
+        splits,
+        seed,
+        optional,
+        demo=demo_language.corpus,
+        read_file=functools.partial(read_text_file, running=running),
+        read_builder=functools.partial(_builder_readers, text_column=text_column),
+        hold_out=_hold_out_end if running else corpora.hold_out_examples,
+    )
+
+
+def _hold_out_end(data: str, texts: list[str], seed: int) -> tuple[list[str], list[str]]:
+    """Running text without its last tenth, and that; of several texts, some whole ones."""
+    if len(texts) > 1:
+        return corpora.hold_out_examples(data, texts, seed)
+    (whole,) = texts
+    at = round(len(whole) * (1 - HELD_OUT))
+    at = whole.rfind("\n", 0, at) + 1 or at
+    if not (whole[:at].strip() and whole[at:].strip()):
+        raise DataError(f"{data}: expected more text, to hold out a tenth of it")
+    return [whole[:at]], [whole[at:]]
+
+
+def read_text_file(path: str, running: bool = False) -> list[str]:
+    """The lines of a UTF-8 file that are not blank; or all of it, as one text.
+
+    Raises:
+        DataError: the file cannot be read, or there is no text in it.
+    """
+    lines = [line for _, line in corpora.lines(path)]
+    texts = ["\n".join(lines).removesuffix("\n")] if running else [line.strip() for line in lines]
+    texts = [one for one in texts if one.strip()]
+    if not texts:
+        raise DataError(f"{path}: expected text, found none")
+    return texts
+
+
+def _builder_readers(name: str, text_column: str | None = None) -> dict[str, Callable]:
+    builder = corpora.builder(name)
+    feature = labelled.text_feature(name, builder.info.features, text_column)
+    corpora.prepare(builder, name)
+
+    def read(split: str) -> list[str]:
+        return [one for (one,) in labelled.rows_of(builder, split, [feature])]
+
+    return {
+        corpora.split_name(split): functools.partial(read, split) for split in builder.info.splits
+    }

@@ -1,0 +1,26 @@
+"""Training under a distribution strategy."""
+
+import contextlib
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+import distributed
+import numpy as np
+
+
+def test_mirrored_replicas_have_the_losses_of_one_device():
+    root = pathlib.Path(__file__).parents[2]
+    paths = [str(root), os.environ.get("PYTHONPATH", "")]
+    process = subprocess.run(
+        [sys.executable, distributed.__file__],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+    )
+    assert process.returncode == 0, process.stderr
+    alone = distributed.losses(contextlib.nullcontext())
+    assert alone[-1] < alone[0]
+    np.testing.assert_allclose(json.loads(process.stdout.splitlines()[-1]), alone, rtol=1e-5)

@@ -1,0 +1,302 @@
+"""A padded step is as if it were not there."""
+
+import os
+import pathlib
+import subprocess
+import sys
+
+import cases
+import hypothesis
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from cases import both_directions, every_cell
+from hypothesis import strategies as st
+
+from layers import to_keras
+from layers.engine import loop as recurrence
+
+
+def make(case, reverse=False, **arguments):
+    return case.make(
+        return_sequences=True, return_state=True, go_backwards=reverse, jit=False, **arguments
+    )
+
+
+@st.composite
+def masks(draw):
+    """Ragged masks: padding on both sides, holes, empty rows, whole rows."""
+    batch, time = draw(st.integers(1, 4)), draw(st.integers(1, 9))
+    rows = st.one_of(
+        st.lists(st.booleans(), min_size=time, max_size=time),
+        st.integers(0, time).map(lambda n: [True] * n + [False] * (time - n)),
+        st.integers(0, time).map(lambda n: [False] * (time - n) + [True] * n),
+    )
+    return np.array(draw(st.lists(rows, min_size=batch, max_size=batch)), bool)
+
+
+def compacted(layer, x, states, mask):
+    """Each sequence alone, its real steps side by side, and the outputs back in their places."""
+    outputs = np.zeros([*mask.shape, layer.units])
+    last = [np.zeros([len(mask), layer.units]) for _ in states]
+    for b, real in enumerate(mask):
+        start = [state[b : b + 1] for state in states]
+        alone, *ends = layer(x[b : b + 1, real], initial_state=start)
+        outputs[b, real] = alone[0, ::-1] if layer.go_backwards else alone[0]
+        for state, end in zip(last, ends, strict=True):
+            state[b] = end[0]
+    return outputs[:, ::-1] if layer.go_backwards else outputs, last
+
+
+@both_directions
+@every_cell
+def test_a_masked_batch_equals_its_sequences_alone(case, reverse):
+    layer = make(case, reverse)
+
+    @hypothesis.given(masks())
+    def check(mask):
+        x, states = cases.inputs(case, *mask.shape)
+        outputs, *last = layer(x, initial_state=states, mask=mask)
+        expected, expected_last = compacted(layer, x, states, mask)
+        cases.assert_close(outputs, expected)
+        cases.assert_close(last, expected_last)
+
+    check()
+
+
+@both_directions
+@every_cell
+def test_a_sequence_is_the_same_alone_padded_right_padded_left_and_in_a_batch(case, reverse):
+    layer = make(case, reverse)
+
+    @hypothesis.given(length=st.integers(1, 6), padding=st.integers(1, 5))
+    def check(length, padding):
+        x, states = cases.inputs(case, batch=1, time=length)
+        alone, *last = layer(x, initial_state=states)
+        noise = cases.normal(1, padding, cases.FEATURES, seed=7)
+        right = np.concatenate([x, noise], axis=1), np.arange(length + padding) < length
+        left = np.concatenate([noise, x], axis=1), np.arange(length + padding) >= padding
+        both = np.concatenate([right[0], left[0]]), np.stack([right[1], left[1]])
+        padded = [(right[0], right[1][None]), (left[0], left[1][None]), both]
+        for sequences, mask in padded:
+            start = [np.repeat(state, len(mask), axis=0) for state in states]
+            outputs, *states_after = layer(sequences, initial_state=start, mask=mask)
+            in_order = mask[:, ::-1] if reverse else mask
+            for row, real in zip(outputs.numpy(), in_order, strict=True):
+                cases.assert_close(row[real], alone[0])
+            for state, end in zip(states_after, last, strict=True):
+                cases.assert_close(state, np.repeat(end, len(mask), axis=0))
+
+    check()
+
+
+@hypothesis.given(masks(), st.booleans())
+def test_padded_outputs_are_zero(mask, reverse):
+    case = cases.PLAIN[-1]
+    x, states = cases.inputs(case, *mask.shape)
+    outputs, *_ = make(case, reverse)(x, initial_state=states, mask=mask)
+    real = mask[:, ::-1] if reverse else mask
+    assert np.all(outputs.numpy()[~real] == 0)
+    assert np.all(outputs.numpy()[real] != 0)
+
+
+@pytest.mark.parametrize("jit", [False, True], ids=["portable", "compiled"])
+@pytest.mark.parametrize("junk", [np.nan, np.inf], ids=["nan", "inf"])
+@every_cell
+def test_what_the_padding_holds_changes_nothing(case, junk, jit):
+    layer = make(case)
+    layer.jit = jit
+    x, states = cases.inputs(case)
+    spoiled = np.where(cases.MASK[:, :, None], x, junk)
+    expected, results = (
+        [*layer(v, initial_state=states, mask=cases.MASK, training=True)] for v in (x, spoiled)
+    )
+    cases.assert_close(results, expected, 0)
+    expected, results = (cases.gradients(layer, v, states, cases.MASK) for v in (x, spoiled))
+    cases.assert_close(results, expected, 0)
+    assert np.all(results[0].numpy()[~cases.MASK] == 0)
+
+
+@pytest.mark.parametrize("mode", ["graph", "compiled"])
+@pytest.mark.parametrize("empty", [[1], [0, 1, 2]], ids=["one_row", "all_rows"])
+@every_cell
+def test_an_empty_row_ends_in_its_initial_state(case, empty, mode):
+    layer = make(case)
+    x, states = cases.inputs(case)
+    mask = cases.MASK.copy()
+    mask[empty] = False
+    outputs, last = cases.run(layer, x, states, mask, mode)
+    expected, expected_last, _ = (
+        case.equations(layer, x, states, mask)
+        if mask.any()
+        else (np.zeros_like(outputs), states, None)
+    )
+    cases.assert_close(outputs, expected)
+    cases.assert_close(last, expected_last)
+    for state, start in zip(last, states, strict=True):
+        cases.assert_close(state.numpy()[empty], start[empty], 0)
+
+
+@pytest.mark.parametrize("jit", [False, True], ids=["portable", "compiled"])
+@every_cell
+def test_a_batch_of_padding_alone_hands_its_gradient_to_the_initial_state(case, jit):
+    layer = make(case)
+    layer.jit = jit
+    x, states = cases.inputs(case)
+    d_x, *d = cases.gradients(layer, x, states, np.zeros_like(cases.MASK))
+    d_states, d_weights = d[: len(states)], d[len(states) :]
+    assert all(np.all(gradient.numpy() == 0) for gradient in (d_x, *d_weights))
+    expected = [cases.normal(*state.shape, seed=51 + i) for i, state in enumerate(states)]
+    cases.assert_close(d_states, expected)
+
+
+@both_directions
+@pytest.mark.parametrize(
+    "case", [c for c in cases.PLAIN if c.name != "gru_simplified"], ids=lambda case: case.name
+)
+def test_real_steps_equal_stock_keras(case, reverse):
+    ours = make(case, reverse)
+    theirs = to_keras(ours)
+    x, states = cases.inputs(case)
+    outputs, *last = ours(x, initial_state=states, mask=cases.MASK)
+    expected, *expected_last = theirs(x, initial_state=states, mask=cases.MASK)
+    real = cases.MASK[:, ::-1] if reverse else cases.MASK
+    cases.assert_close(outputs.numpy()[real], expected.numpy()[real])
+    cases.assert_close(last, expected_last)
+
+
+# --- Work ----------------------------------------------------------------------------------------
+
+
+class CountingCell(recurrence.Cell):
+    """a<t> = a<t-1> + x<t>, and a count of the steps that were taken in each direction."""
+
+    states = gates = quantities = ("a",)
+    slopes = ("one",)
+
+    def __init__(self):
+        self.steps = self.steps_back = 0
+
+    def _count(self, name, tensor):
+        def count(value):
+            setattr(self, name, getattr(self, name) + 1)
+            return value
+
+        return tf.ensure_shape(tf.numpy_function(count, [tensor], tensor.dtype), tensor.shape)
+
+    def step(self, z_x, states, a_prev, weights):
+        a = self._count("steps", a_prev + z_x)
+        return recurrence.Step((a,), (tf.ones_like(a),), (a_prev,), (a,))
+
+    def step_back(self, d_states, slopes, transposed):
+        d_z = self._count("steps_back", d_states[0] * slopes[0])
+        return (d_z,), d_z, (0,)
+
+
+@both_directions
+@pytest.mark.parametrize(("first", "end"), [(0, 5), (3, 9), (6, 30), (0, 0)])
+def test_steps_that_are_padding_everywhere_are_not_computed(first, end, reverse):
+    cell, time = CountingCell(), 30
+    steps = np.arange(time)
+    mask = tf.constant([(steps >= first) & (steps < end), np.zeros(time, bool)])
+    x, start = tf.ones([2, time, 1]), tf.zeros([2, 1])
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        way = recurrence.Pass(cell, 1, reverse=reverse)
+        _, (last,) = recurrence.run(way, x, [start], tf.ones([1, 1]), tf.ones([1, 1]), mask=mask)
+    d_x = tape.gradient(last, x)
+    assert last.numpy()[0, 0] == end - first
+    assert np.all(d_x.numpy()[..., 0] == mask.numpy())
+    assert (cell.steps, cell.steps_back) == (end - first, end - first)
+
+
+def test_compiled_loops_leave_padding_alone_too():
+    """What no step writes reads as zeros; a step that was taken keeps the state before it."""
+    case = cases.PLAIN[2]
+    layer = make(case)
+    way = recurrence.Pass(layer.cell, cases.UNITS, compiled=True)
+    z_x = tf.constant(cases.normal(9, 2, 3 * cases.UNITS))
+    mask = tf.constant(np.arange(9)[:, None, None] < [[[4], [6]]])
+    weights = layer.cell.arrange(tf.convert_to_tensor(layer.recurrent_kernel), None)
+    start = tf.ones([2, cases.UNITS], "float64")
+    loop = recurrence._function("loop", way)
+    _, _, (_, previous, _) = loop(z_x, (start,), weights, None, mask, None)
+    taken = np.any(previous.numpy() != 0, axis=(1, 2))
+    assert taken.tolist() == [True] * 6 + [False] * 3
+
+
+# --- Masks on their way through models -----------------------------------------------------------
+
+
+def test_an_embedding_hands_its_mask_on():
+    layer = make(cases.PLAIN[-1])
+    embedding = keras.layers.Embedding(5, cases.FEATURES, mask_zero=True, dtype="float64")
+    ids = np.array([[1, 2, 0, 3, 0], [0, 4, 4, 0, 0]])
+    expected = layer(embedding(ids).numpy(), mask=ids != 0)
+    cases.assert_close(layer(embedding(ids)), expected)
+
+
+@both_directions
+def test_compute_mask_follows_the_outputs(reverse):
+    case = cases.PLAIN[-1]
+    mask = tf.constant(cases.MASK)
+    expected = cases.MASK[:, ::-1] if reverse else cases.MASK
+    arguments = {"go_backwards": reverse}
+    one = case.make(return_sequences=True, **arguments).compute_mask(None, mask)
+    assert np.array_equal(one, expected)
+    with_states = make(case, reverse).compute_mask(None, mask)
+    assert np.array_equal(with_states[0], expected)
+    assert with_states[1:] == [None, None]
+    assert case.make(**arguments).compute_mask(None, mask) is None
+    assert case.make(return_sequences=True, **arguments).compute_mask(None, None) is None
+
+
+@both_directions
+def test_a_functional_model_hands_the_mask_through_layers(reverse):
+    """Backwards outputs come in reverse order, and so does their mask."""
+    lower = cases.PLAIN[2].make(return_sequences=True, go_backwards=reverse, dtype="float32")
+    upper = cases.PLAIN[-1].make(features=cases.UNITS, dtype="float32")
+    embedding = keras.layers.Embedding(5, cases.FEATURES, mask_zero=True)
+    inputs = keras.Input((None,), dtype="int32")
+    model = keras.Model(inputs, upper(lower(embedding(inputs))))
+    ids = np.array([[1, 2, 0, 3, 0], [0, 4, 4, 0, 0]])
+    mask = ids != 0
+    middle = lower(embedding(ids).numpy(), mask=mask)
+    expected = upper(middle.numpy(), mask=mask[:, ::-1] if reverse else mask)
+    cases.assert_close(model(ids), expected, 1e-6)
+
+
+def test_another_mask_is_not_another_compilation(tmp_path):
+    """XLA writes down what it compiles: other masks and lengths of one bucket add nothing."""
+    script = """
+import os, sys
+import tensorflow as tf
+import layers
+stack = layers.Stack("lstm", 4, bidirectional=True, layer={"jit": True})
+
+@tf.function(autograph=False, input_signature=[
+    tf.TensorSpec([None, None, 3]), tf.TensorSpec([None, None], tf.bool)])
+def step(x, mask):
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_sum(stack(x, mask=mask, training=True) ** 2)
+    return tape.gradient(loss, [v.value for v in stack.trainable_variables])
+
+x = tf.ones([16, 12, 3])
+stack(x)
+for lengths in ([12] * 16, [3] * 16, range(16), [0] * 16):
+    step(x, tf.sequence_mask(tf.minimum(list(lengths), 12), 12))
+    print(len([f for f in os.listdir(sys.argv[1]) if f.endswith("before_optimizations.txt")]))
+"""
+    environment = {**os.environ, "XLA_FLAGS": f"--xla_dump_to={tmp_path} --xla_dump_hlo_as_text"}
+    run = subprocess.run(
+        [sys.executable, "-c", script, tmp_path],
+        capture_output=True,
+        text=True,
+        env=environment,
+        cwd=pathlib.Path(__file__).parents[2],
+    )
+    assert run.returncode == 0, run.stderr
+    first, *others = map(int, run.stdout.split())
+    assert first > 0
+    assert others == [first] * 3

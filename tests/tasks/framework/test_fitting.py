@@ -1,0 +1,94 @@
+"""Training: learning rates, averaged weights, memory."""
+
+import platform
+import resource
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from absl import flags as absl_flags
+from absl.testing import flagsaver
+
+from tasks.framework import fitting as train
+
+
+@pytest.fixture(autouse=True)
+def parsed():
+    absl_flags.FLAGS.mark_as_parsed()
+
+
+@pytest.mark.parametrize(
+    ("schedule", "expected"),
+    [
+        ("inverse", [1, 1 / 1.5, 1 / 2, 1 / 2.5]),
+        ("linear", [1, 0.75, 0.5, 0.25]),
+        ("cosine", [1, 0.853553, 0.5, 0.146447]),
+    ],
+)
+def test_the_learning_rate_falls_as_told(schedule, expected):
+    with flagsaver.flagsaver(schedule=schedule, decay=0.5, learning_rate=2.0):
+        rates = [train.learning_rate(epoch, 4) for epoch in range(4)]
+    np.testing.assert_allclose(rates, 2 * np.array(expected), atol=1e-5)
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="what only this C library can do")
+def test_memory_that_is_freed_stays_with_the_program():
+    """32 MB twenty times: pages are asked of the kernel once, not twenty times."""
+    script = (
+        "import resource; from tasks import memory; assert memory.keep_freed()\n"
+        "for _ in range(20): b'x' * 2**25\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt)\n"
+        "for _ in range(20): b'x' * 2**25\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt)"
+    )
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    before, after = map(int, run.stdout.split())
+    assert after - before < 2**25 // resource.getpagesize()
+
+
+def test_the_average_is_scored_and_kept_and_training_goes_on_from_the_weights(tmp_path):
+    """A weight w with the loss w², step by step by hand."""
+
+    class Square(keras.Model):
+        def build(self, shape):
+            self.w = self.add_weight(shape=(1,), initializer="ones", name="w")
+
+        def call(self, inputs):
+            return inputs["x"] * self.w
+
+        def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+            return tf.reduce_sum(tf.square(y_pred))
+
+    def batches(_):
+        one = ({"x": np.ones([1, 1], "float32")}, np.zeros([1, 1], "float32"))
+        return tf.data.Dataset.from_tensors(one).repeat(3), 3
+
+    w, momentum, average, averages, weights = 1.0, 0.0, 0.0, [], []
+    for t in range(6):
+        momentum = 0.9 * momentum - 0.1 * 2 * w
+        w += momentum
+        average = w if t == 0 else 0.5 * average + 0.5 * w
+        averages.append(average)
+        weights.append(w)
+
+    scored = []
+    with flagsaver.flagsaver(
+        optimizer="sgd", learning_rate=0.1, decay=0.0, clip_norm=0.0, average=0.5, patience=9
+    ):
+        model = Square()
+        train.compile_model(model, {"x": np.ones([1, 1], "float32")})
+
+        def score():
+            scored.append(float(model.w.numpy()[0]))
+            return -abs(scored[-1])
+
+        history = train.fit(model, batches, score, "score", str(tmp_path), epochs=2)
+    np.testing.assert_allclose(scored, [averages[2], averages[5]], rtol=1e-5)
+    with np.load(tmp_path / train.CHECKPOINT) as checkpoint:
+        np.testing.assert_allclose(checkpoint["0"], weights[5], rtol=1e-5)
+    best = min(range(2), key=lambda epoch: abs(scored[epoch]))
+    np.testing.assert_allclose(model.w.numpy(), scored[best], rtol=1e-6)
+    assert [row["epoch"] for row in history] == [1, 2]

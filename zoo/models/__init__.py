@@ -1,0 +1,9 @@
+"""Heads on recurrent stacks, one model a file."""
+
+from zoo.models.classifier import Classifier
+from zoo.models.language_model import LanguageModel
+from zoo.models.parts import CELLS, WordDropout
+from zoo.models.tagger import Tagger
+from zoo.models.word_predictor import WordPredictor
+
+__all__ = ["CELLS", "Classifier", "LanguageModel", "Tagger", "WordDropout", "WordPredictor"]

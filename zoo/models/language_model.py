@@ -1,0 +1,193 @@
+"""Language models: the probability of a text, word by word or character by character."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import keras
+import tensorflow as tf
+
+import layers
+from layers.softmax import log_probabilities, summed_cross_entropy
+from zoo.models.parts import WordDropout
+from zoo.text import tokens
+
+
+@keras.saving.register_keras_serializable("zoo")
+class LanguageModel(keras.Model):
+    """P(y<1>, ..., y<T>) = Π_t P(y<t> | y<1>, ..., y<t-1>).
+
+        x<t> = y<t-1>,   x<1> = 0,   a<0> = 0
+        ŷ<t> = softmax(W a<t> + b)
+        L<t> = -Σ_i y_i<t> log ŷ_i<t> = -log ŷ<t>[y<t>],   L = Σ_t L<t>
+
+    There is no start word: x<1> is a vector of zeros. The last target is `<EOS>`. In training the
+    right word is fed back, not the drawn one (teacher forcing).
+
+    Source: Andrew Ng, Sequence Models, week 1, "Language model and sequence generation".
+
+    Args:
+        vocabulary_size: number of token ids, padding, `<UNK>` and `<EOS>` included.
+        cell, units, depth, recurrent_dropout: as in `layers.Stack`; one direction.
+        embedding_dim: width of the embedding.
+        tied: W is the embedding (Press and Wolf 2017; Inan et al. 2017); where `units` is another
+            number than `embedding_dim`, a matrix between them is trained.
+        dropout: share of the columns of inputs, of outputs, and between layers that are dropped,
+            the same ones at every step of a sequence (Gal and Ghahramani 2016).
+        word_dropout: share of the inputs that are `<UNK>` in training.
+        weight_dropout: of the recurrent weights, see `layers.recurrent.Recurrent`.
+        samples: with a number, a training step compares the right words with so many others, drawn
+            by their rank of frequency, in place of all (sampled softmax, Jean et al. 2015).
+        rows: of running text in training: sequences whose states are carried from batch to batch,
+            as variables of the model; 0 for sentences, which start anew each.
+        jit: of the recurrent layers, see `layers.recurrent.Recurrent`.
+        make_stack: makes the recurrent part, `layers.Stack` or what takes its arguments.
+
+    Inputs: a dict of `targets` y, int32 `[batch, time]`, 0 is padding, on the right; `before`,
+    int32 `[batch]`, the token before the first target or 0 where there is none; and `fresh`, bool
+    `[batch]`, where a text begins and the states are zeros again. Output: a<t>
+    `[batch, time, width]`, as W sees it. In training, the model's loss is the mean of L<t>.
+    """
+
+    def __init__(
+        self,
+        vocabulary_size: int,
+        cell: str = "lstm",
+        units: int = 256,
+        depth: int = 1,
+        embedding_dim: int = 128,
+        tied: bool = True,
+        dropout: float = 0.2,
+        recurrent_dropout: float = 0.0,
+        weight_dropout: float = 0.0,
+        word_dropout: float = 0.0,
+        samples: int = 0,
+        rows: int = 0,
+        jit: bool | str = "auto",
+        make_stack: Callable[..., keras.layers.Layer] = layers.Stack,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.vocabulary_size = vocabulary_size
+        self.tied = tied
+        self.samples = samples
+        self.rows = rows
+        self.word_dropout = WordDropout(word_dropout)
+        scale = keras.initializers.RandomUniform(-0.1, 0.1)
+        self.embedding = keras.layers.Embedding(vocabulary_size, embedding_dim, scale)
+        self.stacks = [
+            make_stack(
+                cell,
+                units,
+                recurrent_dropout=recurrent_dropout,
+                return_state=True,
+                layer={"jit": jit, "weight_dropout": weight_dropout},
+            )
+            for _ in range(depth)
+        ]
+        # One mask for all steps: noise of the shape [batch, 1, width].
+        self.dropouts = [
+            keras.layers.Dropout(dropout, noise_shape=(None, 1, None)) for _ in range(depth + 1)
+        ]
+        width = embedding_dim if tied else units
+        self.projection = keras.layers.Dense(width, use_bias=False) if width != units else None
+        self.w = None
+        if not tied:
+            self.w = self.add_weight(shape=(vocabulary_size, width), name="W")
+        self.b = self.add_weight(shape=(vocabulary_size,), initializer="zeros", name="b")
+        counts = len(layers.CELLS[cell][0](1).cell.states) * depth
+        self.carried = [
+            self.add_weight(
+                shape=(rows, units), initializer="zeros", trainable=False, name=f"carried_{i}"
+            )
+            for i in range(counts if rows else 0)
+        ]
+
+    # --- The equations ---------------------------------------------------------------------------
+
+    def inputs_of(self, targets: tf.Tensor, before: tf.Tensor) -> tf.Tensor:
+        """x<t> = y<t-1>: the targets, one step later."""
+        return tf.concat([before[:, None], targets[:, :-1]], axis=1)
+
+    def embed(self, ids: tf.Tensor, training: bool = False) -> tf.Tensor:
+        """Embeddings of ids of any shape; of none, 0, zeros."""
+        x = self.embedding(self.word_dropout(ids, training=training))
+        return x * tf.cast(ids > tokens.PADDING, x.dtype)[..., None]
+
+    def run(self, ids, states, mask=None, training: bool = False) -> tuple[tf.Tensor, list]:
+        """a<t> for inputs `[batch, time]`, and the last states of all layers."""
+        x = self.dropouts[0](self.embed(ids, training), training=training)
+        count, new_states = len(states) // len(self.stacks), []
+        for i, stack in enumerate(self.stacks):
+            start = list(states[i * count : (i + 1) * count])
+            x, *some = stack(x, initial_state=start, mask=mask, training=training)
+            x = self.dropouts[i + 1](x, training=training)
+            new_states += some
+        return (x if self.projection is None else self.projection(x)), new_states
+
+    def step(self, ids: tf.Tensor, states: list) -> tuple[tf.Tensor, list]:
+        """a<t> `[batch, width]` for inputs `[batch]`, one step alone, and the new states."""
+        x, count, new_states = self.embed(ids), len(states) // len(self.stacks), []
+        for i, stack in enumerate(self.stacks):
+            x, some = stack.step(x, states[i * count : (i + 1) * count])
+            new_states += some
+        return (x if self.projection is None else self.projection(x)), new_states
+
+    def scores(self, a: tf.Tensor) -> tf.Tensor:
+        """W a + b, `[batch, vocabulary]`, float32."""
+        w, b = self.output_weights()
+        return tf.matmul(tf.cast(a, tf.float32), w, transpose_b=True) + b
+
+    def output_weights(self) -> tuple[tf.Tensor, tf.Tensor]:
+        w = self.embedding.embeddings if self.tied else self.w
+        return tf.cast(tf.convert_to_tensor(w), tf.float32), tf.convert_to_tensor(self.b)
+
+    def zero_states(self, batch) -> list[tf.Tensor]:
+        return [s for stack in self.stacks for s in stack.get_initial_state(batch)]
+
+    # --- Training and scoring --------------------------------------------------------------------
+
+    def call(self, inputs, training=False):
+        targets, fresh = inputs["targets"], inputs["fresh"]
+        ids, real = self.inputs_of(targets, inputs["before"]), targets > tokens.PADDING
+        if not (training and self.rows):
+            return self.run(ids, self.zero_states(tf.shape(targets)[0]), real, training)[0]
+        # Without a mask: padding is only at the end of a text, and the next one starts anew.
+        states = [
+            tf.where(fresh[:, None], 0.0, tf.cast(s.value, self.compute_dtype))
+            for s in self.carried
+        ]
+        a, states = self.run(ids, states, training=training)
+        for variable, state in zip(self.carried, states, strict=True):
+            variable.assign(tf.cast(tf.stop_gradient(state), variable.dtype))
+        return a
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        """Mean of L<t> over the tokens of a batch, in nats."""
+        del y, sample_weight, training
+        total, count = self.summed_loss(y_pred, x["targets"], self.samples)
+        return tf.math.divide_no_nan(total, count) + sum(self.losses)
+
+    def summed_loss(
+        self, a: tf.Tensor, targets: tf.Tensor, samples: int = 0
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Σ L<t> over the tokens of a batch, in nats, and their count."""
+        targets = tf.reshape(targets, [-1])
+        weights = tf.cast(targets > tokens.PADDING, tf.float32)
+        a = tf.cast(tf.reshape(a, [-1, a.shape[-1]]), tf.float32)
+        w, b = self.output_weights()
+        if samples:
+            labels = tf.cast(targets[:, None], tf.int64)
+            losses = tf.nn.sampled_softmax_loss(w, b, labels, a, samples, self.vocabulary_size)
+            total = tf.tensordot(losses, weights, 1)
+        else:
+            total = summed_cross_entropy(a, w, b, targets, weights)
+        return total, tf.reduce_sum(weights)
+
+    def log_probabilities(self, targets, before, states) -> tuple[tf.Tensor, list]:
+        """log P(y<t> | ...) of each target, `[batch, time]`, 0 at padding, and the last states."""
+        real = targets > tokens.PADDING
+        a, states = self.run(self.inputs_of(targets, before), states, mask=real)
+        rows = tf.cast(tf.reshape(a, [-1, a.shape[-1]]), tf.float32)
+        found = log_probabilities(rows, *self.output_weights(), tf.reshape(targets, [-1]))
+        return tf.where(real, tf.reshape(found, tf.shape(targets)), 0.0), states

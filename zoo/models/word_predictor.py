@@ -1,0 +1,112 @@
+"""A language model whose weights a classifier starts from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import keras
+import tensorflow as tf
+
+import layers
+from layers.softmax import log_probabilities
+from zoo import text
+from zoo.models.classifier import Classifier
+
+
+@keras.saving.register_keras_serializable("zoo")
+class WordPredictor(keras.Model):
+    """Predicts each word of a text from the words before it, and from the words after it.
+
+        P(x<t+1> | x<1>, ..., x<t>) = softmax(W a→<t> + b)
+        P(x<t-1> | x<T>, ..., x<t>) = softmax(W a←<t> + b)
+
+    One layer of recurrent units on an embedding, as a `Classifier` has them first; the second line
+    holds for a bidirectional one. Both share W.
+
+    Source: Dai and Le 2015, "Semi-supervised Sequence Learning" (forward only); in both directions
+    after Peters et al. 2018.
+
+    Args:
+        vocabulary_size: number of word ids, padding and `<UNK>` included.
+        cell, units, bidirectional, jit: as in `layers.Stack`.
+        embedding_dim: width of the embedding.
+        dropout: on embeddings and outputs.
+        samples: words beside the right ones that a training step compares with, drawn by their
+            rank of frequency (sampled softmax, Jean et al. 2015); what the model predicts and is
+            scored by is the whole softmax.
+
+    Input: a dict of `words`, int32 `[batch, time]`; 0 is padding, on the right. Output: states
+    `[batch, time, units]`, of both directions side by side.
+    """
+
+    def __init__(
+        self,
+        vocabulary_size: int,
+        cell: str = "lstm",
+        units: int = 128,
+        bidirectional: bool = True,
+        embedding_dim: int = 100,
+        dropout: float = 0.2,
+        samples: int = 1024,
+        jit: bool | str = "auto",
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.units = units
+        self.bidirectional = bidirectional
+        self.samples = min(samples, vocabulary_size)
+        self.word_embedding = keras.layers.Embedding(vocabulary_size, embedding_dim)
+        self.stack = layers.Stack(cell, units, 1, bidirectional, layer={"jit": jit})
+        self.dropout = keras.layers.Dropout(dropout)
+        self.w = self.add_weight(shape=(vocabulary_size, units), name="W")
+        self.b = self.add_weight(shape=(vocabulary_size,), initializer="zeros", name="b")
+
+    def call(self, inputs, training=False):
+        words = inputs["words"]
+        x = self.dropout(self.word_embedding(words), training=training)
+        x = self.stack(x, mask=words > text.PADDING, training=training)
+        return self.dropout(x, training=training)
+
+    def _predictions(self, words, states) -> Iterator[tuple[tf.Tensor, tf.Tensor]]:
+        """(states `[n, units]`, the words to predict from them `[n]`) of each direction."""
+        # A pair of neighbours is real where the right one is: padding is on the right.
+        real = words[:, 1:] > text.PADDING
+        a = tf.boolean_mask(states[:, :-1, : self.units], real)
+        yield a, tf.boolean_mask(words[:, 1:], real)
+        if self.bidirectional:
+            a = tf.boolean_mask(states[:, 1:, self.units :], real)
+            yield a, tf.boolean_mask(words[:, :-1], real)
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        """Mean of -log P over words, in nats, with sampled softmax."""
+        del y, sample_weight, training
+        w, b = tf.convert_to_tensor(self.w), tf.convert_to_tensor(self.b)
+        losses = [
+            tf.nn.sampled_softmax_loss(
+                w,
+                b,
+                tf.cast(targets[:, None], tf.int64),
+                tf.cast(a, w.dtype),
+                self.samples,
+                w.shape[0],
+            )
+            for a, targets in self._predictions(x["words"], y_pred)
+        ]
+        losses = tf.concat(losses, axis=0)
+        return tf.math.divide_no_nan(tf.reduce_sum(losses), tf.cast(tf.size(losses), losses.dtype))
+
+    def log_likelihood(self, inputs) -> tuple[tf.Tensor, tf.Tensor]:
+        """Sum of log P over the words of a batch, in nats, and how many they are."""
+        total, count = tf.constant(0.0), tf.constant(0)
+        for a, targets in self._predictions(inputs["words"], self(inputs, training=False)):
+            w, b = tf.convert_to_tensor(self.w), tf.convert_to_tensor(self.b)
+            found = log_probabilities(tf.cast(a, tf.float32), w, b, targets)
+            total += tf.reduce_sum(found)
+            count += tf.size(targets)
+        return total, count
+
+    def give_weights(self, classifier: Classifier) -> None:
+        """Starts a built classifier's embedding and first recurrent layer from this model's."""
+        classifier.word_embedding.set_weights(self.word_embedding.get_weights())
+        first = classifier.stack.recurrent_layers[0]
+        first.set_weights(self.stack.recurrent_layers[0].get_weights())

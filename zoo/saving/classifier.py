@@ -1,0 +1,52 @@
+"""What is saved of a classifier: everything from raw text to a label, as signatures."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from zoo import text
+from zoo.models import Classifier
+from zoo.saving.parts import Untracked
+from zoo.saving.weights import StoredWeights
+
+
+class ClassifierModule(tf.Module):
+    """A classifier with everything from raw text to a label in the graph.
+
+    Args:
+        model: a built `Classifier`.
+        vocabulary: of its words.
+        labels: path of a text file with the names of the classes, one a line.
+        max_length, keep: how long texts are cut, see `text.cut`.
+        weights: how the weights are stored, one of `stored.KINDS`.
+    """
+
+    def __init__(
+        self,
+        model: Classifier,
+        vocabulary: text.Vocabulary,
+        labels: str,
+        max_length: int,
+        keep: str,
+        weights: str = "float32",
+    ):
+        super().__init__()
+        self.weights = StoredWeights(model, weights)
+        self.vocabulary = vocabulary
+        self.labels = tf.saved_model.Asset(labels)
+        self.label_names = text.lines_of_numbers(self.labels)
+        self._cut = (max_length, keep)
+        self._model = Untracked(model)
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="text")], autograph=False)
+    def serving_default(self, text_):
+        """Classifies raw text. `text` string[B] → label string[B], probability float[B],
+        probabilities float[B, C]."""
+        ids = text.word_ids(text_, self.vocabulary, *self._cut)
+        with self.weights.reading():
+            probabilities = self._model.value.probabilities({"words": ids.to_tensor()})
+        return {
+            "label": self.label_names.lookup(tf.argmax(probabilities, axis=1)),
+            "probability": tf.reduce_max(probabilities, axis=1),
+            "probabilities": probabilities,
+        }

@@ -1,0 +1,20 @@
+"""What the modules of signatures share."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+
+class Untracked:
+    """Keeps an object out of what `tf.Module` tracks and saves."""
+
+    def __init__(self, value):
+        self.value = value
+
+
+def of_texts(name: str = "text") -> tf.TensorSpec:
+    return tf.TensorSpec([None], tf.string, name=name)
+
+
+def of_batch(dtype: tf.DType, name: str) -> tf.TensorSpec:
+    return tf.TensorSpec([None], dtype, name=name)

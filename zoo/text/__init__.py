@@ -1,0 +1,44 @@
+"""Text to numbers: the same code in training and in a SavedModel."""
+
+from zoo.text.tokenizing import cut, normalize, tokenize, without_markup
+from zoo.text.vocabulary import (
+    PADDING,
+    UNKNOWN,
+    UNKNOWN_WORD,
+    Vocabulary,
+    count_words,
+    lines_of_numbers,
+    most_common,
+    numbers_of_lines,
+    write_lines,
+)
+from zoo.text.word_features import (
+    SHAPES,
+    WORD_BYTES,
+    features,
+    word_bytes,
+    word_ids,
+    word_shapes,
+)
+
+__all__ = [
+    "PADDING",
+    "SHAPES",
+    "UNKNOWN",
+    "UNKNOWN_WORD",
+    "WORD_BYTES",
+    "Vocabulary",
+    "count_words",
+    "cut",
+    "features",
+    "lines_of_numbers",
+    "most_common",
+    "normalize",
+    "numbers_of_lines",
+    "tokenize",
+    "without_markup",
+    "word_bytes",
+    "word_ids",
+    "word_shapes",
+    "write_lines",
+]
