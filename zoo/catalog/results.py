@@ -1,0 +1,278 @@
+"""What was measured of a training run and of an entry of the zoo: the records in results.json.
+
+A run writes `RunResults` into its folder. An entry's `EntryResults`, in `saved_models/NAME`, are
+those of the run that trained it and what was measured of its SavedModel.
+
+Files of schema 1 have no key `schema`, and neither `model`, `versions` nor `data_fingerprint`. A
+new field needs a default: then older files are read as they are.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import types
+import typing
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Self
+
+from zoo import files
+
+RESULTS = "results.json"
+SCHEMA = 2
+# Of a file without the key `schema`.
+_FIRST_SCHEMA = 1
+
+
+@dataclasses.dataclass(frozen=True)
+class StoredFile:
+    """A file of a SavedModel."""
+
+    bytes: int
+    sha256: str
+
+
+@dataclasses.dataclass(frozen=True)
+class SignatureSpecs:
+    """What a signature takes and gives: by name, such as `"int32[?]"`."""
+
+    inputs: dict[str, str]
+    outputs: dict[str, str]
+
+
+@dataclasses.dataclass(frozen=True)
+class Sample:
+    """What a signature answered; numbers are rounded."""
+
+    signature: str
+    inputs: dict[str, list]
+    outputs: dict[str, list]
+
+
+@dataclasses.dataclass(frozen=True)
+class Baseline:
+    """What an entry is compared with."""
+
+    what: str
+    command: str
+    validation: dict[str, Any]
+    test: dict[str, Any] | None = None
+    parameters: int | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Speed:
+    """How fast `serving_default` answers requests of one size."""
+
+    median_ms: float
+    p99_ms: float
+    per_second: float
+
+
+@dataclasses.dataclass(kw_only=True)
+class RunResults:
+    """What a training run measured.
+
+    Attributes:
+        task: whose program trained.
+        score: of the metrics, the one that validation goes by; higher is better.
+        config: the flags of the run, flat.
+        model: the whole configuration of the model; empty in files of schema 1.
+        counts: by split, numbers of examples and of what they consist of.
+        data_fingerprint: of the corpus; empty where there is none.
+        parameters: of the model.
+        epochs: a record of each.
+        machine: that trained, see `tasks.framework.machine`.
+        versions: `ours`, `keras` and `tensorflow`; empty in files of schema 1.
+        validation, test: metrics by name, with further ones for each class. `test` may be None.
+        stored: where weights are stored with fewer bits, their type as `weights`, and `validation`
+            with them.
+        wall_seconds: from data to SavedModel.
+        command: that started the run.
+        further: figures of a task's own; they stand at the top level of the file.
+        schema: of the file.
+
+    Example:
+        >>> run = RunResults(
+        ...     task="ner", score="f1", config={"units": 8}, counts={"train": {"sentences": 3}},
+        ...     parameters=100, epochs=[], machine={"cores": 2}, validation={"f1": 0.5},
+        ...     wall_seconds=1.5, command="python -m tasks.ner --units=8",
+        ...     further={"accuracy_at_ambiguous_words": 0.9},
+        ... )
+        >>> run.as_dict()["accuracy_at_ambiguous_words"]
+        0.9
+        >>> RunResults.from_dict(run.as_dict()) == run
+        True
+    """
+
+    task: str
+    score: str
+    config: dict[str, Any]
+    model: dict[str, Any] = dataclasses.field(default_factory=dict)
+    counts: dict[str, dict[str, int]]
+    data_fingerprint: str = ""
+    parameters: int
+    epochs: list[dict[str, Any]]
+    machine: dict[str, Any]
+    versions: dict[str, str] = dataclasses.field(default_factory=dict)
+    validation: dict[str, Any]
+    test: dict[str, Any] | None = None
+    stored: dict[str, Any] | None = None
+    wall_seconds: float
+    command: str
+    further: dict[str, Any] = dataclasses.field(default_factory=dict)
+    schema: int = SCHEMA
+
+    @classmethod
+    def read(cls, path: str | os.PathLike) -> Self:
+        """The record in a file.
+
+        Raises:
+            ValueError: the file is no such record; the message names the file and the key.
+            OSError: the file cannot be read.
+        """
+        try:
+            values = json.loads(Path(path).read_text("utf-8"))
+        except ValueError as error:
+            raise ValueError(f"{path}: expected JSON. Received: {error}") from error
+        return cls.from_dict(values, str(path))
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any], where: str = RESULTS) -> Self:
+        """The record of what a file holds.
+
+        Args:
+            values: by key, as `as_dict` gives them.
+            where: the file, for messages.
+
+        Raises:
+            ValueError: a key is missing, its value is of another type, or the schema is newer.
+        """
+        if not isinstance(values, Mapping):
+            raise ValueError(f"{where}: expected an object. Received: {type(values).__name__}")
+        schema = values.get("schema", _FIRST_SCHEMA)
+        if not _is_a(schema, int) or not _FIRST_SCHEMA <= schema <= SCHEMA:
+            raise ValueError(
+                f"{where}: schema: expected {_FIRST_SCHEMA} to {SCHEMA}. Received: {schema!r}. "
+                "A newer version of this project reads newer files."
+            )
+        own = {field.name for field in dataclasses.fields(cls)} - {"further"}
+        known = {key: value for key, value in values.items() if key in own}
+        further = {key: value for key, value in values.items() if key not in own}
+        return _record(cls, known | {"further": further, "schema": schema}, where, "")
+
+    def as_dict(self) -> dict[str, Any]:
+        """What the file holds, without what is empty: `from_dict` gives the record again."""
+        values = {}
+        for field in sorted(dataclasses.fields(self), key=lambda field: field.name not in _FIRST):
+            value = _plain(getattr(self, field.name))
+            required = _is_required(field)
+            if field.name not in ("further", "schema") and (required or value not in _EMPTY):
+                values[field.name] = value
+        schema = {} if self.schema == _FIRST_SCHEMA else {"schema": self.schema}
+        return schema | values | self.further
+
+    def write(self, path: str | os.PathLike) -> None:
+        files.write_json(os.fspath(path), self.as_dict())
+
+
+@dataclasses.dataclass(kw_only=True)
+class EntryResults(RunResults):
+    """What was measured of an entry of the zoo: of its training run and of its SavedModel.
+
+    Attributes:
+        name: of the entry.
+        version: of the SavedModel.
+        baseline: what it is compared with.
+        files: by path in the version's folder.
+        signatures: by name.
+        samples: what it answers to the texts of its entry.
+        speed: by number of cores, by texts in a request.
+    """
+
+    name: str
+    version: int
+    baseline: Baseline | None = None
+    files: dict[str, StoredFile]
+    signatures: dict[str, SignatureSpecs]
+    samples: list[Sample]
+    speed: dict[str, dict[str, Speed]] = dataclasses.field(default_factory=dict)
+
+    @property
+    def megabytes(self) -> float:
+        """Size on disk."""
+        return sum(file.bytes for file in self.files.values()) / 1e6
+
+
+_FIRST = ("name", "version")
+_EMPTY: tuple = (None, "", {}, [])
+
+
+# --- From what JSON holds to records and back ----------------------------------------------------
+
+
+def _record(kind: Any, values: Mapping[str, Any], where: str, key: str) -> Any:
+    """A dataclass of the values at a key of a file."""
+    hints = typing.get_type_hints(kind)
+    fields = dataclasses.fields(kind)
+    unknown = sorted(values.keys() - {field.name for field in fields})
+    if unknown:
+        raise ValueError(
+            f"{where}: {key}{unknown[0]}: expected one of the keys "
+            f"{[field.name for field in fields]}. Received: {unknown[0]!r}"
+        )
+    missing = [f.name for f in fields if _is_required(f) and f.name not in values]
+    if missing:
+        raise ValueError(f"{where}: {key}{missing[0]}: expected a value. Received: no such key")
+    return kind(
+        **{name: _value(hints[name], value, where, key + name) for name, value in values.items()}
+    )
+
+
+def _value(kind: Any, value: Any, where: str, key: str) -> Any:
+    """A value of a type, with records where the type has some."""
+    options = typing.get_args(kind) if isinstance(kind, types.UnionType) else (kind,)
+    if value is None and types.NoneType in options:
+        return None
+    kind = options[0]
+    plain = typing.get_origin(kind) or kind
+    if plain is not Any and not _is_a(value, dict if dataclasses.is_dataclass(plain) else plain):
+        raise ValueError(
+            f"{where}: {key}: expected {_NAMES.get(plain, 'an object')}. Received: {value!r:.80}"
+        )
+    inner = typing.get_args(kind)
+    if dataclasses.is_dataclass(plain):
+        return _record(plain, value, where, f"{key}.")
+    if plain is dict and inner:
+        return {name: _value(inner[1], one, where, f"{key}.{name}") for name, one in value.items()}
+    if plain is list and inner:
+        return [_value(inner[0], one, where, f"{key}[{i}]") for i, one in enumerate(value)]
+    return value
+
+
+_NAMES = {str: "a text", int: "an integer", float: "a number", list: "a list"}
+
+
+def _is_a(value: Any, kind: type) -> bool:
+    """Whether JSON's value is of a type; a number without a fraction is a float too."""
+    if isinstance(value, bool):
+        return kind is bool
+    return isinstance(value, (int, float) if kind is float else kind)
+
+
+def _is_required(field: dataclasses.Field) -> bool:
+    return field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+
+
+def _plain(value: Any) -> Any:
+    """What JSON can hold of a value; of a record, the keys that are set."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        pairs = ((field.name, getattr(value, field.name)) for field in dataclasses.fields(value))
+        return {name: _plain(one) for name, one in pairs if one is not None}
+    if isinstance(value, dict):
+        return {name: _plain(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [_plain(one) for one in value]
+    return value
