@@ -2,8 +2,15 @@
 
 from zoo.models.classifier import Classifier
 from zoo.models.language_model import LanguageModel
-from zoo.models.parts import CELLS, WordDropout
+from zoo.models.parts import RecurrentModel, WordDropout
 from zoo.models.tagger import Tagger
 from zoo.models.word_predictor import WordPredictor
 
-__all__ = ["CELLS", "Classifier", "LanguageModel", "Tagger", "WordDropout", "WordPredictor"]
+__all__ = [
+    "Classifier",
+    "LanguageModel",
+    "RecurrentModel",
+    "Tagger",
+    "WordDropout",
+    "WordPredictor",
+]

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import keras
 import numpy as np
 import tensorflow as tf
 
 import layers
 from zoo import text
-from zoo.models.parts import WordDropout
+from zoo.configuration import ClassifierConfig
+from zoo.models.parts import MakeStack, RecurrentModel, WordDropout
 
 
 @keras.saving.register_keras_serializable("zoo")
-class Classifier(keras.Model):
+class Classifier(RecurrentModel):
     """One label for a whole text: many-to-one.
 
         words → embeddings → stack of recurrent layers → last state or pooling → scores of classes
@@ -22,23 +21,20 @@ class Classifier(keras.Model):
     With `cell="none"` it is the lecture's standard network, which is one-to-one: a text is one
     vector, with a hidden layer of `units` tanh units on it.
 
+    What stands for a word, `config.inputs`, is an embedding, or a one-hot vector with one 1 among
+    `vocabulary_size` numbers, as the lecture draws x<t>: a network that reads these has its
+    embedding in its first weights, and computes the same function at the price of their size.
+
+    What of the stack is classified, `config.pooling`, is where each direction ends, `"last"`, or
+    the maximum, mean or attention over all steps, see `layers.Pooling`.
+
+    What the standard network reads, `config.standard`, is the mean of its words' vectors, `"bag"`,
+    or `"concatenated"`, one-hot vectors of `max_length` words side by side, as the lecture draws
+    it: weights for each word at each place; words beyond it does not see.
+
     Args:
-        vocabulary_size: number of word ids, padding and `<UNK>` included.
-        classes: number of classes.
-        cell, units, depth, bidirectional, recurrent_dropout: as in `layers.Stack`.
-        inputs: `"embedding"`, or `"one_hot"`: vectors with one 1 among `vocabulary_size` numbers,
-            as the lecture draws x<t>. A network that reads them has its embedding in its first
-            weights, and computes the same function at the price of their size.
-        embedding_dim: width of the embedding.
-        pooling: what of the stack is classified: where each direction ends, `"last"`, or
-            `"max"`, `"mean"` or `"attention"` over all steps, see `layers.Pooling`.
-        standard: what the standard network reads: `"bag"`, the mean of its words' vectors, or
-            `"concatenated"`, one-hot vectors of `max_length` words side by side, as the lecture
-            draws it: weights for each word at each place.
-        max_length: most words that `"concatenated"` has room for; later ones it does not see.
-        dropout: on the inputs and outputs of the stack and between its layers.
-        word_dropout: share of the words that are `<UNK>` in training.
-        jit: of the recurrent layers, see `layers.recurrent.Recurrent`.
+        config: what it is made of; `vocabulary_size` and the names of the `labels` are needed.
+        embeddings: initial word embeddings `[vocabulary_size, embedding_dim]`, or None.
         make_stack: makes the recurrent part, `layers.Stack` or what takes its arguments.
 
     Input: a dict of `words`, int32 `[batch, time]`; 0 is padding, on the right. Output: scores
@@ -46,60 +42,69 @@ class Classifier(keras.Model):
 
     Source: Andrew Ng, Sequence Models, week 1, "Recurrent Neural Network Model", "Different types
     of RNNs".
+
+    Example:
+        >>> model = Classifier(ClassifierConfig(vocabulary_size=100, labels=("bad", "good")))
+        >>> model({"words": tf.constant([[4, 9, 0]])}).shape
+        TensorShape([1, 2])
     """
+
+    configuration = ClassifierConfig
 
     def __init__(
         self,
-        vocabulary_size: int,
-        classes: int,
-        cell: str = "lstm",
-        units: int = 128,
-        depth: int = 1,
-        bidirectional: bool = True,
-        inputs: str = "embedding",
-        embedding_dim: int = 100,
-        pooling: str = "max",
-        standard: str = "bag",
-        max_length: int = 400,
-        dropout: float = 0.5,
-        recurrent_dropout: float = 0.0,
-        word_dropout: float = 0.0,
+        config: ClassifierConfig,
         embeddings: np.ndarray | None = None,
-        jit: bool | str = "auto",
-        make_stack: Callable[..., keras.layers.Layer] = layers.Stack,
+        make_stack: MakeStack = layers.Stack,
         **kwargs,
     ):
-        super().__init__(**kwargs)
-        self.vocabulary_size = vocabulary_size
-        self.max_length = max_length
-        self.word_dropout = WordDropout(word_dropout)
-        self.input_dropout = keras.layers.Dropout(dropout)
-        self.output_dropout = keras.layers.Dropout(dropout)
+        super().__init__(config, make_stack, **kwargs)
+        self._require(config.labels, "labels=..., the names of the classes")
+        self.word_dropout = WordDropout(config.word_dropout)
+        self.input_dropout = self.dropout()
+        self.output_dropout = self.dropout()
         self.stack = self.pooling = self.word_embedding = self.places = self.hidden = None
-        if cell == "none" and standard == "concatenated":
+        if config.cell == "none" and config.standard == "concatenated":
             # A product with one-hot vectors is a row of the weights.
-            self.places = keras.layers.Embedding(max_length * vocabulary_size, units)
-        elif inputs == "embedding":
-            initial = "uniform" if embeddings is None else keras.initializers.Constant(embeddings)
-            self.word_embedding = keras.layers.Embedding(vocabulary_size, embedding_dim, initial)
-        if cell == "none" and self.places is None:
-            self.hidden = keras.layers.Dense(units, activation="tanh")
-            self.pooling = layers.Pooling("mean")
-        elif cell != "none":
-            self.stack = make_stack(
-                cell,
-                units,
-                depth,
-                bidirectional,
-                dropout=dropout,
-                recurrent_dropout=recurrent_dropout,
-                return_sequences=pooling != "last",
-                layer={"jit": jit},
+            self.places = keras.layers.Embedding(
+                config.max_length * config.vocabulary_size, config.units, dtype=self.dtype_policy
             )
-            self.pooling = None if pooling == "last" else layers.Pooling(pooling)
-        self.scores = keras.layers.Dense(classes)
+        elif config.inputs == "embedding":
+            self.word_embedding = self.embedding(embeddings)
+        if config.cell == "none" and self.places is None:
+            self.hidden = self.dense(config.units, activation="tanh")
+            self.pooling = layers.Pooling("mean", dtype=self.dtype_policy)
+        elif config.cell != "none":
+            self.stack = self.recurrent(
+                config.units,
+                depth=config.depth,
+                bidirectional=config.bidirectional,
+                dropout=config.dropout,
+                recurrent_dropout=config.recurrent_dropout,
+                return_sequences=config.pooling != "last",
+            )
+            if config.pooling != "last":
+                self.pooling = layers.Pooling(config.pooling, dtype=self.dtype_policy)
+        self.scores = self.dense(len(config.labels))
+
+    def build(self, input_shape=None):
+        config = self.config
+        read = config.vocabulary_size if config.inputs == "one_hot" else config.embedding_dim
+        for embedding in (self.word_embedding, self.places):
+            if embedding is not None:
+                embedding.build((None, None))
+        if self.hidden is not None:
+            self.hidden.build((None, read))
+        width = config.units
+        if self.stack is not None:
+            self.stack.build((None, None, read))
+            width = config.units * (2 if config.bidirectional else 1)
+            if self.pooling is not None:
+                self.pooling.build((None, None, width))
+        self.scores.build((None, width))
 
     def call(self, inputs, training=False):
+        """Scores `[batch, classes]` of the classes."""
         words, real = inputs["words"], inputs["words"] > text.PADDING
         words = self.word_dropout(words, training=training)
         if self.places is not None:
@@ -112,7 +117,7 @@ class Classifier(keras.Model):
     def _vectors(self, words):
         if self.word_embedding is not None:
             return self.word_embedding(words)
-        return tf.one_hot(words, self.vocabulary_size, dtype=self.compute_dtype)
+        return tf.one_hot(words, self.config.vocabulary_size, dtype=self.compute_dtype)
 
     def _read(self, x, real, training):
         if self.stack is None:
@@ -122,8 +127,8 @@ class Classifier(keras.Model):
 
     def _concatenated(self, words):
         """tanh(W [x<1>, ..., x<T>]) of one-hot x<t>."""
-        words = words[:, : self.max_length]
-        places = tf.range(tf.shape(words)[1]) * self.vocabulary_size
+        words = words[:, : self.config.max_length]
+        places = tf.range(tf.shape(words)[1]) * self.config.vocabulary_size
         x = self.places(words + places)
         real = tf.cast(words > text.PADDING, x.dtype)[:, :, None]
         return tf.tanh(tf.reduce_sum(x * real, axis=1))

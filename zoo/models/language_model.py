@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import keras
 import tensorflow as tf
 
 import layers
 from layers.softmax import log_probabilities, summed_cross_entropy
-from zoo.models.parts import WordDropout
+from zoo.configuration import LanguageModelConfig
+from zoo.models.parts import MakeStack, RecurrentModel, WordDropout
 from zoo.text import tokens
 
 
 @keras.saving.register_keras_serializable("zoo")
-class LanguageModel(keras.Model):
+class LanguageModel(RecurrentModel):
     """P(y<1>, ..., y<T>) = Π_t P(y<t> | y<1>, ..., y<t-1>).
 
         x<t> = y<t-1>,   x<1> = 0,   a<0> = 0
@@ -26,82 +25,84 @@ class LanguageModel(keras.Model):
 
     Source: Andrew Ng, Sequence Models, week 1, "Language model and sequence generation".
 
+    The output weights W are the embedding where `config.tied` says so (Press and Wolf 2017; Inan
+    et al. 2017); where `units` is another number than `embedding_dim`, a matrix between them is
+    trained. `dropout` drops columns of inputs, of outputs and between layers, the same ones at
+    every step of a sequence (Gal and Ghahramani 2016). With `sampled_softmax`, a training step
+    compares the right words with so many others, drawn by their rank of frequency (Jean et al.
+    2015). With `rows`, the states of so many rows of running text are carried from batch to batch,
+    as variables of the model.
+
     Args:
-        vocabulary_size: number of token ids, padding, `<UNK>` and `<EOS>` included.
-        cell, units, depth, recurrent_dropout: as in `layers.Stack`; one direction.
-        embedding_dim: width of the embedding.
-        tied: W is the embedding (Press and Wolf 2017; Inan et al. 2017); where `units` is another
-            number than `embedding_dim`, a matrix between them is trained.
-        dropout: share of the columns of inputs, of outputs, and between layers that are dropped,
-            the same ones at every step of a sequence (Gal and Ghahramani 2016).
-        word_dropout: share of the inputs that are `<UNK>` in training.
-        weight_dropout: of the recurrent weights, see `layers.recurrent.Recurrent`.
-        samples: with a number, a training step compares the right words with so many others, drawn
-            by their rank of frequency, in place of all (sampled softmax, Jean et al. 2015).
-        rows: of running text in training: sequences whose states are carried from batch to batch,
-            as variables of the model; 0 for sentences, which start anew each.
-        jit: of the recurrent layers, see `layers.recurrent.Recurrent`.
+        config: what it is made of; `vocabulary_size` counts padding, `<UNK>` and `<EOS>` too.
         make_stack: makes the recurrent part, `layers.Stack` or what takes its arguments.
 
     Inputs: a dict of `targets` y, int32 `[batch, time]`, 0 is padding, on the right; `before`,
     int32 `[batch]`, the token before the first target or 0 where there is none; and `fresh`, bool
     `[batch]`, where a text begins and the states are zeros again. Output: a<t>
     `[batch, time, width]`, as W sees it. In training, the model's loss is the mean of L<t>.
+
+    Example:
+        >>> model = LanguageModel(LanguageModelConfig(vocabulary_size=50, units=8, embedding_dim=4))
+        >>> y = tf.constant([[7, 9, 2]])
+        >>> log_p, _ = model.log_probabilities(y, tf.constant([0]), model.zero_states(1))
+        >>> log_p.shape
+        TensorShape([1, 3])
     """
 
-    def __init__(
-        self,
-        vocabulary_size: int,
-        cell: str = "lstm",
-        units: int = 256,
-        depth: int = 1,
-        embedding_dim: int = 128,
-        tied: bool = True,
-        dropout: float = 0.2,
-        recurrent_dropout: float = 0.0,
-        weight_dropout: float = 0.0,
-        word_dropout: float = 0.0,
-        samples: int = 0,
-        rows: int = 0,
-        jit: bool | str = "auto",
-        make_stack: Callable[..., keras.layers.Layer] = layers.Stack,
-        **kwargs,
-    ):
-        super().__init__(**kwargs)
-        self.vocabulary_size = vocabulary_size
-        self.tied = tied
-        self.samples = samples
-        self.rows = rows
-        self.word_dropout = WordDropout(word_dropout)
-        scale = keras.initializers.RandomUniform(-0.1, 0.1)
-        self.embedding = keras.layers.Embedding(vocabulary_size, embedding_dim, scale)
+    configuration = LanguageModelConfig
+
+    def __init__(self, config: LanguageModelConfig, make_stack: MakeStack = layers.Stack, **kwargs):
+        super().__init__(config, make_stack, **kwargs)
+        self.word_dropout = WordDropout(config.word_dropout)
+        self.word_embedding = keras.layers.Embedding(
+            config.vocabulary_size,
+            config.embedding_dim,
+            keras.initializers.RandomUniform(-0.1, 0.1),
+            dtype=self.dtype_policy,
+        )
         self.stacks = [
-            make_stack(
-                cell,
-                units,
-                recurrent_dropout=recurrent_dropout,
+            self.recurrent(
+                config.units,
+                recurrent_dropout=config.recurrent_dropout,
                 return_state=True,
-                layer={"jit": jit, "weight_dropout": weight_dropout},
+                layer={"weight_dropout": config.weight_dropout},
             )
-            for _ in range(depth)
+            for _ in range(config.depth)
         ]
         # One mask for all steps: noise of the shape [batch, 1, width].
-        self.dropouts = [
-            keras.layers.Dropout(dropout, noise_shape=(None, 1, None)) for _ in range(depth + 1)
-        ]
-        width = embedding_dim if tied else units
-        self.projection = keras.layers.Dense(width, use_bias=False) if width != units else None
+        self.dropouts = [self.dropout(noise_shape=(None, 1, None)) for _ in range(config.depth + 1)]
+        width = config.embedding_dim if config.tied else config.units
+        self.projection = None
+        if width != config.units:
+            self.projection = self.dense(width, use_bias=False)
         self.w = None
-        if not tied:
-            self.w = self.add_weight(shape=(vocabulary_size, width), name="W")
-        self.b = self.add_weight(shape=(vocabulary_size,), initializer="zeros", name="b")
-        counts = len(layers.CELLS[cell][0](1).cell.states) * depth
+        if not config.tied:
+            self.w = self.add_weight(shape=(config.vocabulary_size, width), name="W")
+        self.b = self.add_weight(shape=(config.vocabulary_size,), initializer="zeros", name="b")
         self.carried = [
             self.add_weight(
-                shape=(rows, units), initializer="zeros", trainable=False, name=f"carried_{i}"
+                shape=(config.rows, config.units),
+                initializer="zeros",
+                trainable=False,
+                name=f"carried_{i}",
             )
-            for i in range(counts if rows else 0)
+            for i in range(self._states_per_layer * config.depth if config.rows else 0)
         ]
+
+    @property
+    def _states_per_layer(self) -> int:
+        kind, _ = layers.CELLS[self.config.cell]
+        return len(kind(1).cell.states)
+
+    def build(self, input_shape=None):
+        self.word_embedding.build((None, None))
+        width = self.config.embedding_dim
+        for stack in self.stacks:
+            stack.build((None, None, width))
+            width = self.config.units
+        if self.projection is not None:
+            self.projection.build((None, None, width))
 
     # --- The equations ---------------------------------------------------------------------------
 
@@ -111,7 +112,7 @@ class LanguageModel(keras.Model):
 
     def embed(self, ids: tf.Tensor, training: bool = False) -> tf.Tensor:
         """Embeddings of ids of any shape; of none, 0, zeros."""
-        x = self.embedding(self.word_dropout(ids, training=training))
+        x = self.word_embedding(self.word_dropout(ids, training=training))
         return x * tf.cast(ids > tokens.PADDING, x.dtype)[..., None]
 
     def run(self, ids, states, mask=None, training: bool = False) -> tuple[tf.Tensor, list]:
@@ -139,7 +140,7 @@ class LanguageModel(keras.Model):
         return tf.matmul(tf.cast(a, tf.float32), w, transpose_b=True) + b
 
     def output_weights(self) -> tuple[tf.Tensor, tf.Tensor]:
-        w = self.embedding.embeddings if self.tied else self.w
+        w = self.word_embedding.embeddings if self.config.tied else self.w
         return tf.cast(tf.convert_to_tensor(w), tf.float32), tf.convert_to_tensor(self.b)
 
     def zero_states(self, batch) -> list[tf.Tensor]:
@@ -148,9 +149,10 @@ class LanguageModel(keras.Model):
     # --- Training and scoring --------------------------------------------------------------------
 
     def call(self, inputs, training=False):
+        """a<t> `[batch, time, width]`."""
         targets, fresh = inputs["targets"], inputs["fresh"]
         ids, real = self.inputs_of(targets, inputs["before"]), targets > tokens.PADDING
-        if not (training and self.rows):
+        if not (training and self.config.rows):
             return self.run(ids, self.zero_states(tf.shape(targets)[0]), real, training)[0]
         # Without a mask: padding is only at the end of a text, and the next one starts anew.
         states = [
@@ -165,7 +167,7 @@ class LanguageModel(keras.Model):
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         """Mean of L<t> over the tokens of a batch, in nats."""
         del y, sample_weight, training
-        total, count = self.summed_loss(y_pred, x["targets"], self.samples)
+        total, count = self.summed_loss(y_pred, x["targets"], self.config.sampled_softmax)
         return tf.math.divide_no_nan(total, count) + sum(self.losses)
 
     def summed_loss(
@@ -178,7 +180,9 @@ class LanguageModel(keras.Model):
         w, b = self.output_weights()
         if samples:
             labels = tf.cast(targets[:, None], tf.int64)
-            losses = tf.nn.sampled_softmax_loss(w, b, labels, a, samples, self.vocabulary_size)
+            losses = tf.nn.sampled_softmax_loss(
+                w, b, labels, a, samples, self.config.vocabulary_size
+            )
             total = tf.tensordot(losses, weights, 1)
         else:
             total = summed_cross_entropy(a, w, b, targets, weights)

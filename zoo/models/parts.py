@@ -1,14 +1,99 @@
-"""What the models share."""
+"""What the models share: how they are made from a configuration, saved and loaded; word dropout."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any, ClassVar
+
 import keras
+import numpy as np
 import tensorflow as tf
 
 import layers
 from zoo import text
+from zoo.configuration import RecurrentConfig
 
-CELLS = ("none", *layers.CELLS)
+MakeStack = Callable[..., keras.layers.Layer]
+
+
+class RecurrentModel(keras.Model):
+    """Base of all models: made from a configuration, and whole in a `.keras` file.
+
+    `keras.models.load_model` reads such a file where `zoo.models` has been imported.
+
+    Args:
+        config: with a `vocabulary_size`.
+        make_stack: makes the recurrent part, `layers.Stack` or what takes its arguments.
+
+    Raises:
+        ValueError: the configuration is one of another model, or lacks a size.
+    """
+
+    configuration: ClassVar[type[RecurrentConfig]]
+
+    def __init__(self, config: RecurrentConfig, make_stack: MakeStack = layers.Stack, **kwargs):
+        super().__init__(**kwargs)
+        if not isinstance(config, self.configuration):
+            raise ValueError(
+                f"{type(self).__name__}: expected a {self.configuration.__name__}. "
+                f"Received: {config!r}"
+            )
+        self.config = config
+        self._make_stack = make_stack
+        self._require(config.vocabulary_size, "vocabulary_size=..., a positive number of words")
+
+    def _require(self, value: object, what: str) -> None:
+        if not value:
+            raise ValueError(
+                f"{type(self).__name__}: expected a configuration with {what}. "
+                f"Received: {self.config!r}"
+            )
+
+    def recurrent(self, units: int, layer: dict | None = None, **arguments: Any):
+        """A stack of the configuration's cell; `layer` and the rest as in `layers.Stack`."""
+        return self._make_stack(
+            self.config.cell,
+            units,
+            layer={"jit": self.config.layer_jit, **(layer or {})},
+            dtype=self.dtype_policy,
+            **arguments,
+        )
+
+    def embedding(self, embeddings: np.ndarray | None = None) -> keras.layers.Embedding:
+        """The word embedding; it starts from vectors `[vocabulary_size, embedding_dim]` or from
+        small random numbers."""
+        initial = "uniform" if embeddings is None else keras.initializers.Constant(embeddings)
+        return keras.layers.Embedding(
+            self.config.vocabulary_size,
+            self.config.embedding_dim,
+            initial,
+            dtype=self.dtype_policy,
+        )
+
+    def dropout(self, **arguments: Any) -> keras.layers.Dropout:
+        return keras.layers.Dropout(self.config.dropout, dtype=self.dtype_policy, **arguments)
+
+    def dense(self, units: int, **arguments: Any) -> keras.layers.Dense:
+        return keras.layers.Dense(units, dtype=self.dtype_policy, **arguments)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "config": self.config.as_dict()}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: dict | None = None):
+        del custom_objects
+        arguments = dict(config)
+        made_of = cls.configuration.from_dict(arguments.pop("config"))
+        if isinstance(arguments.get("dtype"), dict):
+            arguments["dtype"] = keras.dtype_policies.deserialize(arguments["dtype"])
+        return cls(made_of, **arguments)
+
+    def get_build_config(self) -> dict[str, Any]:
+        # All shapes follow from the configuration.
+        return {"input_shape": None}
+
+    def build_from_config(self, config: dict[str, Any]) -> None:
+        self.build(config["input_shape"])
 
 
 @keras.saving.register_keras_serializable("zoo")
@@ -16,6 +101,10 @@ class WordDropout(keras.layers.Layer):
     """Reads a share of the words as `<UNK>` in training, so that `<UNK>` is trained.
 
     Word ids of any shape in and out; padding stays padding.
+
+    Example:
+        >>> WordDropout(0.9)(tf.constant([[5, 7, 0]])).numpy()  # in training, mostly [[1, 1, 0]]
+        array([[5, 7, 0]], dtype=int32)
     """
 
     def __init__(self, rate: float, **kwargs):
@@ -29,5 +118,5 @@ class WordDropout(keras.layers.Layer):
         dropped = keras.random.uniform(tf.shape(words), seed=self.seed_generator) < self.rate
         return tf.where((words > text.PADDING) & dropped, text.UNKNOWN, words)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "rate": self.rate}

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import keras
 import numpy as np
 import tensorflow as tf
 
 import layers
 from zoo import text
-from zoo.models.parts import WordDropout
+from zoo.configuration import TaggerConfig
+from zoo.models.parts import MakeStack, RecurrentModel, WordDropout
+from zoo.text.tags import forbidden_transitions
+
+_SHAPE_DIM = 8
 
 
 @keras.saving.register_keras_serializable("zoo")
-class Tagger(keras.Model):
+class Tagger(RecurrentModel):
     """A tag for each word: many-to-many of equal length.
 
         words, shapes, bytes → embeddings → stack of recurrent layers → scores of tags → CRF
@@ -23,82 +25,94 @@ class Tagger(keras.Model):
     recurrent layer ends that reads its bytes (Lample et al. 2016). With `cell="none"` nothing is
     recurrent: a word sees the two words on either side, and its own bytes as a bag.
 
+    Tags that their scheme forbids, such as I-PER after O, are never decoded by the CRF.
+
     Args:
-        vocabulary_size: number of word ids, padding and `<UNK>` included.
-        tags: number of tags.
-        cell, units, depth, bidirectional, recurrent_dropout: as in `layers.Stack`.
-        embedding_dim: width of the word embedding.
-        character_dim: width of the embedding of a byte, and units of each direction over bytes.
-        dropout: on the inputs and outputs of the stack and between its layers.
-        word_dropout: share of the words that are `<UNK>` in training, so that `<UNK>` is trained.
-        crf: a CRF over the scores, or an independent softmax for each word.
-        forbidden, forbidden_start, forbidden_end: tags that never follow each other, as in
-            `layers.CRF`.
+        config: what it is made of; `vocabulary_size` and the names of the `tags` are needed.
         embeddings: initial word embeddings `[vocabulary_size, embedding_dim]`, or None.
-        jit: of the recurrent layers and the CRF, see `layers.recurrent.Recurrent`.
         make_stack: makes the recurrent part, `layers.Stack` or what takes its arguments.
 
     Inputs: a dict of `words` and `shapes`, int32 `[batch, time]`, and `bytes`, integers
     `[batch, time, text.WORD_BYTES]`; 0 is padding, on the right. Output: scores
     `[batch, time, tags]`. Source: Huang, Xu and Yu 2015; Lample et al. 2016.
+
+    Raises:
+        ValueError: the configuration lacks a size, or a tag fits no scheme.
+
+    Example:
+        >>> model = Tagger(TaggerConfig(vocabulary_size=100, tags=("O", "B-PER", "I-PER"), units=8))
+        >>> words = tf.constant([[4, 9, 0]])
+        >>> letters = tf.ones([1, 3, text.WORD_BYTES], tf.int32)
+        >>> model({"words": words, "shapes": tf.sign(words), "bytes": letters}).shape
+        TensorShape([1, 3, 3])
     """
+
+    configuration = TaggerConfig
 
     def __init__(
         self,
-        vocabulary_size: int,
-        tags: int,
-        cell: str = "lstm",
-        units: int = 128,
-        depth: int = 1,
-        bidirectional: bool = True,
-        embedding_dim: int = 100,
-        character_dim: int = 32,
-        dropout: float = 0.5,
-        recurrent_dropout: float = 0.0,
-        word_dropout: float = 0.1,
-        crf: bool = True,
-        forbidden=(),
-        forbidden_start=(),
-        forbidden_end=(),
+        config: TaggerConfig,
         embeddings: np.ndarray | None = None,
-        jit: bool | str = "auto",
-        make_stack: Callable[..., keras.layers.Layer] = layers.Stack,
+        make_stack: MakeStack = layers.Stack,
         **kwargs,
     ):
-        super().__init__(**kwargs)
-        initial = "uniform" if embeddings is None else keras.initializers.Constant(embeddings)
-        self.word_embedding = keras.layers.Embedding(vocabulary_size, embedding_dim, initial)
-        self.shape_embedding = keras.layers.Embedding(len(text.SHAPES) + 2, 8)
-        self.byte_embedding = keras.layers.Embedding(256, character_dim)
-        self.input_dropout = keras.layers.Dropout(dropout)
-        self.output_dropout = keras.layers.Dropout(dropout)
-        self.word_dropout = WordDropout(word_dropout)
-        self.character_stack = self.stack = None
-        if cell == "none":
-            self.hidden = keras.layers.Dense(units, activation="tanh")
+        super().__init__(config, make_stack, **kwargs)
+        self._require(config.tags, "tags=..., the names of the tags")
+        self.word_embedding = self.embedding(embeddings)
+        self.shape_embedding = keras.layers.Embedding(
+            len(text.SHAPES) + 2, _SHAPE_DIM, dtype=self.dtype_policy
+        )
+        self.byte_embedding = keras.layers.Embedding(
+            256, config.character_dim, dtype=self.dtype_policy
+        )
+        self.input_dropout = self.dropout()
+        self.output_dropout = self.dropout()
+        self.word_dropout = WordDropout(config.word_dropout)
+        self.character_stack = self.stack = self.hidden = None
+        if config.cell == "none":
+            self.hidden = self.dense(config.units, activation="tanh")
         else:
-            self.character_stack = make_stack(
-                cell,
-                character_dim,
-                bidirectional=True,
-                return_sequences=False,
-                layer={"jit": jit},
+            self.character_stack = self.recurrent(
+                config.character_dim, bidirectional=True, return_sequences=False
             )
-            self.stack = make_stack(
-                cell,
-                units,
-                depth,
-                bidirectional,
-                dropout=dropout,
-                recurrent_dropout=recurrent_dropout,
-                layer={"jit": jit},
+            self.stack = self.recurrent(
+                config.units,
+                depth=config.depth,
+                bidirectional=config.bidirectional,
+                dropout=config.dropout,
+                recurrent_dropout=config.recurrent_dropout,
             )
-        self.scores = keras.layers.Dense(tags)
+        self.scores = self.dense(len(config.tags))
         self.crf = (
-            layers.CRF(tags, forbidden, forbidden_start, forbidden_end, jit=jit) if crf else None
+            layers.CRF(
+                len(config.tags),
+                *forbidden_transitions(config.tags),
+                jit=config.layer_jit,
+                dtype=self.dtype_policy,
+            )
+            if config.crf
+            else None
         )
 
+    def build(self, input_shape=None):
+        config, letters = self.config, self.config.character_dim
+        for embedding in (self.word_embedding, self.shape_embedding, self.byte_embedding):
+            embedding.build((None, None))
+        width = config.embedding_dim + _SHAPE_DIM + letters
+        if self.stack is None:
+            self.hidden.build((None, None, _NEIGHBOURS * width))
+            width = config.units
+        else:
+            self.character_stack.build((None, None, letters))
+            width += letters  # both directions
+            self.stack.build((None, None, width))
+            width = config.units * (2 if config.bidirectional else 1)
+        self.scores.build((None, None, width))
+        if self.crf is not None:
+            self.crf.build((None, None, len(config.tags)))
+
     def call(self, inputs, training=False):
+        """Scores `[batch, time, tags]` of the tags; their probabilities are the CRF's."""
         words, real = inputs["words"], inputs["words"] > text.PADDING
         x = tf.concat(
             [
@@ -151,6 +165,8 @@ class Tagger(keras.Model):
         return tf.where(real, tags, 0), tf.where(real, confidence, 0.0)
 
 
+# A word without recurrence sees two words on either side.
+_NEIGHBOURS = 5
 # Rows are padded to these numbers, since each new one costs a compilation.
 _ROWS = [m << k for k in range(3, 24) for m in (2, 3)]
 
@@ -165,8 +181,9 @@ def _distinct(rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
 
 
 def _neighbours(x: tf.Tensor, real: tf.Tensor) -> tf.Tensor:
-    """Each word beside the two before and the two after it: `[batch, time, 5 * width]`."""
+    """Each word beside the two before and the two after it: `[batch, time, width]` →
+    `[batch, time, _NEIGHBOURS * width]`."""
     x = x * tf.cast(real, x.dtype)[:, :, None]
     time = tf.shape(x)[1]
-    padded = tf.pad(x, [[0, 0], [2, 2], [0, 0]])
-    return tf.concat([padded[:, i : i + time] for i in range(5)], axis=-1)
+    padded = tf.pad(x, [[0, 0], [_NEIGHBOURS // 2] * 2, [0, 0]])
+    return tf.concat([padded[:, i : i + time] for i in range(_NEIGHBOURS)], axis=-1)

@@ -10,11 +10,13 @@ import tensorflow as tf
 import layers
 from layers.softmax import log_probabilities
 from zoo import text
+from zoo.configuration import WordPredictorConfig
 from zoo.models.classifier import Classifier
+from zoo.models.parts import MakeStack, RecurrentModel
 
 
 @keras.saving.register_keras_serializable("zoo")
-class WordPredictor(keras.Model):
+class WordPredictor(RecurrentModel):
     """Predicts each word of a text from the words before it, and from the words after it.
 
         P(x<t+1> | x<1>, ..., x<t>) = softmax(W a→<t> + b)
@@ -27,54 +29,45 @@ class WordPredictor(keras.Model):
     after Peters et al. 2018.
 
     Args:
-        vocabulary_size: number of word ids, padding and `<UNK>` included.
-        cell, units, bidirectional, jit: as in `layers.Stack`.
-        embedding_dim: width of the embedding.
-        dropout: on embeddings and outputs.
-        samples: words beside the right ones that a training step compares with, drawn by their
-            rank of frequency (sampled softmax, Jean et al. 2015); what the model predicts and is
-            scored by is the whole softmax.
+        config: what it is made of; a training step compares with `samples` words beside the right
+            ones, drawn by their rank of frequency (sampled softmax, Jean et al. 2015). What the
+            model predicts and is scored by is the whole softmax.
+        make_stack: makes the recurrent part, `layers.Stack` or what takes its arguments.
 
     Input: a dict of `words`, int32 `[batch, time]`; 0 is padding, on the right. Output: states
     `[batch, time, units]`, of both directions side by side.
     """
 
-    def __init__(
-        self,
-        vocabulary_size: int,
-        cell: str = "lstm",
-        units: int = 128,
-        bidirectional: bool = True,
-        embedding_dim: int = 100,
-        dropout: float = 0.2,
-        samples: int = 1024,
-        jit: bool | str = "auto",
-        **kwargs,
-    ):
-        super().__init__(**kwargs)
-        self.units = units
-        self.bidirectional = bidirectional
-        self.samples = min(samples, vocabulary_size)
-        self.word_embedding = keras.layers.Embedding(vocabulary_size, embedding_dim)
-        self.stack = layers.Stack(cell, units, 1, bidirectional, layer={"jit": jit})
-        self.dropout = keras.layers.Dropout(dropout)
-        self.w = self.add_weight(shape=(vocabulary_size, units), name="W")
-        self.b = self.add_weight(shape=(vocabulary_size,), initializer="zeros", name="b")
+    configuration = WordPredictorConfig
+
+    def __init__(self, config: WordPredictorConfig, make_stack: MakeStack = layers.Stack, **kwargs):
+        super().__init__(config, make_stack, **kwargs)
+        size, units = config.vocabulary_size, config.units
+        self.word_embedding = self.embedding()
+        self.stack = self.recurrent(units, depth=1, bidirectional=config.bidirectional)
+        self.output_dropout = self.dropout()
+        self.w = self.add_weight(shape=(size, units), name="W")
+        self.b = self.add_weight(shape=(size,), initializer="zeros", name="b")
+
+    def build(self, input_shape=None):
+        self.word_embedding.build((None, None))
+        self.stack.build((None, None, self.config.embedding_dim))
 
     def call(self, inputs, training=False):
+        """States `[batch, time, units]`, twice as wide in both directions."""
         words = inputs["words"]
-        x = self.dropout(self.word_embedding(words), training=training)
+        x = self.output_dropout(self.word_embedding(words), training=training)
         x = self.stack(x, mask=words > text.PADDING, training=training)
-        return self.dropout(x, training=training)
+        return self.output_dropout(x, training=training)
 
     def _predictions(self, words, states) -> Iterator[tuple[tf.Tensor, tf.Tensor]]:
         """(states `[n, units]`, the words to predict from them `[n]`) of each direction."""
         # A pair of neighbours is real where the right one is: padding is on the right.
         real = words[:, 1:] > text.PADDING
-        a = tf.boolean_mask(states[:, :-1, : self.units], real)
+        a = tf.boolean_mask(states[:, :-1, : self.config.units], real)
         yield a, tf.boolean_mask(words[:, 1:], real)
-        if self.bidirectional:
-            a = tf.boolean_mask(states[:, 1:, self.units :], real)
+        if self.config.bidirectional:
+            a = tf.boolean_mask(states[:, 1:, self.config.units :], real)
             yield a, tf.boolean_mask(words[:, :-1], real)
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
@@ -87,7 +80,7 @@ class WordPredictor(keras.Model):
                 b,
                 tf.cast(targets[:, None], tf.int64),
                 tf.cast(a, w.dtype),
-                self.samples,
+                min(self.config.samples, self.config.vocabulary_size),
                 w.shape[0],
             )
             for a, targets in self._predictions(x["words"], y_pred)

@@ -17,7 +17,8 @@ class ClassifierModule(tf.Module):
         model: a built `Classifier`.
         vocabulary: of its words.
         labels: path of a text file with the names of the classes, one a line.
-        max_length, keep: how long texts are cut, see `text.cut`.
+        keep: which words are read of a text with more than the model's `max_length`, see
+            `text.cut`.
         weights: how the weights are stored, one of `stored.KINDS`.
     """
 
@@ -26,7 +27,6 @@ class ClassifierModule(tf.Module):
         model: Classifier,
         vocabulary: text.Vocabulary,
         labels: str,
-        max_length: int,
         keep: str,
         weights: str = "float32",
     ):
@@ -35,7 +35,7 @@ class ClassifierModule(tf.Module):
         self.vocabulary = vocabulary
         self.labels = tf.saved_model.Asset(labels)
         self.label_names = text.lines_of_numbers(self.labels)
-        self._cut = (max_length, keep)
+        self._cut = (model.config.max_length, keep)
         self._model = Untracked(model)
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="text")], autograph=False)
@@ -50,3 +50,8 @@ class ClassifierModule(tf.Module):
             "probability": tf.reduce_max(probabilities, axis=1),
             "probabilities": probabilities,
         }
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="text")], autograph=False)
+    def words(self, text_):
+        """The words that the model reads of texts: string[B, T], "" behind the last one."""
+        return text.words_read(text_, *self._cut).to_tensor()

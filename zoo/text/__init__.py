@@ -19,6 +19,7 @@ from zoo.text.word_features import (
     word_bytes,
     word_ids,
     word_shapes,
+    words_read,
 )
 
 __all__ = [
@@ -40,5 +41,6 @@ __all__ = [
     "word_bytes",
     "word_ids",
     "word_shapes",
+    "words_read",
     "write_lines",
 ]

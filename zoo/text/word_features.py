@@ -57,5 +57,11 @@ def word_ids(
     texts: tf.Tensor, vocabulary: Vocabulary, max_length: int, keep: str
 ) -> tf.RaggedTensor:
     """What a classifier reads of texts, `[batch]`: ids, ragged `[batch, (words)]`, see `cut`."""
-    words = cut(tokenize(without_markup(texts)), max_length, keep)
+    words = words_read(texts, max_length, keep)
     return words.with_flat_values(vocabulary(words.flat_values))
+
+
+def words_read(texts: tf.Tensor, max_length: int, keep: str) -> tf.RaggedTensor:
+    """The words of texts, `[batch]`, without markup and cut, see `cut`: ragged
+    `[batch, (words)]`."""
+    return cut(tokenize(without_markup(texts)), max_length, keep)

@@ -1,0 +1,169 @@
+"""What all configurations share: options, their checks, and the way to and from plain dicts."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import math
+import types
+import typing
+from collections.abc import Mapping
+from typing import Any, Self
+
+_KEY = "option"
+
+
+@dataclasses.dataclass(frozen=True)
+class Option:
+    """What a field says of itself.
+
+    Attributes:
+        help: what it means, in a sentence.
+        at_least, at_most: bounds of a number, both allowed.
+        choices: values that are allowed, where they are few.
+        recipe: whether a training run with another value is another run, which cannot be resumed.
+    """
+
+    help: str
+    at_least: float | None = None
+    at_most: float | None = None
+    choices: tuple[str, ...] = ()
+    recipe: bool = True
+
+
+def option(
+    default: Any,
+    help: str,
+    *,
+    at_least: float | None = None,
+    at_most: float | None = None,
+    choices: typing.Iterable[str] = (),
+    recipe: bool = True,
+) -> Any:
+    """A field of a `Configuration` that a user can set; a program has a flag for it.
+
+    Example:
+        >>> import dataclasses
+        >>> @dataclasses.dataclass(frozen=True)
+        ... class Size(Configuration):
+        ...     units: int = option(128, "Units of each direction.", at_least=1)
+        >>> Size(units=0)
+        Traceback (most recent call last):
+        ...
+        ValueError: units: expected 1 or more. Received: 0
+    """
+    said = Option(help, at_least, at_most, tuple(choices), recipe)
+    return dataclasses.field(default=default, metadata={_KEY: said})
+
+
+def changed(base: type, name: str, default: Any) -> Any:
+    """The option of a base class with another default."""
+    (field,) = [field for field in dataclasses.fields(base) if field.name == name]
+    return dataclasses.field(default=default, metadata=field.metadata)
+
+
+@dataclasses.dataclass(frozen=True)
+class Configuration:
+    """Base of all configurations: a frozen dataclass that checks what it is given.
+
+    Fields made by `option` are what a user sets; others, such as the size of a vocabulary, follow
+    from data. Lists become tuples, and whole numbers floats where a float is expected.
+
+    Raises:
+        ValueError: a value is of another type, out of bounds or none of the choices.
+    """
+
+    def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):
+            value = _cast(getattr(self, field.name), hints(type(self))[field.name])
+            object.__setattr__(self, field.name, value)
+            self._check(field.name, value, field.metadata.get(_KEY))
+
+    def _check(self, name: str, value: Any, said: Option | None) -> None:
+        expected = _expected_type(value, hints(type(self))[name])
+        if not expected and said is not None:
+            expected = _expected_value(value, said)
+        if expected:
+            raise ValueError(f"{name}: expected {expected}. Received: {value!r}")
+
+    def replace(self, **changes: Any) -> Self:
+        """The same configuration but for some fields."""
+        unknown = sorted(changes.keys() - {field.name for field in dataclasses.fields(self)})
+        if unknown:
+            known = sorted(field.name for field in dataclasses.fields(self))
+            raise ValueError(
+                f"expected fields of {type(self).__name__}, {known}. Received: {unknown}"
+            )
+        return dataclasses.replace(self, **changes)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Fields by name, as JSON has them."""
+        return {
+            field.name: list(value) if isinstance(value, tuple) else value
+            for field in dataclasses.fields(self)
+            for value in [getattr(self, field.name)]
+        }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """From what `as_dict` gave, now or in another version: fields that are not there have their
+        default, and what is no field is passed over."""
+        names = {field.name for field in dataclasses.fields(cls)}
+        return cls(**{name: value for name, value in values.items() if name in names})
+
+
+def options(kind: type[Configuration]) -> dict[str, tuple[dataclasses.Field, Option]]:
+    """The fields that a user sets, by name, with what they say of themselves."""
+    return {
+        field.name: (field, field.metadata[_KEY])
+        for field in dataclasses.fields(kind)
+        if _KEY in field.metadata
+    }
+
+
+@functools.cache
+def hints(kind: type) -> dict[str, Any]:
+    """The types of a configuration's fields."""
+    return typing.get_type_hints(kind)
+
+
+def _cast(value: Any, kind: Any) -> Any:
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if typing.get_origin(kind) is tuple and isinstance(value, list):
+        return tuple(value)
+    return value
+
+
+def _expected_type(value: Any, kind: Any) -> str:
+    """What a value should have been, or "" where it is of the type."""
+    if isinstance(kind, types.UnionType):
+        if any(not _expected_type(value, one) for one in typing.get_args(kind)):
+            return ""
+        return " or ".join(_expected_type(value, one) for one in typing.get_args(kind))
+    if typing.get_origin(kind) is tuple:
+        one = typing.get_args(kind)[0]
+        if isinstance(value, tuple) and not any(_expected_type(v, one) for v in value):
+            return ""
+        return f"a list of {one.__name__}"
+    if kind is type(None):
+        return "" if value is None else "None"
+    if not isinstance(kind, type):
+        return ""
+    names = {int: "an integer", float: "a number", bool: "True or False", str: "a text"}
+    wrong = not isinstance(value, kind) or (kind is not bool and isinstance(value, bool))
+    if kind is float and isinstance(value, float) and math.isnan(value):
+        wrong = True
+    return names.get(kind, kind.__name__) if wrong else ""
+
+
+def _expected_value(value: Any, said: Option) -> str:
+    if said.choices and value not in said.choices:
+        return f"one of {', '.join(said.choices)}"
+    low = said.at_least is not None and value < said.at_least
+    high = said.at_most is not None and value > said.at_most
+    if not (low or high):
+        return ""
+    if said.at_most is None:
+        return f"{said.at_least} or more"
+    return f"{said.at_least} to {said.at_most}"

@@ -1,0 +1,134 @@
+"""What each model of the zoo is made of."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from zoo.configuration.base import Configuration, changed, option
+
+# The names of `layers.CELLS`, and a network without recurrence.
+CELLS = ("none", "rnn", "gru_simplified", "gru", "gru_reset_after", "lstm")
+
+
+@dataclasses.dataclass(frozen=True)
+class RecurrentConfig(Configuration):
+    """What all models on recurrent stacks have in common.
+
+    Attributes:
+        vocabulary_size: number of token ids, padding and `<UNK>` included; follows from the data.
+    """
+
+    cell: str = option("lstm", "Recurrent layer; none: a network without one.", choices=CELLS)
+    units: int = option(128, "Units of each direction.", at_least=1)
+    depth: int = option(1, "Recurrent layers on top of each other.", at_least=1)
+    bidirectional: bool = option(True, "Read in both directions.")
+    embedding_dim: int = option(100, "Width of the word embedding.", at_least=1)
+    dropout: float = option(
+        0.5, "Share dropped between layers in training.", at_least=0, at_most=0.99
+    )
+    recurrent_dropout: float = option(0.0, "Share of the state dropped.", at_least=0, at_most=0.99)
+    word_dropout: float = option(
+        0.1, "Share of words read as <UNK> in training.", at_least=0, at_most=0.99
+    )
+    jit: bool = option(True, "Compile recurrent layers by XLA in training.", recipe=False)
+    vocabulary_size: int = 0
+
+    @property
+    def layer_jit(self) -> bool | str:
+        """What layers take as their argument `jit`."""
+        return "auto" if self.jit else False
+
+
+@dataclasses.dataclass(frozen=True)
+class TaggerConfig(RecurrentConfig):
+    """What a `Tagger` is made of.
+
+    Attributes:
+        tags: the names of the tags; which of them never follow each other, says their scheme.
+    """
+
+    character_dim: int = option(32, "Units of each direction over the bytes of a word.", at_least=1)
+    crf: bool = option(True, "CRF over whole sentences, or a softmax for each word.")
+    tags: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class ClassifierConfig(RecurrentConfig):
+    """What a `Classifier` is made of.
+
+    Attributes:
+        labels: the names of the classes.
+        max_length: most words of a text; `standard="concatenated"` has room for so many.
+    """
+
+    units: int = changed(RecurrentConfig, "units", 64)
+    pooling: str = option(
+        "attention",
+        "What of the recurrent layers is classified.",
+        choices=("last", "max", "mean", "attention"),
+    )
+    inputs: str = option("embedding", "What stands for a word.", choices=("embedding", "one_hot"))
+    standard: str = option(
+        "bag",
+        "What the standard network of --cell=none reads: a bag of words, or one-hot vectors of all "
+        "words up to --max_length side by side.",
+        choices=("bag", "concatenated"),
+    )
+    labels: tuple[str, ...] = ()
+    max_length: int = 400
+
+
+@dataclasses.dataclass(frozen=True)
+class LanguageModelConfig(RecurrentConfig):
+    """What a `LanguageModel` is made of.
+
+    Attributes:
+        rows: of running text in training: sequences whose states are carried from batch to batch;
+            0 for sentences, each of which starts anew.
+
+    Raises:
+        ValueError: two directions, or none: what is yet to come is what a language model predicts.
+    """
+
+    units: int = changed(RecurrentConfig, "units", 256)
+    bidirectional: bool = changed(RecurrentConfig, "bidirectional", False)
+    embedding_dim: int = changed(RecurrentConfig, "embedding_dim", 128)
+    dropout: float = changed(RecurrentConfig, "dropout", 0.2)
+    word_dropout: float = changed(RecurrentConfig, "word_dropout", 0.0)
+    tied: bool = option(True, "Output weights are the embedding.")
+    weight_dropout: float = option(
+        0.0, "Share of recurrent weights dropped.", at_least=0, at_most=0.99
+    )
+    sampled_softmax: int = option(
+        0, "Compare with so many words a step in training; 0: with all.", at_least=0
+    )
+    rows: int = 0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.bidirectional:
+            raise ValueError(
+                "bidirectional: a language model reads forward only: what is yet to come is what "
+                "it predicts. Received: True"
+            )
+        if self.cell == "none":
+            raise ValueError("cell: expected a recurrent layer. Received: 'none'")
+
+
+@dataclasses.dataclass(frozen=True)
+class WordPredictorConfig(RecurrentConfig):
+    """What a `WordPredictor`, from which a classifier starts, is made of."""
+
+    dropout: float = changed(RecurrentConfig, "dropout", 0.2)
+    samples: int = option(
+        1024, "Words beside the right ones that a training step compares with.", at_least=1
+    )
+
+
+# By task: what its models are made of.
+MODELS: dict[str, type[RecurrentConfig]] = {
+    "ner": TaggerConfig,
+    "pos": TaggerConfig,
+    "sentiment": ClassifierConfig,
+    "lm": LanguageModelConfig,
+}
