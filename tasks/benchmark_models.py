@@ -34,7 +34,7 @@ from tasks.pos import PartsOfSpeech
 from tasks.sentiment import Sentiment
 from zoo import files
 from zoo.catalog import cards, speed
-from zoo.catalog.presets import PRESETS
+from zoo.catalog.entries import PRESETS
 from zoo.text import tokens
 
 TASKS = {"ner": NamedEntities, "pos": PartsOfSpeech, "sentiment": Sentiment, "lm": Language}

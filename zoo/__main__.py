@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from zoo.catalog import cards, loading, speed
-from zoo.catalog.presets import ENTRIES, Entry
+from zoo.catalog.entries import ENTRIES, Entry
 
 _CORES, _SIZES = (1, 2), (1, 8, 64, 256)
 
@@ -76,7 +76,7 @@ def train(folder: Path, name: str, flags: Sequence[str], runs: Path) -> int:
             f"{name}: expected the paths of its corpus, {entry.data}: "
             f"{' '.join(f'--{flag}=PATH' for flag in entry.needs)}. Received: {list(flags)}"
         )
-    baseline = [*entry.recipe, *entry.baseline[0], *flags]
+    baseline = [*entry.recipe, *entry.baseline.flags, *flags]
     for command, run, export in (
         ([*entry.recipe, *flags], runs / name, folder / name),
         (baseline, runs / f"{name}_baseline", runs / f"{name}_baseline" / "saved"),

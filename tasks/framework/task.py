@@ -24,7 +24,7 @@ from tasks.framework import fitting as train
 from tasks.framework.machine import machine
 from zoo import files
 from zoo.catalog import loading
-from zoo.catalog.presets import PRESETS
+from zoo.catalog.entries import PRESETS
 
 PREDICT_BATCH = 64
 DEFAULT_OUTPUT = ".jsonl"

@@ -16,7 +16,7 @@ import numpy as np
 
 from zoo import files
 from zoo.catalog import loading, markdown
-from zoo.catalog.presets import ENTRIES, Entry
+from zoo.catalog.entries import ENTRIES, Entry
 
 RESULTS, CARD = "results.json", "README.md"
 PROJECT_README = Path(__file__).parent.parent.parent / "README.md"
@@ -72,7 +72,7 @@ def collect(name: str, run: Mapping, baseline: Mapping | None, folder: str | os.
     results["command"] = portable(run["command"])
     if baseline is not None:
         results["baseline"] = {
-            "what": ENTRIES[name].baseline[1],
+            "what": ENTRIES[name].baseline.what,
             "command": portable(baseline["command"]),
             **{
                 key: baseline[key]

@@ -12,13 +12,12 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-import types
-import typing
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
 from zoo import files
+from zoo.catalog import records
 
 RESULTS = "results.json"
 SCHEMA = 2
@@ -153,7 +152,7 @@ class RunResults:
         if not isinstance(values, Mapping):
             raise ValueError(f"{where}: expected an object. Received: {type(values).__name__}")
         schema = values.get("schema", _FIRST_SCHEMA)
-        if not _is_a(schema, int) or not _FIRST_SCHEMA <= schema <= SCHEMA:
+        if not records.is_a(schema, int) or not _FIRST_SCHEMA <= schema <= SCHEMA:
             raise ValueError(
                 f"{where}: schema: expected {_FIRST_SCHEMA} to {SCHEMA}. Received: {schema!r}. "
                 "A newer version of this project reads newer files."
@@ -161,14 +160,14 @@ class RunResults:
         own = {field.name for field in dataclasses.fields(cls)} - {"further"}
         known = {key: value for key, value in values.items() if key in own}
         further = {key: value for key, value in values.items() if key not in own}
-        return _record(cls, known | {"further": further, "schema": schema}, where, "")
+        return records.record(cls, known | {"further": further, "schema": schema}, where)
 
     def as_dict(self) -> dict[str, Any]:
         """What the file holds, without what is empty: `from_dict` gives the record again."""
         values = {}
         for field in sorted(dataclasses.fields(self), key=lambda field: field.name not in _FIRST):
-            value = _plain(getattr(self, field.name))
-            required = _is_required(field)
+            value = records.plain(getattr(self, field.name))
+            required = records.is_required(field)
             if field.name not in ("further", "schema") and (required or value not in _EMPTY):
                 values[field.name] = value
         schema = {} if self.schema == _FIRST_SCHEMA else {"schema": self.schema}
@@ -208,71 +207,3 @@ class EntryResults(RunResults):
 
 _FIRST = ("name", "version")
 _EMPTY: tuple = (None, "", {}, [])
-
-
-# --- From what JSON holds to records and back ----------------------------------------------------
-
-
-def _record(kind: Any, values: Mapping[str, Any], where: str, key: str) -> Any:
-    """A dataclass of the values at a key of a file."""
-    hints = typing.get_type_hints(kind)
-    fields = dataclasses.fields(kind)
-    unknown = sorted(values.keys() - {field.name for field in fields})
-    if unknown:
-        raise ValueError(
-            f"{where}: {key}{unknown[0]}: expected one of the keys "
-            f"{[field.name for field in fields]}. Received: {unknown[0]!r}"
-        )
-    missing = [f.name for f in fields if _is_required(f) and f.name not in values]
-    if missing:
-        raise ValueError(f"{where}: {key}{missing[0]}: expected a value. Received: no such key")
-    return kind(
-        **{name: _value(hints[name], value, where, key + name) for name, value in values.items()}
-    )
-
-
-def _value(kind: Any, value: Any, where: str, key: str) -> Any:
-    """A value of a type, with records where the type has some."""
-    options = typing.get_args(kind) if isinstance(kind, types.UnionType) else (kind,)
-    if value is None and types.NoneType in options:
-        return None
-    kind = options[0]
-    plain = typing.get_origin(kind) or kind
-    if plain is not Any and not _is_a(value, dict if dataclasses.is_dataclass(plain) else plain):
-        raise ValueError(
-            f"{where}: {key}: expected {_NAMES.get(plain, 'an object')}. Received: {value!r:.80}"
-        )
-    inner = typing.get_args(kind)
-    if dataclasses.is_dataclass(plain):
-        return _record(plain, value, where, f"{key}.")
-    if plain is dict and inner:
-        return {name: _value(inner[1], one, where, f"{key}.{name}") for name, one in value.items()}
-    if plain is list and inner:
-        return [_value(inner[0], one, where, f"{key}[{i}]") for i, one in enumerate(value)]
-    return value
-
-
-_NAMES = {str: "a text", int: "an integer", float: "a number", list: "a list"}
-
-
-def _is_a(value: Any, kind: type) -> bool:
-    """Whether JSON's value is of a type; a number without a fraction is a float too."""
-    if isinstance(value, bool):
-        return kind is bool
-    return isinstance(value, (int, float) if kind is float else kind)
-
-
-def _is_required(field: dataclasses.Field) -> bool:
-    return field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
-
-
-def _plain(value: Any) -> Any:
-    """What JSON can hold of a value; of a record, the keys that are set."""
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        pairs = ((field.name, getattr(value, field.name)) for field in dataclasses.fields(value))
-        return {name: _plain(one) for name, one in pairs if one is not None}
-    if isinstance(value, dict):
-        return {name: _plain(one) for name, one in value.items()}
-    if isinstance(value, list):
-        return [_plain(one) for one in value]
-    return value

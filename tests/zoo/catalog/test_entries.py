@@ -14,7 +14,7 @@ from stand_in import serve
 import zoo
 from zoo import __main__ as command
 from zoo.catalog import cards, loading, markdown
-from zoo.catalog.presets import ENTRIES, PRESETS
+from zoo.catalog.entries import ENTRIES, PRESETS
 from zoo.serving import configuration as serving
 
 NAMES = [name for name in loading.list_models() if name in ENTRIES]

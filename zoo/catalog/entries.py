@@ -1,0 +1,175 @@
+"""The models of the zoo as data: the recipes of their tasks, and what is said of each model.
+
+Both are read from the files beside this one, `presets.toml` and `entries.toml`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import os
+import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from zoo.catalog import records
+
+# By task, by name: flags and their values.
+Presets = dict[str, dict[str, dict[str, Any]]]
+
+PRESETS_FILE = Path(__file__).with_name("presets.toml")
+ENTRIES_FILE = Path(__file__).with_name("entries.toml")
+# The key of a preset that starts from another.
+_LIKE = "like"
+
+
+@dataclasses.dataclass(frozen=True)
+class Comparison:
+    """What an entry is compared with.
+
+    Attributes:
+        what: its name.
+        flags: that train it, after those of the entry.
+    """
+
+    what: str
+    flags: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Entry:
+    """What is said of a model of the zoo that is not measured.
+
+    Attributes:
+        task: whose program trains it.
+        preset: of the task: its recipe.
+        purpose, not_for: in a sentence each.
+        data, licence: what it was trained on.
+        samples: texts whose answers its card shows.
+        baseline: what it is compared with.
+        needs: flags with the paths of files, where the data are the user's own copy.
+    """
+
+    task: str
+    preset: str
+    purpose: str
+    not_for: str
+    data: str
+    licence: str
+    samples: tuple[str, ...]
+    baseline: Comparison
+    needs: tuple[str, ...] = ()
+
+    @property
+    def recipe(self) -> list[str]:
+        """The flags that train it."""
+        return [f"--preset={self.preset}"]
+
+
+def read_presets(path: str | os.PathLike = PRESETS_FILE) -> Presets:
+    """The recipes of a file.
+
+    Returns:
+        By task, by name: what `python -m tasks.TASK --preset=NAME` sets.
+
+    Raises:
+        ValueError: there is a mistake in the file; the message names the key.
+
+    Example:
+        >>> read_presets()["ner"]["demo"]
+        {'epochs': 8, 'weights': 'float16'}
+    """
+    presets: Presets = {}
+    for task, recipes in _tables(path, _read(path)):
+        presets[task] = {}
+        for name, flags in _tables(path, recipes, f"{task}."):
+            presets[task][name] = _flags(path, f"{task}.{name}", flags, presets[task])
+    return presets
+
+
+def _flags(path: str | os.PathLike, key: str, flags: dict, above: Mapping[str, dict]) -> dict:
+    """Flags of a recipe, on top of those that it is like."""
+    for name, value in flags.items():
+        if not isinstance(value, str | int | float):
+            raise ValueError(
+                f"{path}: {key}.{name}: expected a text, a number, or true or false. "
+                f"Received: {value!r}"
+            )
+    if _LIKE not in flags:
+        return flags
+    like = flags[_LIKE]
+    if like not in above:
+        raise ValueError(
+            f"{path}: {key}.{_LIKE}: expected one of the recipes above it, {sorted(above)}. "
+            f"Received: {like!r}"
+        )
+    return above[like] | {name: value for name, value in flags.items() if name != _LIKE}
+
+
+def read_entries(presets: Presets, path: str | os.PathLike = ENTRIES_FILE) -> dict[str, Entry]:
+    """The models that a file describes, by name.
+
+    Args:
+        presets: that they are trained with.
+        path: of the file.
+
+    Raises:
+        ValueError: there is a mistake in the file; the message names the key.
+
+    Example:
+        >>> read_entries(read_presets())["ner_demo"].recipe
+        ['--preset=demo']
+    """
+    entries = {}
+    for name, values in _tables(path, _read(path)):
+        entry = records.record(Entry, values, str(path), f"{name}.")
+        _one_of(entry.task, presets, f"{path}: {name}.task")
+        _one_of(entry.preset, presets[entry.task], f"{path}: {name}.preset")
+        if not entry.samples:
+            raise ValueError(f"{path}: {name}.samples: expected at least one text. Received: []")
+        entries[name] = entry
+    return entries
+
+
+def _one_of(value: str, known: Mapping[str, object], where: str) -> None:
+    if value not in known:
+        raise ValueError(f"{where}: expected one of {sorted(known)}. Received: {value!r}")
+
+
+def _read(path: str | os.PathLike) -> dict[str, Any]:
+    with open(path, "rb") as file:
+        try:
+            return tomllib.load(file)
+        except ValueError as error:
+            raise ValueError(f"{path}: expected TOML. Received: {error}") from error
+
+
+def _tables(path: str | os.PathLike, values: dict, key: str = "") -> Iterable[tuple[str, dict]]:
+    """The tables in a table, by name; there is nothing else in it."""
+    for name, value in values.items():
+        if not isinstance(value, dict):
+            raise ValueError(f"{path}: {key}{name}: expected a table. Received: {value!r}")
+        yield name, value
+
+
+PRESETS: Presets = read_presets()
+ENTRIES: dict[str, Entry] = read_entries(PRESETS)
+
+
+def nearest(name: str, names: Iterable[str]) -> list[str]:
+    """Of names, up to three that are like one; all, where none is."""
+    names = list(names)
+    return difflib.get_close_matches(name, names, n=3, cutoff=0.4) or names
+
+
+def entry(name: str) -> Entry:
+    """An entry by its name.
+
+    Raises:
+        ValueError: there is no such entry; the message names the nearest.
+    """
+    if name not in ENTRIES:
+        near = nearest(name, ENTRIES)
+        raise ValueError(f"expected an entry of the zoo, such as {near}. Received: {name!r}")
+    return ENTRIES[name]
