@@ -22,6 +22,8 @@ class ClassifierModule(tf.Module):
         weights: how the weights are stored, one of `stored.KINDS`.
     """
 
+    signature_names = ("serving_default",)
+
     def __init__(
         self,
         model: Classifier,

@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 
 import tensorflow as tf
 
+from zoo.saving import versions
+
 
 def save(
     module: tf.Module,
@@ -41,8 +43,7 @@ def save(
                     file.write(prediction_log(name, signature, inputs))
         os.chmod(temporary, 0o755)
         while True:
-            versions = [int(v) for v in os.listdir(export_dir) if v.isdigit()]
-            target = os.path.join(export_dir, str(max(versions, default=0) + 1))
+            target = os.path.join(export_dir, str(versions.next_version(export_dir)))
             try:
                 os.rename(temporary, target)
                 return target

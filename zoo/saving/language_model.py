@@ -23,6 +23,8 @@ class LanguageModule(tf.Module):
         weights: how the weights are stored, one of `stored.KINDS`.
     """
 
+    signature_names = ("serving_default", "tokens", "generate")
+
     def __init__(self, model: LanguageModel, tokens: Tokens, weights: str = "float32"):
         super().__init__()
         self.weights = StoredWeights(model, weights, left_out=model.carried)

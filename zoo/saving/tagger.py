@@ -20,6 +20,8 @@ class TaggerModule(tf.Module):
         weights: how the weights are stored, one of `stored.KINDS`.
     """
 
+    signature_names = ("serving_default", "tokens")
+
     def __init__(
         self, model: Tagger, vocabulary: text.Vocabulary, tags: str, weights: str = "float32"
     ):

@@ -1,0 +1,129 @@
+"""What a model says of a text: one type for each task, made from a predictor's answer.
+
+It does not matter whether the model is in memory, in a SavedModel or on a server. NumPy is all that
+is needed here.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from zoo.predictor import as_texts
+
+# What a vocabulary calls a word that it does not have: `zoo.text.UNKNOWN_WORD`, without TensorFlow.
+_UNKNOWN_WORD = "<UNK>"
+
+
+@dataclass(frozen=True)
+class TaggedText:
+    """The tokens of a text, each with a tag and how sure the model is of it, from 0 to 1."""
+
+    tokens: list[str]
+    tags: list[str]
+    confidence: list[float]
+
+
+@dataclass(frozen=True)
+class Classified:
+    """A text with its most probable label, and the probability of each label."""
+
+    text: str
+    label: str
+    probability: float
+    probabilities: dict[str, float]
+
+
+@dataclass(frozen=True)
+class ScoredText:
+    """log P of a text with its `<EOS>`, in nats, and how many tokens it has.
+
+    Example:
+        >>> round(ScoredText("a b", -3 * math.log(5), token_count=3, unknown_count=0).perplexity, 6)
+        5.0
+    """
+
+    text: str
+    log_probability: float
+    token_count: int
+    unknown_count: int
+
+    @property
+    def perplexity(self) -> float:
+        """exp of the mean of -log P of a token; finite, whatever the model says."""
+        return math.exp(min(700.0, -self.log_probability / self.token_count))
+
+
+@dataclass(frozen=True)
+class ScoredTokens(ScoredText):
+    """A scored text with log P of each of its tokens."""
+
+    tokens: list[str]
+    log_probabilities: list[float]
+
+
+def tagged(answer: Mapping[str, np.ndarray]) -> list[TaggedText]:
+    """What a tagger says.
+
+    Args:
+        answer: tokens, tags and confidence `[batch, time]`, lengths `[batch]`.
+    """
+    columns = (unpadded(answer, name) for name in ("tokens", "tags", "confidence"))
+    return [TaggedText(*row) for row in zip(*columns, strict=True)]
+
+
+def classified(texts: object, probabilities: np.ndarray, names: Sequence[str]) -> list[Classified]:
+    """What a classifier says.
+
+    Args:
+        texts: that it was asked for, `[batch]`.
+        probabilities: `[batch, classes]`.
+        names: of the classes.
+
+    Example:
+        >>> classified("well done", np.array([[0.25, 0.75]]), ["bad", "good"])[0].label
+        'good'
+    """
+    return [
+        Classified(
+            text,
+            names[int(np.argmax(row))],
+            float(np.max(row)),
+            {name: float(p) for name, p in zip(names, row, strict=True)},
+        )
+        for text, row in zip(_strings(texts), probabilities, strict=True)
+    ]
+
+
+def scored(texts: object, answer: Mapping[str, np.ndarray]) -> list[ScoredTokens]:
+    """What a language model says.
+
+    Args:
+        texts: that it was asked for, `[batch]`.
+        answer: of its signature `tokens`: tokens and log_probabilities `[batch, time]`, lengths
+            `[batch]`.
+    """
+    names, each = unpadded(answer, "tokens"), unpadded(answer, "log_probabilities")
+    return [
+        ScoredTokens(text, float(np.sum(p)), len(tokens), tokens.count(_UNKNOWN_WORD), tokens, p)
+        for text, tokens, p in zip(_strings(texts), names, each, strict=True)
+    ]
+
+
+def unpadded(answer: Mapping[str, np.ndarray], name: str) -> list[list]:
+    """The rows of an output `[batch, time]`, each as long as `lengths` `[batch]` says.
+
+    Example:
+        >>> answer = {"tags": np.array([["O", "O"], ["O", ""]]), "lengths": np.array([2, 1])}
+        >>> unpadded(answer, "tags")
+        [['O', 'O'], ['O']]
+    """
+    rows = zip(answer[name], answer["lengths"], strict=True)
+    return [row[:length].tolist() for row, length in rows]
+
+
+def _strings(texts: object) -> list[str]:
+    return [t.decode("utf-8", "replace") if isinstance(t, bytes) else t for t in as_texts(texts)]
