@@ -1,7 +1,63 @@
-"""Models that know text, and the trained ones that load in one line."""
+"""Models that know text, and the trained ones that load in one line.
 
-from zoo.catalog.building import build
-from zoo.catalog.loading import Model, list_models, load
-from zoo.serving.client import connect
+What a name needs is imported when it is asked for: `zoo.connect` and `zoo.list_models` need neither
+TensorFlow nor Keras.
+"""
 
-__all__ = ["Model", "build", "connect", "list_models", "load"]
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from zoo.catalog.building import build
+    from zoo.catalog.loading import Model, load
+    from zoo.saving.versions import list_models
+    from zoo.serving.client import connect
+
+    __version__: str
+
+__all__ = ["Model", "__version__", "build", "connect", "list_models", "load"]
+
+_MODULES = {
+    "Model": "catalog.loading",
+    "build": "catalog.building",
+    "connect": "serving.client",
+    "list_models": "saving.versions",
+    "load": "catalog.loading",
+}
+_PACKAGES = ("catalog", "configuration", "decoding", "models", "saving", "serving", "text")
+
+
+def __getattr__(name: str) -> Any:
+    value: Any
+    if name in _MODULES:
+        value = getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)
+    elif name in _PACKAGES:
+        value = importlib.import_module(f"{__name__}.{name}")
+    elif name == "__version__":
+        value = _installed_version()
+    else:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*__all__, *_PACKAGES})
+
+
+def _installed_version() -> str:
+    from importlib import metadata
+
+    try:
+        return metadata.version("lecture-rnn-zoo")
+    except metadata.PackageNotFoundError:
+        return "0+not.installed"  # files that were copied say nothing of their version
+
+
+# A model is read from a `.keras` file by the name under which its class is registered. Who has
+# imported Keras before us may call `keras.models.load_model` next: so our classes are registered.
+if "keras" in sys.modules:
+    importlib.import_module("zoo.models")

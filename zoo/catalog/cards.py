@@ -88,8 +88,8 @@ def collect(name: str, run: Mapping, baseline: Mapping | None, folder: str | os.
     signatures = model.signatures.items()
     results["signatures"] = {
         signature: {
-            "inputs": _specs(run.structured_input_signature[1]),
-            "outputs": _specs(run.structured_outputs),
+            "inputs": _specs(run.inputs),
+            "outputs": _specs(run.outputs),
         }
         for signature, run in signatures
     }
@@ -121,10 +121,7 @@ def _sample(model: loading.Model, signature: str, inputs: dict) -> dict:
 
 
 def _specs(specs: Mapping) -> dict[str, str]:
-    return {
-        name: f"{spec.dtype.name}[{', '.join('?' if n is None else str(n) for n in spec.shape)}]"
-        for name, spec in sorted(specs.items())
-    }
+    return {name: str(spec) for name, spec in sorted(specs.items())}
 
 
 def portable(command: str) -> str:

@@ -1,141 +1,106 @@
-"""Loads a model by its name and asks it with strings."""
+"""Loads a model by its name and asks it with strings. TensorFlow is imported when one is loaded."""
 
 from __future__ import annotations
 
-import difflib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
-from absl import logging
 
-# Beside the packages, as in a clone.
-SAVED_MODELS = Path(__file__).parent.parent.parent / "saved_models"
+from zoo.predictor import Predictor, Signature
+from zoo.saving.versions import find, home, list_models, nearest
 
+__all__ = ["Model", "existing", "list_models", "load", "load_quietly", "nearest"]
 
-def load_quietly(folder: str | os.PathLike) -> Any:
-    """`tf.saved_model.load` without its warning that gradients were left out: none is asked for."""
-    level = logging.get_verbosity()
-    try:
-        logging.set_verbosity(logging.ERROR)
-        return tf.saved_model.load(os.fspath(folder))
-    finally:
-        logging.set_verbosity(level)
+SAVED_MODELS = home()
 
 
-class Model:
-    """A SavedModel that takes strings and gives a dict of arrays.
+class Model(Predictor):
+    """A SavedModel that takes texts and gives a dict of arrays.
 
     Args:
         folder: of a version.
 
     Attributes:
         folder: of the version.
-        signatures: by name, as TensorFlow loads them.
+        saved: what TensorFlow loads from it.
+
+    Raises:
+        OSError: there is no SavedModel that can be read.
 
     Example:
-        >>> model = load("ner_demo")  # doctest: +SKIP
-        >>> model("Teddy Roosevelt smiled.")["tags"].tolist()  # doctest: +SKIP
+        >>> model = load("ner_demo")
+        >>> model("Teddy Roosevelt smiled.")["tags"].tolist()
         [['B-PER', 'I-PER', 'O', 'O']]
+        >>> str(model.signatures["serving_default"].outputs["tags"])
+        'string[?, ?]'
     """
 
     def __init__(self, folder: str | os.PathLike):
+        from zoo.saving.in_memory import signature_of
+
         self.folder = Path(folder)
-        try:
-            self._model = load_quietly(self.folder)
-        except (OSError, ValueError, tf.errors.OpError) as error:
-            raise OSError(
-                f"{folder}: expected a SavedModel that this TensorFlow, {tf.__version__}, reads. "
-                f"Received: {str(error).splitlines()[0]}"
-            ) from error
-        self.signatures = self._model.signatures
+        self.saved = load_quietly(folder)
+        functions = self.saved.signatures.items()
+        self._signatures = {name: signature_of(function) for name, function in functions}
 
-    def __call__(self, texts: str | Sequence[str]) -> dict[str, np.ndarray]:
-        """The answers for a text or several: arrays with the batch as first axis."""
-        texts = [texts] if isinstance(texts, str) else list(texts)
-        return self.ask("serving_default", {"text": np.array(texts, object)})
+    @property
+    def signatures(self) -> Mapping[str, Signature]:
+        return self._signatures
 
-    def ask(self, signature: str, inputs: Mapping[str, object]) -> dict[str, np.ndarray]:
-        """Asks a signature; texts come back as `str`.
+    @property
+    def _place(self) -> str:
+        return str(self.folder)
 
-        Raises:
-            ValueError: there is no such signature, or its inputs are other ones.
-        """
-        if signature not in self.signatures:
-            raise ValueError(
-                f"{self.folder}: expected one of the signatures {sorted(self.signatures)}. "
-                f"Received: {signature!r}"
-            )
-        run = self.signatures[signature]
-        specs = run.structured_input_signature[1]
-        if inputs.keys() != specs.keys():
-            raise ValueError(
-                f"{signature}: expected inputs {sorted(specs)}. Received: {sorted(inputs)}"
-            )
-        out = run(**{name: tf.constant(value, specs[name].dtype) for name, value in inputs.items()})
-        return {name: as_array(value.numpy()) for name, value in out.items()}
+    def _run(self, signature: str, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        from zoo.saving.in_memory import call
+
+        return call(self.saved.signatures[signature], inputs)
 
 
-def as_array(values: np.ndarray) -> np.ndarray:
-    """Numbers as they are; bytes as an array of `str`."""
-    if values.dtype != object:
-        return values
-    texts = [one.decode("utf-8", "replace") for one in values.ravel()]
-    return np.array(texts, object).reshape(values.shape)
-
-
-def list_models(folder: str | os.PathLike = SAVED_MODELS) -> list[str]:
-    """The names of the models in a folder, in order."""
-    found = Path(folder)
-    names = (child.name for child in found.iterdir()) if found.is_dir() else ()
-    return sorted(name for name in names if versions(found / name))
-
-
-def versions(folder: str | os.PathLike) -> list[int]:
-    """The versions of a model in its folder, oldest first."""
-    path = Path(folder)
-    if not path.is_dir():
-        return []
-    return sorted(
-        int(child.name)
-        for child in path.iterdir()
-        if child.name.isdigit() and (child / "saved_model.pb").exists()
-    )
-
-
-def load(name: str, version: int | None = None, folder: str | os.PathLike = SAVED_MODELS) -> Model:
-    """Loads a model of the zoo.
+def load(
+    name: str | os.PathLike, version: int | None = None, folder: str | os.PathLike | None = None
+) -> Model:
+    """Loads a model of the zoo, or any SavedModel that takes texts.
 
     Args:
-        name: one of `list_models()`.
+        name: one of `list_models()`; or the path of a model, or of one of its versions.
         version: by default the newest.
-        folder: that holds the models.
+        folder: that holds the models. By default, `saved_models` of the working directory is looked
+            in before the zoo's own.
 
     Raises:
         ValueError: there is no such model or version; the message names the nearest.
         OSError: its SavedModel cannot be read.
     """
-    found = versions(Path(folder) / existing(name, folder))
-    if version is not None and version not in found:
-        raise ValueError(f"{name}: expected one of the versions {found}. Received: {version}")
-    return Model(Path(folder) / name / str(version or found[-1]))
+    return Model(find(name, version, folder))
 
 
-def nearest(name: str, names: list[str]) -> list[str]:
-    """Of names, up to three that are like one; all, where none is."""
-    return difflib.get_close_matches(name, names, n=3, cutoff=0.4) or names
-
-
-def existing(name: str, folder: str | os.PathLike = SAVED_MODELS) -> str:
-    """The name of a model that there is.
+def load_quietly(folder: str | os.PathLike) -> Any:
+    """`tf.saved_model.load` without its warning that gradients were left out: none is asked for.
 
     Raises:
-        ValueError: there is no such model; the message names the nearest.
+        OSError: there is no SavedModel that can be read.
     """
-    if not versions(Path(folder) / name):
-        near = nearest(name, list_models(folder))
-        raise ValueError(f"expected a model of {folder}, such as {near}. Received: {name!r}")
+    import tensorflow as tf
+    from absl import logging
+
+    level = logging.get_verbosity()
+    try:
+        logging.set_verbosity(logging.ERROR)
+        return tf.saved_model.load(os.fspath(folder))
+    except (OSError, ValueError, tf.errors.OpError) as error:
+        raise OSError(
+            f"{folder}: expected a SavedModel that this TensorFlow, {tf.__version__}, reads. "
+            f"Received: {str(error).splitlines()[0]}"
+        ) from error
+    finally:
+        logging.set_verbosity(level)
+
+
+def existing(name: str, folder: str | os.PathLike | None = None) -> str:
+    """The name of a model that there is; a ValueError that names the nearest, where it is none."""
+    find(name, None, folder)
     return name
