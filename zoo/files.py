@@ -5,29 +5,51 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
+import threading
 from collections.abc import Callable
 
 
-def replace(path: str, write: Callable) -> None:
-    """Calls `write(temporary_path)` and renames: the file is whole or not there."""
-    root, ending = os.path.splitext(path)
-    temporary = f"{root}.tmp{ending}"
+def replace(path: str | os.PathLike, write: Callable[[str], object]) -> None:
+    """Calls `write(temporary)` and renames: whoever opens the path finds a whole file.
+
+    The temporary file is beside the path and has its ending. Of two that write at once, the last
+    wins. A file that was there keeps its permissions, a link to it goes on pointing at it, and
+    what is no file, such as /dev/stdout, is written as it is.
+
+    Args:
+        path: of the file.
+        write: writes a file to the path that it is given.
+
+    Raises:
+        OSError: the file cannot be written; what was there is still there.
+    """
+    target = os.path.realpath(path)
+    if os.path.exists(target) and not os.path.isfile(target):
+        write(os.fspath(path))
+        return
+    root, ending = os.path.splitext(target)
+    temporary = f"{root}.{os.getpid()}-{threading.get_ident()}.tmp{ending}"
     try:
         write(temporary)
-        os.replace(temporary, path)
+        if os.path.exists(target):
+            shutil.copymode(target, temporary)
+        os.replace(temporary, target)
     except BaseException:
         with contextlib.suppress(OSError):
             os.remove(temporary)
         raise
 
 
-def write_text(path: str, text: str) -> None:
-    def write(temporary):
+def write_text(path: str | os.PathLike, text: str) -> None:
+    """Writes a text as UTF-8, its line ends as they are."""
+
+    def write(temporary: str) -> None:
         with open(temporary, "w", encoding="utf-8", newline="\n") as file:
             file.write(text)
 
     replace(path, write)
 
 
-def write_json(path: str, value: object) -> None:
+def write_json(path: str | os.PathLike, value: object) -> None:
     write_text(path, json.dumps(value, indent=1, ensure_ascii=False))

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 
 import tensorflow as tf
 
+from zoo import files
 from zoo.text.tokenizing import normalize
 
 PADDING, UNKNOWN = 0, 1
@@ -82,6 +83,5 @@ def most_common(counts: Counter, size: int, minimum: int) -> list[str]:
 
 def write_lines(path: str, lines: Sequence[str]) -> str:
     """Writes a text file, one line each, and returns its path."""
-    with open(path, "w", encoding="utf-8") as file:
-        file.writelines(line + "\n" for line in lines)
+    files.write_text(path, "".join(f"{line}\n" for line in lines))
     return path
