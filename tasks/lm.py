@@ -3,21 +3,51 @@ r"""Language models: the probability of a sentence, word by word or character by
 python -m tasks.lm                                              # the built-in sentences
 python -m tasks.lm --preset=shakespeare --model_dir=runs/shakespeare
 python -m tasks.lm --data=files --running --tokens=split --train_file=a.txt --valid_file=b.txt
-python -m tasks.lm --mode=score --model=lm --text="The apple and pear salad."
-python -m tasks.lm --mode=generate --model=lm --prompt="The cats" --temperature=0.8
+python -m tasks.lm --mode=score --model=lm_demo --text="The apple and pear salad."
+python -m tasks.lm --mode=generate --model=lm_demo --prompt="The cats" --temperature=0.8
 python -m tasks.lm --mode=agreement --model_dir=runs/agreement
 """
 
 from __future__ import annotations
 
-from tasks.framework import task as program
-from tasks.language import task as language
+import sys
+
+from tasks.framework.running import Program
+from tasks.language.configuration import LanguageConfig, LanguageRun
 
 
-class Language(language.LanguageTask):
-    name = "lm"
-    texts = ("The apple and pair salad.", "The apple and pear salad.")
+def task():
+    from tasks.language.task import Language
 
+    return Language()
+
+
+def score():
+    from tasks.framework.modes import predict_mode
+
+    return predict_mode
+
+
+def generate():
+    from tasks.language.generating import generate_mode
+
+    return generate_mode
+
+
+def agreement():
+    from tasks.experiments.agreement import agreement_mode
+
+    return agreement_mode
+
+
+PROGRAM = Program(
+    "lm",
+    __doc__,
+    LanguageConfig,
+    task,
+    LanguageRun,
+    {"score": score, "generate": generate, "agreement": agreement},
+)
 
 if __name__ == "__main__":
-    program.run(Language())
+    sys.exit(PROGRAM.main())

@@ -2,41 +2,24 @@ r"""Parts of speech.
 
 python -m tasks.pos                                             # the built-in corpus
 python -m tasks.pos --preset=en_ewt --model_dir=runs/en_ewt
-python -m tasks.pos --mode=predict --model=pos --text="Teddy bears are on sale!"
+python -m tasks.pos --mode=predict --model=pos_ewt --text="Teddy bears are on sale!"
 """
 
 from __future__ import annotations
 
-from collections import Counter
+import sys
 
-from tasks.framework import task as program
-from tasks.tagging import task as tagging
-
-
-def tag_metrics(gold: list, predicted: list) -> dict:
-    """Accuracy in all and by tag."""
-    total, right = Counter(), Counter()
-    for gold_tags, predicted_tags in zip(gold, predicted, strict=True):
-        for tag, guess in zip(gold_tags, predicted_tags, strict=True):
-            total[tag] += 1
-            right[tag] += tag == guess
-    return {
-        "accuracy": sum(right.values()) / max(1, sum(total.values())),
-        "by_tag": {
-            tag: {"accuracy": right[tag] / count, "support": count}
-            for tag, count in sorted(total.items())
-        },
-    }
+from tasks.framework.running import Program
+from tasks.tagging.configuration import TaggingConfig
 
 
-class PartsOfSpeech(tagging.TaggingTask):
-    name = "pos"
-    score_name = "accuracy"
-    texts = ("Teddy bears are on sale!", "The cat, which already ate, was full.")
+def task():
+    from tasks.tagging.parts_of_speech import PartsOfSpeech
 
-    def metrics(self, answers, predicted):
-        return tag_metrics(answers, predicted)
+    return PartsOfSpeech()
 
+
+PROGRAM = Program("pos", __doc__, TaggingConfig, task)
 
 if __name__ == "__main__":
-    program.run(PartsOfSpeech())
+    sys.exit(PROGRAM.main())

@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
+import dataclasses
 import html
 import os
 from collections.abc import Callable, Sequence
 
 import numpy as np
 import tensorflow as tf
-from absl import flags as absl_flags
 
-from tasks.framework import flags
-from tasks.framework import task as program
+from tasks.classification.configuration import ClassificationConfig, ClassificationRun
+from tasks.framework.errors import UserError
+from tasks.framework.modes import needed_model
+from tasks.framework.task import Task, load_model
+from tasks.framework.text_io import batched, open_texts, write_output
 from zoo import text
-
-PERMUTATIONS = absl_flags.DEFINE_integer(
-    "permutations",
-    32,
-    "Orders in which --mode=explain adds the words; more are slower and more exact.",
-    lower_bound=1,
-)
+from zoo.catalog.loading import Model
+from zoo.catalog.results import RESULTS, EntryResults
 
 _BATCH = 64
+
+
+@dataclasses.dataclass(frozen=True)
+class Explanation:
+    """The label of a text, its probability, and (word, contribution) pairs: what each word adds to
+    log(p / (1 - p)) of that label."""
+
+    label: str
+    probability: float
+    words: list[tuple[str, float]]
 
 
 def contributions(
@@ -61,45 +69,63 @@ def contributions(
             kept[row] = kept[row - 1]
             kept[row, word] = True
         texts = [" ".join(w for w, k in zip(words, row, strict=True) if k) for row in kept]
-        scores = np.concatenate([score(part) for part in program.batched(texts, _BATCH)])
+        scores = np.concatenate([score(part) for part in batched(texts, _BATCH)])
         values[order] += np.diff(scores)
     return values / permutations
 
 
-def explain_mode(task: program.Task) -> None:
+def explain_mode(task: Task, config: ClassificationConfig, run: ClassificationRun) -> None:
     """`--mode=explain`: colours the words of texts in the terminal, and in an HTML file."""
-    path = flags.OUTPUT_FILE.value
+    path = run.output_file
     if path and not path.endswith((".html", ".htm")):
-        raise flags.UserError(f"--output_file: --mode=explain writes .html. Received: {path!r}")
-    served = task.served(program.needed_model())
+        raise UserError(f"--output_file: --mode=explain writes .html. Received: {path!r}")
+    model = load_model(task, needed_model(run))
     pages = []
-    with program.open_texts() as batches:
+    with open_texts(run) as batches:
         for one in (one for batch in batches for one in batch):
-            label, probability, pairs = explain(served, one)
-            print(as_line(label, probability, pairs, os.isatty(1)), flush=True)
-            pages.append(as_html(label, probability, pairs))
+            explanation = explain(task, model, one, run.permutations, config.training.seed)
+            print(as_line(explanation, os.isatty(1)), flush=True)
+            pages.append(as_html(explanation))
     if path:
-        program.write_output(path, [_PAGE.format(body="\n".join(pages))])
+        write_output(path, [_PAGE.format(body="\n".join(pages))])
 
 
-def explain(served, one: str) -> tuple[str, float, list[tuple[str, float]]]:
-    """The label of a text, its probability, and (word, contribution) pairs: what each word adds to
-    log(p / (1 - p)) of that label."""
-    tokens = text.tokenize(text.without_markup(tf.constant([one])))
-    tokens = [token.decode("utf-8", "replace") for token in tokens.flat_values.numpy()]
-    (answer,) = served.predict([one])
-    number = served.label_names.index(answer.label)
+def explain(task: Task, model: Model, one: str, permutations: int, seed: int = 0) -> Explanation:
+    """What each word that the model reads of a text adds to its answer."""
+    (answer,) = task.predict(model, [one])
 
     def score(texts: Sequence[str]) -> np.ndarray:
-        p = np.clip(served.probabilities(texts)[:, number].astype(np.float64), 1e-7, 1 - 1e-7)
+        p = [prediction.probabilities[answer.label] for prediction in task.predict(model, texts)]
+        p = np.clip(np.array(p, np.float64), 1e-7, 1 - 1e-7)
         return np.log(p / (1 - p))
 
-    values = contributions(score, tokens, PERMUTATIONS.value, flags.SEED.value)
-    return answer.label, answer.probability, list(zip(tokens, values.tolist(), strict=True))
+    words = words_read(model, one)
+    values = contributions(score, words, permutations, seed)
+    pairs = list(zip(words, values.tolist(), strict=True))
+    return Explanation(answer.label, answer.probability, pairs)
 
 
-def as_line(label: str, probability: float, pairs: list[tuple[str, float]], colour: bool) -> str:
+def words_read(model: Model, one: str) -> list[str]:
+    """The words of a text that a classifier reads: of a long text it reads a part.
+
+    SavedModels say so themselves since version 0.2; of older ones, the results beside them do.
+    """
+    given = tf.constant([one])
+    if hasattr(model.saved, "words"):
+        words = model.saved.words(given)[0]
+    else:
+        tokens = text.tokenize(text.without_markup(given))
+        path = model.folder.parent / RESULTS
+        if path.exists():
+            recipe = EntryResults.read(path).config
+            tokens = text.cut(tokens, recipe["max_length"], recipe["keep"])
+        words = tokens[0]
+    return [word.decode("utf-8", "replace") for word in words.numpy()]
+
+
+def as_line(one: Explanation, colour: bool) -> str:
     """Green words speak for the label and red ones against it; without colour, by numbers."""
+    label, probability, pairs = one.label, one.probability, one.words
     if not colour:
         words = " ".join(f"{word}({value:+.2f})" for word, value in pairs)
         return f"{label} {probability:.1%}  {words}"
@@ -112,7 +138,9 @@ def as_line(label: str, probability: float, pairs: list[tuple[str, float]], colo
     return f"\033[1m{label} {probability:.1%}\033[0m  {' '.join(words)}"
 
 
-def as_html(label: str, probability: float, pairs: list[tuple[str, float]]) -> str:
+def as_html(one: Explanation) -> str:
+    """A paragraph in which each word is as green or red as it speaks for or against the label."""
+    label, probability, pairs = one.label, one.probability, one.words
     peak = max((abs(value) for _, value in pairs), default=1) or 1
     words = " ".join(
         f'<span title="{value:+.3f}" style="background: rgb({_GREEN if value > 0 else _RED} / '

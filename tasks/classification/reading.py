@@ -10,14 +10,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from tasks.classification import demo as demo_reviews
-from tasks.data import corpora
-from tasks.data.corpora import SPLITS, DataError
+from tasks.classification import demo
+from tasks.data import builders, corpora
+from tasks.data.corpora import SPLITS
+from tasks.framework.errors import DataError
 
-# What a builder of TensorFlow Datasets may call its text, the likeliest first.
-TEXT_FEATURES = ("text", "sentence", "review", "description", "content")
 UNLABELLED = -1
-_EXAMPLES_AT_ONCE = 1024
 
 
 class Example(NamedTuple):
@@ -52,8 +50,7 @@ def load_corpus(
         seed,
         optional,
         demo=lambda: {
-            split: [Example(*pair) for pair in reviews]
-            for split, reviews in demo_reviews.corpus().items()
+            split: [Example(*pair) for pair in reviews] for split, reviews in demo.corpus().items()
         },
         read_file=lambda path: read_labelled_file(
             path, text_column or "text", label_column or "label"
@@ -161,14 +158,14 @@ def unlabelled_texts(data: str, text_column: str | None = None) -> list[str]:
     if not data.startswith("tfds:"):
         return []
     name = data.removeprefix("tfds:")
-    builder = corpora.builder(name)
-    feature = text_feature(name, builder.info.features, text_column)
-    corpora.prepare(builder, name)
+    builder = builders.builder(name)
+    feature = builders.text_feature(name, builder.info.features, text_column)
+    builders.prepare(builder, name)
     return [
         text
         for split in builder.info.splits
-        if corpora.split_name(split) not in SPLITS
-        for (text,) in rows_of(builder, split, [feature])
+        if builders.split_name(split) not in SPLITS
+        for (text,) in builders.rows_of(builder, split, [feature])
     ]
 
 
@@ -177,9 +174,9 @@ def _builder_readers(
 ) -> dict[str, Callable[[], list[Example]]]:
     import tensorflow_datasets as tfds
 
-    builder = corpora.builder(name)
+    builder = builders.builder(name)
     features = builder.info.features
-    text = text_feature(name, features, text_column)
+    text = builders.text_feature(name, features, text_column)
     classes = [key for key in features if isinstance(features[key], tfds.features.ClassLabel)]
     label = label_column or next((key for key in ("label", *classes) if key in classes), None)
     if label not in classes:
@@ -187,48 +184,19 @@ def _builder_readers(
             f"tfds:{name}: expected a class label{f' {label!r}' if label else ''}, "
             f"found {', '.join(features)}"
         )
-    corpora.prepare(builder, name)
+    builders.prepare(builder, name)
     names = features[label].names
 
     def read(split: str) -> list[Example]:
         return [
             Example(one, names[number])
-            for one, number in rows_of(builder, split, [text, label])
+            for one, number in builders.rows_of(builder, split, [text, label])
             if number != UNLABELLED
         ]
 
     # A benchmark may keep the labels of its test split to itself.
     return {
-        corpora.split_name(split): functools.partial(read, split)
+        builders.split_name(split): functools.partial(read, split)
         for split in builder.info.splits
-        if next(rows_of(builder, f"{split}[:1]", [label]))[0] != UNLABELLED
+        if next(builders.rows_of(builder, f"{split}[:1]", [label]))[0] != UNLABELLED
     }
-
-
-def text_feature(name: str, features: Mapping, wanted: str | None) -> str:
-    """Which feature of a builder is its text."""
-    import tensorflow_datasets as tfds
-
-    texts = [key for key in features if isinstance(features[key], tfds.features.Text)]
-    found = wanted or next((key for key in (*TEXT_FEATURES, *texts) if key in texts), None)
-    if found not in texts:
-        raise DataError(
-            f"tfds:{name}: expected a text{f' {found!r}' if found else ''}, "
-            f"found {', '.join(features)}"
-        )
-    return found
-
-
-def rows_of(builder, split: str, wanted: list[str]) -> Iterator[tuple]:
-    """What the examples of a split hold under some features: texts and numbers."""
-    import tensorflow_datasets as tfds
-
-    decoders = tfds.decode.PartialDecoding(dict.fromkeys(wanted, True))
-    # The splits of TensorFlow Datasets need not come in the same order twice, unless told.
-    config = tfds.ReadConfig(interleave_cycle_length=1)
-    batches = builder.as_dataset(split=split, decoders=decoders, read_config=config)
-    for batch in batches.batch(_EXAMPLES_AT_ONCE).as_numpy_iterator():
-        for row in zip(*(batch[key] for key in wanted), strict=True):
-            yield tuple(
-                v.decode("utf-8", "replace") if isinstance(v, bytes) else int(v) for v in row
-            )

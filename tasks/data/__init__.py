@@ -1,0 +1,1 @@
+"""Corpora in numbers: reading, vocabularies, word vectors, batches."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 import functools
 import os
 import random
-import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+
+from tasks.framework.errors import DataError
 
 FILE_FLAGS = {"train": "train_file", "validation": "valid_file", "test": "test_file"}
 SPLITS = tuple(FILE_FLAGS)
@@ -15,10 +16,6 @@ HELD_OUT = 0.1
 
 # Not str.split and str.strip: a no-break space or a line separator may well be a token.
 BLANKS = " \t\r\f\v"
-
-
-class DataError(ValueError):
-    """Data cannot be read: where, what was expected, what was found, on one line."""
 
 
 def hold_out_examples(data: str, examples: list, seed: int) -> tuple[list, list]:
@@ -119,48 +116,3 @@ def lines(path: str | os.PathLike) -> Iterator[tuple[int, str]]:
             raise DataError(f"{path}:{number}: expected UTF-8, found byte 0x{byte:02x}") from None
         line = line.removesuffix("\r")
         yield number, line if line.strip(BLANKS) else ""
-
-
-def split_name(name: str) -> str:
-    """Our name of a builder's split."""
-    return "validation" if name == "dev" else name
-
-
-def builder(name: str, data_dir: str | os.PathLike | None = None):
-    """A builder of TensorFlow Datasets by its name."""
-    try:
-        import tensorflow_datasets as tfds
-    except ImportError as error:
-        raise DataError(
-            f"tfds:{name}: expected the package tensorflow-datasets, found {reason(error)}"
-        ) from error
-    try:
-        return tfds.builder(name, data_dir=data_dir)
-    except Exception as error:
-        raise DataError(
-            f"tfds:{name}: expected a builder of TensorFlow Datasets, found {reason(error)}"
-        ) from error
-
-
-def prepare(builder, name: str) -> None:
-    """Downloads and prepares a builder's data, the first time."""
-    # Whatever keeps a builder from its data (network, disk, checksums, a missing package), what
-    # the user needs is the reason, not a trace through TensorFlow Datasets.
-    try:
-        builder.download_and_prepare()
-    except Exception as error:
-        raise DataError(
-            f"tfds:{name}: expected to download and prepare the data, found {reason(error)}"
-        ) from error
-
-
-def reason(error: Exception) -> str:
-    """An exception as one short line."""
-    lines = str(error).splitlines() or [""]
-    return textwrap.shorten(f"{type(error).__name__}: {lines[0]}", 300, placeholder=" …")
-
-
-def text_of(example) -> str:
-    """The text of an example of any task: a text, one with a label, or words with tags."""
-    text = example if isinstance(example, str) else example[0]
-    return text if isinstance(text, str) else " ".join(text)

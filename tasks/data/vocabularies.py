@@ -1,4 +1,4 @@
-"""The vocabulary of tasks that read words, and its flags."""
+"""Vocabularies of training corpora, and the vectors of their words."""
 
 from __future__ import annotations
 
@@ -8,28 +8,12 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import tensorflow as tf
-from absl import flags as absl_flags
 
 from tasks.data.word_vectors import read_vectors
-from tasks.framework import flags
+from tasks.framework.configuration import DataConfig
 from zoo import text
 
-WORD_DROPOUT = absl_flags.DEFINE_float(
-    "word_dropout",
-    0.1,
-    "Share of words read as <UNK> in training.",
-    lower_bound=0,
-    upper_bound=0.99,
-)
-MIN_COUNT = absl_flags.DEFINE_integer(
-    "min_count", 2, "Rarer words of the training corpus are <UNK>.", lower_bound=1
-)
-EMBEDDINGS_FILE = absl_flags.DEFINE_string(
-    "embeddings_file", None, "Word vectors as text, GloVe or word2vec; sets --embedding_dim."
-)
 _TEXTS_AT_ONCE = 512
-
-FLAGS = ("word_dropout", "min_count", "embeddings_file")
 
 
 def in_batches(texts: Sequence[str], function: Callable) -> Iterator:
@@ -39,24 +23,23 @@ def in_batches(texts: Sequence[str], function: Callable) -> Iterator:
     return data.as_numpy_iterator()
 
 
-def make_vocabulary(counts: Counter, folder: str) -> tuple[text.Vocabulary, np.ndarray | None]:
+def make_vocabulary(
+    counts: Counter, config: DataConfig, folder: str, embeddings_file: str | None, seed: int
+) -> tuple[text.Vocabulary, np.ndarray | None]:
     """The vocabulary of a training corpus, written into a folder, and the vectors of its words.
 
     Args:
         counts: how often each word occurs, see `text.count_words`.
+        config: how many words, and how often each must occur.
         folder: for `vocabulary.txt`.
+        embeddings_file: word vectors of others, whose words join the vocabulary, or None.
+        seed: of the vectors of words that the file lacks.
+
+    Returns:
+        The vocabulary, and vectors `[vocabulary.size, width]` or None.
     """
-    words, vectors = text.most_common(counts, flags.VOCAB_SIZE.value, MIN_COUNT.value), None
-    if EMBEDDINGS_FILE.value:
-        words, vectors = read_vectors(
-            EMBEDDINGS_FILE.value, words, flags.VOCAB_SIZE.value, flags.SEED.value
-        )
+    words, vectors = text.most_common(counts, config.vocab_size, config.min_count), None
+    if embeddings_file:
+        words, vectors = read_vectors(embeddings_file, words, config.vocab_size, seed)
     path = text.write_lines(os.path.join(folder, "vocabulary.txt"), words)
     return text.Vocabulary(path), vectors
-
-
-def embedding_arguments(vectors: np.ndarray | None) -> dict:
-    """Arguments of a model for its embedding."""
-    if vectors is None:
-        return {"embedding_dim": flags.EMBEDDING_DIM.value}
-    return {"embeddings": vectors, "embedding_dim": vectors.shape[1]}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
-from tasks.framework.flags import UserError
+from tasks.framework.errors import UserError
 from zoo import text
 
 

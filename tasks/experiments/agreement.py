@@ -10,24 +10,28 @@ from __future__ import annotations
 import os
 import tempfile
 
-import keras
 import numpy as np
 import tensorflow as tf
 
-from tasks.framework import figures, flags
-from tasks.framework import fitting as train
-from tasks.framework import task as program
+from tasks.framework import figures
+from tasks.framework.configuration import RunConfig, TaskConfig
+from tasks.framework.errors import UserError
 from tasks.framework.machine import machine
-from tasks.language import demo as demo_language
+from tasks.framework.task import Task
+from tasks.framework.training import train
+from tasks.language import demo
+from tasks.language.task import LanguageTrainer
 from zoo import files
+from zoo.models import LanguageModel
+from zoo.text.tokens import Tokens
 
 CELLS = ("rnn", "gru", "lstm")
 CASES = 100
 
 
-def shares(model: keras.Model, reader) -> dict[int, float]:
+def shares(model: LanguageModel, reader: Tokens) -> dict[int, float]:
     """The share of right verbs by the number of words between subject and verb."""
-    cases = demo_language.agreements(demo_language.DISTANCES, CASES)
+    cases = demo.agreements(demo.DISTANCES, CASES)
     beginnings = reader.ids(tf.constant([case.beginning for case in cases]))[:, :-1]
     verbs = reader.ids(tf.constant([v for case in cases for v in (case.right, case.wrong)]))
     right, wrong = verbs.to_tensor().numpy()[:, 0].reshape(-1, 2).T
@@ -43,25 +47,22 @@ def shares(model: keras.Model, reader) -> dict[int, float]:
     return {int(d): float(np.mean(better[distances == d])) for d in np.unique(distances)}
 
 
-def agreement_mode(task: program.Task) -> None:
+def agreement_mode(task: Task, config: TaskConfig, run: RunConfig) -> None:
     """Trains each kind of cell on the built-in corpus, and shows a table and a plot."""
-    if flags.DATA.value != "demo":
-        raise flags.UserError(
-            f"--mode=agreement is about the built-in corpus. Received: --data={flags.DATA.value}"
+    if config.data.data != "demo":
+        raise UserError(
+            f"--mode=agreement is about the built-in corpus. Received: --data={config.data.data}"
         )
-    folder = flags.MODEL_DIR.value or tempfile.mkdtemp(prefix="agreement-")
+    folder = run.model_dir or tempfile.mkdtemp(prefix="agreement-")
     found, seconds = {}, {}
     for cell in CELLS:
-        config = {"task": task.name, **flags.recipe(*task.own_flags), "cell": cell}
-        model_dir = os.path.join(folder, cell)
-        train.claim_folder(model_dir, config)
-        trainer = task.trainer(program.load(task, ["train", "validation"]), model_dir)
-        model = trainer.build(cell=cell)
-        print(f"\n{cell}: {model.count_params():,} parameters", flush=True)
-        history = trainer.fit(model, trainer.predictor(model), model_dir)
-        found[cell] = shares(model, trainer.tokens)
-        seconds[cell] = sum(row["seconds"] for row in history)
-    distances = demo_language.DISTANCES
+        print(f"\n{cell}:", flush=True)
+        trained = train(task, config.replace(cell=cell), os.path.join(folder, cell))
+        assert isinstance(trained.trainer, LanguageTrainer)
+        assert isinstance(trained.model, LanguageModel)
+        found[cell] = shares(trained.model, trained.trainer.tokens)
+        seconds[cell] = sum(row["seconds"] for row in trained.results.epochs)
+    distances = demo.DISTANCES
     print("\nShare of right verbs by the words between subject and verb:")
     print("      ", " ".join(f"{d:>5d}" for d in distances))
     for cell, row in found.items():
@@ -69,7 +70,7 @@ def agreement_mode(task: program.Task) -> None:
             f"{cell:6s}", " ".join(f"{row[d]:5.0%}" for d in distances), f"{seconds[cell]:4.0f} s"
         )
     results = {
-        "command": program.command(),
+        "command": run.command,
         "cases": CASES,
         "shares": found,
         "training_seconds": seconds,

@@ -2,79 +2,115 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
 import math
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
-from absl import logging
 
-from tasks.framework import flags
+from tasks.framework.configuration import TrainingConfig
+from tasks.framework.errors import UserError
 from zoo import files
+from zoo.models import RecurrentModel
 
 CHECKPOINT, BEST, CONFIG, LOG = "checkpoint.npz", "best.npz", "config.json", "log.csv"
 
 
-def claim_folder(model_dir: str, config: dict) -> None:
-    """Makes a folder that of a configuration.
+def claim_folder(model_dir: str, recipe: Mapping[str, Any], data: Mapping[str, str]) -> None:
+    """Makes a folder the place of a run, or finds that it is the place of this one already.
+
+    Args:
+        model_dir: the folder.
+        recipe: the options that make the run what it is, by the names of their flags.
+        data: a fingerprint of each split that training reads.
 
     Raises:
-        UserError: the folder belongs to another one; the flags that differ are named.
+        UserError: it holds another run: the flags or splits that differ are named.
     """
     path = os.path.join(model_dir, CONFIG)
+    known = {**recipe, _DATA: dict(data)}
     try:
         os.makedirs(model_dir, exist_ok=True)
         if not os.path.exists(path):
-            files.write_json(path, config)
+            files.write_json(path, known)
             return
     except OSError as error:
-        raise flags.UserError(
-            f"--model_dir: cannot write to {model_dir!r}: {error.strerror}"
+        raise UserError(f"--model_dir: cannot write to {model_dir!r}: {error.strerror}") from None
+    try:
+        with open(path, encoding="utf-8") as file:
+            found = json.load(file)
+        found_data = found.pop(_DATA, {})
+    except (ValueError, AttributeError):
+        raise UserError(
+            f"--model_dir: {path}: expected what this program writes there, an object of JSON. "
+            "Give another folder."
         ) from None
-    with open(path, encoding="utf-8") as file:
-        found = json.load(file)
     differing = [
-        f"--{name}={found.get(name)!r} there, {config.get(name)!r} now"
-        for name in sorted({*found, *config})
-        if found.get(name) != config.get(name)
+        f"--{name}={found.get(name)!r} there, {recipe.get(name)!r} now"
+        for name in sorted({*found, *recipe})
+        if found.get(name) != recipe.get(name)
     ]
     if differing:
-        raise flags.UserError(
+        raise UserError(
             f"--model_dir: {model_dir!r} holds a run with other flags: {'; '.join(differing)}. "
             "Give the same flags to resume it, or another folder."
         )
+    changed = [split for split in data if found_data.get(split) != data[split]]
+    if changed:
+        raise UserError(
+            f"--model_dir: {model_dir!r} holds a run on other data: it began with another "
+            f"{' and another '.join(changed)} split. Give the same data to resume it, or another "
+            "folder."
+        )
 
 
-def make_optimizer() -> keras.optimizers.Optimizer:
-    arguments = {"global_clipnorm": flags.CLIP_NORM.value or None}
-    if flags.AVERAGE.value:
-        arguments |= {"use_ema": True, "ema_momentum": flags.AVERAGE.value}
-    if flags.OPTIMIZER.value == "sgd":
-        return keras.optimizers.SGD(flags.LEARNING_RATE.value, momentum=0.9, **arguments)
-    return keras.optimizers.Adam(flags.LEARNING_RATE.value, **arguments)
+_DATA = "data_fingerprints"
 
 
-def learning_rate(epoch: int, epochs: int) -> float:
+@contextlib.contextmanager
+def precision(policy: str) -> Iterator[None]:
+    """While it lasts, models are made with a dtype policy, such as `"mixed_float16"`."""
+    before = keras.mixed_precision.dtype_policy()
+    keras.mixed_precision.set_dtype_policy(policy)
+    try:
+        yield
+    finally:
+        keras.mixed_precision.set_dtype_policy(before)
+
+
+def make_optimizer(training: TrainingConfig) -> keras.optimizers.Optimizer:
+    """The optimizer of a recipe, with clipping and the average of weights."""
+    arguments: dict[str, Any] = {"global_clipnorm": training.clip_norm or None}
+    if training.average:
+        arguments |= {"use_ema": True, "ema_momentum": training.average}
+    if training.optimizer == "sgd":
+        return keras.optimizers.SGD(training.learning_rate, momentum=0.9, **arguments)
+    return keras.optimizers.Adam(training.learning_rate, **arguments)
+
+
+def learning_rate(training: TrainingConfig, epoch: int, epochs: int) -> float:
     """The learning rate of an epoch, counted from 0, of so many."""
     done = epoch / epochs
     share = {
-        "inverse": 1 / (1 + flags.DECAY.value * epoch),
+        "inverse": 1 / (1 + training.decay * epoch),
         "linear": 1 - done,
         "cosine": 0.5 * (1 + math.cos(math.pi * done)),
-    }[flags.SCHEDULE.value]
-    return flags.LEARNING_RATE.value * share
+    }[training.schedule]
+    return training.learning_rate * share
 
 
-def compile_model(model: keras.Model, inputs: dict[str, np.ndarray]) -> None:
-    """Compiles a model for training, and builds it and its optimizer by a small batch."""
+def compile_model(model: RecurrentModel, training: TrainingConfig) -> None:
+    """Compiles a model for training, and makes its weights and those of its optimizer."""
     # The recurrent layers compile their loops themselves.
-    model.compile(make_optimizer(), jit_compile=False)
-    model({name: tf.constant(value) for name, value in inputs.items()})
+    model.compile(make_optimizer(training), jit_compile=False)
+    model.build()
     model.optimizer.build(model.trainable_variables)
 
 
@@ -84,11 +120,11 @@ def fit(
     score: Callable[[], float],
     score_name: str,
     model_dir: str,
-    epochs: int | None = None,
+    training: TrainingConfig,
 ) -> list[dict]:
     """Trains for some epochs, or until validation no longer improves; keeps the best weights.
 
-    With `--average`, it is the average of the weights that is scored and kept as the best.
+    With `training.average`, it is the average of the weights that is scored and kept as the best.
 
     Each epoch ends with a checkpoint of all variables, random seeds included, and each epoch's
     batches depend on its number alone: a run that was stopped goes on from the last finished epoch
@@ -100,7 +136,7 @@ def fit(
         score: validation score of the model as it is, higher is better.
         score_name: what the score is called in logs.
         model_dir: folder of checkpoints and logs.
-        epochs: at most, by default `--epochs`.
+        training: how long, and with which learning rates.
 
     Returns:
         One row for each epoch: epoch, loss, the score by its name, seconds, learning_rate.
@@ -109,14 +145,14 @@ def fit(
     checkpoint, best = (os.path.join(model_dir, name) for name in (CHECKPOINT, BEST))
     history = _restore(checkpoint, variables)
     if history:
-        logging.info("Resuming after epoch %d of %s.", len(history), model_dir)
+        print(f"Resuming after epoch {len(history)} of {model_dir}.", flush=True)
     writer = tf.summary.create_file_writer(os.path.join(model_dir, "tensorboard"))
-    epochs = epochs or flags.EPOCHS.value
+    epochs = training.epochs
     for epoch in range(len(history), epochs):
         scores = [row[score_name] for row in history]
-        if scores and epoch - 1 - np.argmax(scores) >= flags.PATIENCE.value:
+        if scores and epoch - 1 - np.argmax(scores) >= training.patience:
             break
-        rate = learning_rate(epoch, epochs)
+        rate = learning_rate(training, epoch, epochs)
         model.optimizer.learning_rate = rate
         start = time.perf_counter()
         data, steps = batches(epoch)

@@ -9,20 +9,31 @@ from importlib import metadata
 
 import tensorflow as tf
 
+import zoo
+
 
 def machine() -> dict:
     """Processor, cores, GPUs and versions."""
     processor = platform.processor() or platform.machine()
     with contextlib.suppress(OSError), open("/proc/cpuinfo") as lines:
         processor = next((x.split(":")[1].strip() for x in lines if "model name" in x), processor)
-    versions = {}
-    for package in ("tensorflow", "keras", "torch"):
-        with contextlib.suppress(metadata.PackageNotFoundError):
-            versions[package] = metadata.version(package)
     return {
         "processor": processor,
         "cores": os.cpu_count(),
         "gpus": [device.name for device in tf.config.list_physical_devices("GPU")],
         "python": platform.python_version(),
-        **versions,
+        **_installed("tensorflow", "keras", "torch"),
     }
+
+
+def versions() -> dict[str, str]:
+    """What computed a result: this project, Keras, TensorFlow."""
+    return {"ours": zoo.__version__, **_installed("keras", "tensorflow")}
+
+
+def _installed(*packages: str) -> dict[str, str]:
+    found = {}
+    for package in packages:
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            found[package] = metadata.version(package)
+    return found

@@ -1,0 +1,1 @@
+"""The probability of texts, and texts drawn by it."""

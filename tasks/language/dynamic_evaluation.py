@@ -12,8 +12,8 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-from tasks.language import running_text as streams
-from zoo.models.language_model import LanguageModel
+from tasks.language import running_text
+from zoo.models import LanguageModel
 
 
 def scorer(
@@ -49,8 +49,8 @@ def scorer(
         try:
             total, states = 0.0, model.zero_states(1)
             for start in range(0, len(ids), window):
-                piece = (streams.Piece(ids, 0), start, min(start + window, len(ids)))
-                inputs = streams.batch([piece], window)
+                piece = (running_text.Piece(ids, 0), start, min(start + window, len(ids)))
+                inputs = running_text.batch([piece], window)
                 targets, token_before = (tf.constant(inputs[n]) for n in ("targets", "before"))
                 loss, states = step(targets, token_before, states)
                 total -= float(loss)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Mapping, Sequence
 
-from tasks.classification import reading as labelled
-from tasks.data import corpora
-from tasks.data.corpora import HELD_OUT, SPLITS, DataError
-from tasks.language import demo as demo_language
+from tasks.data import builders, corpora
+from tasks.data.corpora import HELD_OUT, SPLITS
+from tasks.framework.errors import DataError
+from tasks.language import demo
 
 
 def load_corpus(
@@ -36,7 +36,7 @@ def load_corpus(
         splits,
         seed,
         optional,
-        demo=demo_language.corpus,
+        demo=demo.corpus,
         read_file=functools.partial(read_text_file, running=running),
         read_builder=functools.partial(_builder_readers, text_column=text_column),
         hold_out=_hold_out_end if running else corpora.hold_out_examples,
@@ -70,13 +70,13 @@ def read_text_file(path: str, running: bool = False) -> list[str]:
 
 
 def _builder_readers(name: str, text_column: str | None = None) -> dict[str, Callable]:
-    builder = corpora.builder(name)
-    feature = labelled.text_feature(name, builder.info.features, text_column)
-    corpora.prepare(builder, name)
+    builder = builders.builder(name)
+    feature = builders.text_feature(name, builder.info.features, text_column)
+    builders.prepare(builder, name)
 
     def read(split: str) -> list[str]:
-        return [one for (one,) in labelled.rows_of(builder, split, [feature])]
+        return [one for (one,) in builders.rows_of(builder, split, [feature])]
 
     return {
-        corpora.split_name(split): functools.partial(read, split) for split in builder.info.splits
+        builders.split_name(split): functools.partial(read, split) for split in builder.info.splits
     }

@@ -9,20 +9,11 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from tasks.data import corpora
-from tasks.data.corpora import BLANKS, SPLITS, DataError
-from tasks.tagging import demo as demo_corpus
+from tasks.data import builders, corpora
+from tasks.data.corpora import BLANKS, SPLITS
+from tasks.framework.errors import DataError
+from tasks.tagging import demo
 from zoo.text.tags import Sentence, split_tag, to_bio
-
-__all__ = [
-    "DataError",
-    "Sentence",
-    "load_corpus",
-    "read_conll",
-    "read_conllu",
-    "read_tagged_file",
-    "read_tfds",
-]
 
 TASKS = ("ner", "pos")
 # What a builder of TensorFlow Datasets may call its tags, the likeliest first.
@@ -234,7 +225,7 @@ def load_corpus(
         splits,
         seed,
         optional,
-        demo=demo_corpus.ner if task == "ner" else demo_corpus.pos,
+        demo=demo.ner if task == "ner" else demo.pos,
         read_file=functools.partial(read_tagged_file, task=task),
         read_builder=functools.partial(_tfds_readers, task=task),
     )
@@ -284,11 +275,11 @@ def _tfds_readers(
 ) -> dict[str, Callable[[], list[Sentence]]]:
     """What reads each split, under our name of the split where we have one."""
     _check_task(task)
-    builder = corpora.builder(name, data_dir)
+    builder = builders.builder(name, data_dir)
     tag_feature = _tfds_tag_feature(name, builder.info.features, task)
-    corpora.prepare(builder, name)
+    builders.prepare(builder, name)
     return {
-        corpora.split_name(split): functools.partial(
+        builders.split_name(split): functools.partial(
             _tfds_sentences, name, builder, split, tag_feature, task
         )
         for split in builder.info.splits

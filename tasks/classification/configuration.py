@@ -1,0 +1,67 @@
+"""What a run of a classification program is made of."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from tasks.framework.configuration import DataConfig, RunConfig, TaskConfig, TrainingConfig
+from zoo.configuration import ClassifierConfig, changed, option
+
+
+@dataclasses.dataclass(frozen=True)
+class ClassificationData(DataConfig):
+    """A corpus of labelled texts."""
+
+    max_length: int = changed(DataConfig, "max_length", 400)
+    keep: str = option(
+        "both",
+        "Which words of texts beyond --max_length are read.",
+        choices=("start", "end", "both"),
+    )
+    text_column: str | None = option(
+        None, "Column, key or feature with the text of an example. Default: text."
+    )
+    label_column: str | None = option(
+        None, "Column, key or feature with the label. Default: label."
+    )
+    embeddings_file: str | None = option(
+        None, "Word vectors as text, GloVe or word2vec; sets --embedding_dim."
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class ClassificationTraining(TrainingConfig):
+    """How a classifier is trained, and what it starts from."""
+
+    epochs: int = changed(TrainingConfig, "epochs", 8)
+    patience: int = changed(TrainingConfig, "patience", 3)
+    pretrain: bool = option(
+        False,
+        "Start from a language model of the corpus' own texts, those without a label included.",
+    )
+    pretrain_epochs: int = option(5, "Epochs of the language model.", at_least=1)
+
+
+@dataclasses.dataclass(frozen=True)
+class ClassificationRun(RunConfig):
+    """What a classification program may be asked to do."""
+
+    permutations: int = option(
+        32,
+        "Orders in which --mode=explain adds the words; more are slower and more exact.",
+        at_least=1,
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class ClassificationConfig(TaskConfig):
+    """The recipe of a classifier.
+
+    Example:
+        >>> ClassificationConfig.of(pooling="last", epochs=3).model.pooling
+        'last'
+    """
+
+    data: ClassificationData = dataclasses.field(default_factory=ClassificationData)
+    model: ClassifierConfig = dataclasses.field(default_factory=ClassifierConfig)
+    training: ClassificationTraining = dataclasses.field(default_factory=ClassificationTraining)

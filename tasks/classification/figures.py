@@ -1,0 +1,47 @@
+"""Figures of classifiers as PNG: ROC curves and calibration."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from tasks.framework.figures import plt
+
+
+def roc_curves(gold: Sequence[str], scores: Mapping[str, Sequence[float]], path: str) -> None:
+    """True against false positives for each class; of two classes, for the second."""
+    from sklearn import metrics
+
+    figure, axes = plt.subplots(figsize=(4.5, 4.2), layout="constrained")
+    for name in list(scores)[-1:] if len(scores) == 2 else scores:
+        is_class = [label == name for label in gold]
+        if 0 < sum(is_class) < len(gold):
+            false, true, _ = metrics.roc_curve(is_class, scores[name])
+            axes.plot(false, true, label=f"{name}, area {metrics.auc(false, true):.3f}")
+    axes.plot([0, 1], [0, 1], color="grey", linestyle=":")
+    axes.set(xlabel="false positives", ylabel="true positives")
+    axes.legend(loc="lower right", fontsize=8)
+    figure.savefig(path, dpi=120)
+    plt.close(figure)
+
+
+def calibration(gold: Sequence[str], scores: Mapping[str, Sequence[float]], path: str) -> None:
+    """How often the chosen label is right, by its probability, and how many texts that are."""
+    names = list(scores)
+    rows = np.array([scores[name] for name in names])
+    chosen, confidence = np.argmax(rows, axis=0), np.max(rows, axis=0)
+    right = np.array([names[i] == label for i, label in zip(chosen, gold, strict=True)])
+    bins = np.minimum((confidence * 10).astype(int), 9)
+    used = np.unique(bins)
+    figure, (top, bottom) = plt.subplots(
+        2, 1, figsize=(4.5, 5), height_ratios=(3, 1), sharex=True, layout="constrained"
+    )
+    top.plot([0, 1], [0, 1], color="grey", linestyle=":")
+    means = [np.mean(confidence[bins == i]) for i in used]
+    top.plot(means, [np.mean(right[bins == i]) for i in used], marker="o")
+    top.set(ylabel="share that is right", ylim=(0, 1.02))
+    bottom.bar((used + 0.5) / 10, [np.sum(bins == i) for i in used], width=0.09)
+    bottom.set(xlabel="probability of the chosen label", ylabel="texts", xlim=(0, 1.02))
+    figure.savefig(path, dpi=120)
+    plt.close(figure)

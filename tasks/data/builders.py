@@ -1,0 +1,81 @@
+"""Builders of TensorFlow Datasets: what readers of all tasks ask of them."""
+
+from __future__ import annotations
+
+import os
+import textwrap
+from collections.abc import Iterator, Mapping
+
+from tasks.framework.errors import DataError
+
+# What a builder may call its text, the likeliest first.
+TEXT_FEATURES = ("text", "sentence", "review", "description", "content")
+_EXAMPLES_AT_ONCE = 1024
+
+
+def split_name(name: str) -> str:
+    """Our name of a builder's split."""
+    return "validation" if name == "dev" else name
+
+
+def builder(name: str, data_dir: str | os.PathLike | None = None):
+    """A builder of TensorFlow Datasets by its name."""
+    try:
+        import tensorflow_datasets as tfds
+    except ImportError as error:
+        raise DataError(
+            f"tfds:{name}: expected the package tensorflow-datasets, found {reason(error)}"
+        ) from error
+    try:
+        return tfds.builder(name, data_dir=data_dir)
+    except Exception as error:
+        raise DataError(
+            f"tfds:{name}: expected a builder of TensorFlow Datasets, found {reason(error)}"
+        ) from error
+
+
+def prepare(builder, name: str) -> None:
+    """Downloads and prepares a builder's data, the first time."""
+    # Whatever keeps a builder from its data (network, disk, checksums, a missing package), what
+    # the user needs is the reason, not a trace through TensorFlow Datasets.
+    try:
+        builder.download_and_prepare()
+    except Exception as error:
+        raise DataError(
+            f"tfds:{name}: expected to download and prepare the data, found {reason(error)}"
+        ) from error
+
+
+def reason(error: Exception) -> str:
+    """An exception as one short line."""
+    lines = str(error).splitlines() or [""]
+    return textwrap.shorten(f"{type(error).__name__}: {lines[0]}", 300, placeholder=" …")
+
+
+def text_feature(name: str, features: Mapping, wanted: str | None) -> str:
+    """Which feature of a builder is its text."""
+    import tensorflow_datasets as tfds
+
+    texts = [key for key in features if isinstance(features[key], tfds.features.Text)]
+    found = wanted or next((key for key in (*TEXT_FEATURES, *texts) if key in texts), None)
+    if found not in texts:
+        raise DataError(
+            f"tfds:{name}: expected a text{f' {found!r}' if found else ''}, "
+            f"found {', '.join(features)}"
+        )
+    return found
+
+
+def rows_of(builder, split: str, wanted: list[str]) -> Iterator[tuple]:
+    """What the examples of a split hold under some features: texts and numbers."""
+    import tensorflow_datasets as tfds
+
+    decoders = tfds.decode.PartialDecoding(dict.fromkeys(wanted, True))
+    # The splits of TensorFlow Datasets need not come in the same order twice, unless told.
+    config = tfds.ReadConfig(interleave_cycle_length=1)
+    batches = builder.as_dataset(split=split, decoders=decoders, read_config=config)
+    for batch in batches.batch(_EXAMPLES_AT_ONCE).as_numpy_iterator():
+        for row in zip(*(batch[key] for key in wanted), strict=True):
+            yield tuple(
+                v.decode("utf-8", "replace") if isinstance(v, bytes) else int(v) for v in row
+            )

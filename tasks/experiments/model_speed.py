@@ -1,0 +1,204 @@
+"""Speed of whole models beside the same models of stock Keras layers, and of their SavedModels."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import keras
+import tensorflow as tf
+
+import layers
+from tasks.framework.configuration import TaskConfig
+from tasks.framework.machine import machine
+from tasks.framework.task import Task, Trainer, load_model
+from tasks.framework.text_io import batched
+from tasks.framework.training import load
+from zoo.catalog import speed
+from zoo.predictor import Predictor
+from zoo.text import tokens
+
+# Tokens of each text that is drawn to measure sampling.
+_DRAWN = 1000
+
+
+def measure(task: Task, config: TaskConfig, batches: int, turns: int) -> dict:
+    """Trains both models on the same batches in turn, and asks the SavedModel.
+
+    Args:
+        task: whose models.
+        config: the recipe.
+        batches: training batches of each turn.
+        turns: of each model.
+
+    Returns:
+        Texts trained and answered in a second, by contestant and by size of batch, and the
+        milliseconds of one text; of language models, also what the softmax and drawing take.
+    """
+    corpus = load(task, config, ["train", "validation"])
+    with tempfile.TemporaryDirectory() as folder:
+        trainer = task.trainer(corpus, config, folder)
+        dataset, _ = trainer.epoch(0)
+        some = list(dataset.take(batches))
+        trained = training_speed(trainer, some, turns)
+        version = trainer.save(trainer.build(), os.path.join(folder, "saved"))
+        examples = corpus["validation"]
+        model = load_model(task, Path(version))
+        served = serving_speed(task, model, examples, turns)
+        text = typical_text([task.text(example) for example in examples])
+        one = speed.measure(version, [text], cores=1)["1"]
+        of_language = language_speed(trainer, some, folder, turns) if task.name == "lm" else {}
+    return {
+        "task": task.name,
+        "config": config.as_dict(recipe_only=True),
+        "machine": machine(),
+        "trained_per_second": trained,
+        "times_keras": trained["ours"] / trained["keras"],
+        "served_per_second": served,
+        "one_text_ms": one["median_ms"],
+        "one_text_p99_ms": one["p99_ms"],
+        **of_language,
+    }
+
+
+class StockStack(keras.layers.Layer):
+    """`layers.Stack` of Keras' own layers."""
+
+    def __init__(
+        self,
+        cell: str,
+        units: int,
+        depth: int = 1,
+        bidirectional: bool = False,
+        return_sequences: bool = True,
+        return_state: bool = False,
+        dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        layer: dict | None = None,
+        dtype=None,
+    ):
+        del layer  # how ours compile themselves
+        super().__init__(dtype=dtype)
+        self.supports_masking = True
+        makers = {
+            "rnn": keras.layers.SimpleRNN,
+            "gru": lambda *a, **k: keras.layers.GRU(*a, **k, reset_after=False),
+            "gru_reset_after": keras.layers.GRU,
+            "lstm": keras.layers.LSTM,
+        }
+        self.dropout = keras.layers.Dropout(dropout)
+        self.layers = []
+        for level in range(depth):
+            sequences = return_sequences or level < depth - 1
+            one = makers[cell](
+                units,
+                return_sequences=sequences,
+                return_state=return_state,
+                recurrent_dropout=recurrent_dropout,
+            )
+            self.layers.append(keras.layers.Bidirectional(one) if bidirectional else one)
+
+    def get_initial_state(self, batch_size):
+        """Of the one layer of a language model's stack."""
+        return self.layers[0].get_initial_state(batch_size)
+
+    def call(self, x, initial_state=None, mask=None, training=False):
+        if initial_state is not None:
+            return self.layers[0](x, initial_state=initial_state, mask=mask, training=training)
+        for level, layer in enumerate(self.layers):
+            if level:
+                x = self.dropout(x, training=training)
+            x = layer(x, mask=mask, training=training)
+        return x
+
+
+def training_speed(trainer: Trainer, batches: list, turns: int) -> dict[str, float]:
+    """Sentences trained in a second, the median turn of each model."""
+    field: dict[str, Callable] = {}
+    for name, make_stack in (("ours", layers.Stack), ("keras", StockStack)):
+        field[name] = trainer.build(make_stack).train_on_batch
+
+    def turn(step):
+        start = time.perf_counter()
+        for inputs, answers in batches:
+            step(inputs, answers)
+        return len(batches) * trainer.config.training.batch_size / (time.perf_counter() - start)
+
+    for name, step in field.items():
+        print(f"{name}: compiles", flush=True)
+        turn(step)
+    speeds: dict[str, list] = {name: [] for name in field}
+    for _ in range(turns):
+        for name, step in field.items():
+            speeds[name].append(turn(step))
+    return {name: statistics.median(values) for name, values in speeds.items()}
+
+
+def serving_speed(task: Task, model: Predictor, examples: list, turns: int) -> dict[str, float]:
+    """Examples answered in a second by the SavedModel, by the size of batches, the median turn;
+    not of fewer examples than a batch has, such as one long text."""
+    examples = sorted(examples, key=task.length)
+    speeds = {}
+    for size in (64, 256):
+        if size > len(examples):
+            continue
+        times = []
+        for _ in range(turns + 1):
+            start = time.perf_counter()
+            for batch in batched(examples, size):
+                task.predict_examples(model, batch)
+            times.append(time.perf_counter() - start)
+        speeds[str(size)] = len(examples) / statistics.median(times[1:])
+    return speeds
+
+
+def language_speed(trainer: Trainer, batches: list, folder: str, turns: int) -> dict:
+    """The share of a training step that the softmax takes, and tokens drawn in a second."""
+    model = trainer.build()
+    variables = [v.value for v in model.trainable_variables]
+
+    @tf.function(autograph=False)
+    def step(inputs, whole):
+        with tf.GradientTape() as tape:
+            a = model(inputs, training=True)
+            loss = model.compute_loss(x=inputs, y_pred=a) if whole else tf.reduce_mean(a)
+        return [tf.reduce_sum(g) for g in tape.gradient(loss, variables) if g is not None]
+
+    times: dict[bool, list] = {True: [], False: []}
+    for _ in range(turns + 1):
+        for whole, found in times.items():
+            start = time.perf_counter()
+            for inputs, _ in batches:
+                float(step(inputs, whole)[0])
+            found.append(time.perf_counter() - start)
+    with_softmax, without = (statistics.median(found[1:]) for found in times.values())
+
+    # So that texts do not end, which in an untrained model they would do after a few tokens.
+    bias = model.b.numpy()
+    bias[tokens.END] = -1e4
+    model.b.assign(bias)
+    generate = tf.saved_model.load(trainer.save(model, folder)).signatures["generate"]
+    drawn = {}
+    for count in (1, 64):
+        request = generating.request([""] * count, max_length=_DRAWN)
+        speeds = []
+        for turn in range(turns + 1):
+            request["seed"] += count
+            start = time.perf_counter()
+            generate(**request)["text"].numpy()
+            if turn:
+                speeds.append(count * _DRAWN / (time.perf_counter() - start))
+        drawn[str(count)] = statistics.median(speeds)
+    return {"softmax_share": 1 - without / with_softmax, "drawn_per_second": drawn}
+
+
+def typical_text(texts: list[str]) -> str:
+    """The text of average length, in words; of running text, a line of it."""
+    lines = [line for text in texts for line in text.splitlines()]
+    lines = [line for line in lines if line.strip()]
+    mean = statistics.mean(len(line.split()) for line in lines)
+    return min(lines, key=lambda line: abs(len(line.split()) - mean))

@@ -1,0 +1,179 @@
+"""What a run of a program is made of: data, model, training, and what it is asked to do.
+
+All of it is free of TensorFlow, so that a program shows its flags at once.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, Self
+
+from zoo.configuration import Configuration, Option, RecurrentConfig, option, options
+from zoo.configuration.base import hints
+
+# How a SavedModel holds weights; `zoo.saving.weights` has them.
+STORED = ("float32", "float16", "int8")
+
+
+@dataclasses.dataclass(frozen=True)
+class DataConfig(Configuration):
+    """Which corpus, and what is read of it."""
+
+    data: str = option(
+        "demo",
+        "demo, the built-in corpus; tfds:NAME, such as tfds:wikiann/en; or files, with --*_file.",
+    )
+    train_file: str | None = option(None, "Training corpus, with --data=files.")
+    valid_file: str | None = option(
+        None, "Validation corpus, with --data=files; without, a tenth of the training."
+    )
+    test_file: str | None = option(None, "Test corpus, with --data=files.", recipe=False)
+    vocab_size: int = option(30_000, "Most words in the vocabulary.", at_least=1)
+    min_count: int = option(2, "Rarer words of the training corpus are <UNK>.", at_least=1)
+    max_length: int = option(
+        100,
+        "Longer training sentences are cut to this; drawn text has so many tokens at most.",
+        at_least=1,
+    )
+
+    @property
+    def files(self) -> dict[str, str | None]:
+        """The paths of `data="files"` by split."""
+        return {"train": self.train_file, "validation": self.valid_file, "test": self.test_file}
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainingConfig(Configuration):
+    """How a model is trained."""
+
+    batch_size: int = option(32, "Sentences in a batch.", at_least=1)
+    epochs: int = option(20, "Epochs at most.", at_least=1)
+    patience: int = option(
+        8, "Stop after so many epochs without a better validation score.", at_least=1
+    )
+    optimizer: str = option("adam", "Optimizer.", choices=("adam", "sgd"))
+    learning_rate: float = option(2e-3, "At the start.", at_least=0)
+    decay: float = option(
+        0.05,
+        "With --schedule=inverse, epoch e trains at learning_rate / (1 + decay * e).",
+        at_least=0,
+    )
+    schedule: str = option(
+        "inverse",
+        "How the learning rate falls: by --decay, or to zero behind the last of --epochs.",
+        choices=("inverse", "linear", "cosine"),
+    )
+    average: float = option(
+        0.0,
+        "Score and keep the moving average of the weights, with this momentum, such as 0.999; 0: "
+        "none.",
+        at_least=0,
+        at_most=0.999999,
+    )
+    clip_norm: float = option(5.0, "Clip gradients to this global norm; 0: not at all.", at_least=0)
+    seed: int = option(0, "Of weights, dropout and shuffling.", at_least=0)
+    mixed_precision: str = option(
+        "float32", "Precision.", choices=("float32", "mixed_bfloat16", "mixed_float16")
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class RunConfig(Configuration):
+    """What a program is asked to do, and where things lie.
+
+    Attributes:
+        command: the whole command, for records.
+    """
+
+    mode: str = option(
+        "train",
+        "train (then evaluate and export), evaluate, predict, export, or one of the task's own.",
+    )
+    preset: str | None = option(None, "Recipe whose flags are the defaults, by its name.")
+    model_dir: str | None = option(
+        None,
+        "Checkpoints, logs and figures; resumes what it holds. Default: temporary.",
+    )
+    export_dir: str | None = option(
+        None,
+        "Where to save the model as its next version. Default: saved_models/TASK.",
+    )
+    weights: str = option(
+        "float32",
+        "How the SavedModel holds weights; with fewer bits, its validation score is measured too.",
+        choices=STORED,
+    )
+    model: str | None = option(
+        None,
+        "SavedModel to evaluate or predict with: a folder, or a name in saved_models/.",
+    )
+    text: tuple[str, ...] = option((), "Text to predict for; may be repeated.")
+    input_file: str | None = option(None, "Texts to predict for, one a line.")
+    output_file: str | None = option(
+        None,
+        "Predictions, in the format of its ending. Default: the terminal.",
+    )
+    command: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class TaskConfig:
+    """A recipe: data, model and training. A task's own subclass says of which kind they are.
+
+    Example:
+        >>> config = TaskConfig.of(units=64, epochs=3, data="tfds:wikiann/en")
+        >>> config.model.units, config.training.epochs, config.data.data
+        (64, 3, 'tfds:wikiann/en')
+    """
+
+    data: DataConfig = dataclasses.field(default_factory=DataConfig)
+    model: RecurrentConfig = dataclasses.field(default_factory=RecurrentConfig)
+    training: TrainingConfig = dataclasses.field(default_factory=TrainingConfig)
+
+    @classmethod
+    def parts(cls) -> dict[str, type[Configuration]]:
+        """The classes of data, model and training."""
+        return {field.name: hints(cls)[field.name] for field in dataclasses.fields(cls)}
+
+    @classmethod
+    def options(cls) -> dict[str, tuple[dataclasses.Field, Option]]:
+        """All that a user sets, by the names of the flags."""
+        return {name: said for part in cls.parts().values() for name, said in options(part).items()}
+
+    @classmethod
+    def of(cls, **values: Any) -> Self:
+        """A recipe of options by their names, as flags have them; the others have their defaults.
+
+        Raises:
+            ValueError: there is no such option, or it has no such value.
+        """
+        return cls.from_dict(values, strict=True)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any], strict: bool = False) -> Self:
+        """A recipe of what `as_dict` gave; options that are not there have their defaults.
+
+        Raises:
+            ValueError: a value is wrong, or with `strict` a name.
+        """
+        unknown = sorted(values.keys() - cls.options().keys())
+        if strict and unknown:
+            raise ValueError(f"expected some of {sorted(cls.options())}. Received: {unknown}")
+        return cls(**{name: kind.from_dict(values) for name, kind in cls.parts().items()})
+
+    def as_dict(self, recipe_only: bool = False) -> dict[str, Any]:
+        """Options by their names; with `recipe_only`, those that make a training run what it is."""
+        flat: dict[str, Any] = {}
+        for part in (self.data, self.model, self.training):
+            values = part.as_dict()
+            flat |= {
+                name: values[name]
+                for name, (_, said) in options(type(part)).items()
+                if said.recipe or not recipe_only
+            }
+        return flat
+
+    def replace(self, **values: Any) -> Self:
+        """The same recipe but for some options, by their names."""
+        return self.of(**{**self.as_dict(), **values})

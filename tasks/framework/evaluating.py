@@ -1,0 +1,42 @@
+"""Measuring: what a model predicts for examples, beside what is right."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from tasks.framework.task import Task
+from tasks.framework.text_io import PREDICT_BATCH, batched
+from zoo.predictor import Predictor
+
+
+def predicted_answers(task: Task, model: Predictor, examples: list) -> list:
+    """What a model predicts for examples, in batches of like lengths."""
+    predicted: list[Any] = [None] * len(examples)
+    order = sorted(range(len(examples)), key=lambda number: task.length(examples[number]))
+    for numbers in batched(order, PREDICT_BATCH):
+        answers = task.predict_examples(model, [examples[number] for number in numbers])
+        for number, answer in zip(numbers, answers, strict=True):
+            predicted[number] = answer
+    return predicted
+
+
+def evaluate(task: Task, examples: list, predicted: list, split: str, folder: str | None) -> dict:
+    """Metrics of predictions, shown under the name of the split, and drawn into a folder."""
+    answers = task.answers(examples)
+    metrics = task.metrics(answers, predicted)
+    show_metrics(split, metrics)
+    if folder:
+        task.draw(answers, predicted, folder, split)
+    return metrics
+
+
+def show_metrics(title: str, metrics: Mapping[str, Any]) -> None:
+    """Prints figures, one a line; of nested ones, one line for each class."""
+    print(f"\n{title}:")
+    for name, value in metrics.items():
+        if isinstance(value, dict):
+            for key, row in value.items():
+                print(f"  {key:12s}", ", ".join(f"{n} {v:.4g}" for n, v in row.items()))
+        elif isinstance(value, float):
+            print(f"  {name:32s} {value:.4f}")

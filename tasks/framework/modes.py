@@ -1,0 +1,130 @@
+"""The modes of all programs: train, evaluate, predict, export."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from tasks.framework import fitting
+from tasks.framework.configuration import RunConfig, TaskConfig
+from tasks.framework.errors import UserError
+from tasks.framework.evaluating import evaluate, predicted_answers
+from tasks.framework.machine import machine, versions
+from tasks.framework.task import Task, load_model
+from tasks.framework.text_io import (
+    check_writable,
+    format_of,
+    open_texts,
+    with_progress,
+    write_output,
+)
+from tasks.framework.training import load, restore, train
+from zoo import files
+from zoo.saving.versions import find
+
+Mode = Callable[[Task, TaskConfig, RunConfig], None]
+
+SAVED_MODELS = "saved_models"
+
+
+def train_mode(task: Task, config: TaskConfig, run: RunConfig) -> None:
+    """Trains, evaluates, saves the model, and shows what it says of some texts."""
+    folder = export_folder(task, run)
+    check_writable(folder, "export_dir")
+    trained = train(task, config, run.model_dir, run.command)
+    version = trained.export(folder, run.weights)
+    model = load_model(task, Path(version))
+    if run.weights != "float32":
+        examples = trained.trainer.corpus["validation"]
+        predicted = predicted_answers(task, model, examples)
+        metrics = evaluate(task, examples, predicted, f"validation, {run.weights}", None)
+        trained.results.stored = {"weights": run.weights, "validation": metrics}
+        trained.write()
+    print(f"\nSaved: {version}   Logs, figures, results.json: {trained.trainer.model_dir}\n")
+    for prediction in task.predict(model, task.texts):
+        print(task.show(prediction, os.isatty(1)))
+
+
+def evaluate_mode(task: Task, config: TaskConfig, run: RunConfig) -> None:
+    """Measures a SavedModel on the test split."""
+    model, folder = load_model(task, needed_model(run)), run.model_dir
+    if folder:
+        check_writable(folder, "model_dir")
+    (examples,) = load(task, config, ["test"]).values()
+    task.check_answers(model, task.answers(examples))
+    start = time.perf_counter()
+    predicted = predicted_answers(task, model, examples)
+    seconds = time.perf_counter() - start
+    if folder:
+        os.makedirs(folder, exist_ok=True)
+    metrics = evaluate(task, examples, predicted, "test", folder)
+    print(f"  {len(examples) / seconds:.0f} texts/s")
+    if folder:
+        results = {
+            "task": task.name,
+            "command": run.command,
+            "model": run.model,
+            "counts": {"test": task.counts(examples)},
+            "test": metrics,
+            "wall_seconds": seconds,
+            "machine": machine(),
+            "versions": versions(),
+        }
+        files.write_json(os.path.join(folder, "evaluation.json"), results)
+
+
+def predict_mode(task: Task, config: TaskConfig, run: RunConfig) -> None:
+    """What a SavedModel says of texts, in the terminal or in a file."""
+    del config
+    as_text = format_of(run.output_file, task.formats)
+    model = load_model(task, needed_model(run))
+    with open_texts(run) as batches:
+        each = (task.predict(model, batch) for batch in batches)
+        predictions = itertools.chain.from_iterable(each)
+        if run.output_file is None or as_text is None:
+            for prediction in predictions:
+                print(task.show(prediction, os.isatty(1)), flush=True)
+        else:
+            write_output(run.output_file, map(as_text, with_progress(predictions)))
+
+
+def export_mode(task: Task, config: TaskConfig, run: RunConfig) -> None:
+    """Saves the model of a run that was trained before."""
+    model_dir = run.model_dir
+    if not model_dir or not os.path.exists(os.path.join(model_dir, fitting.BEST)):
+        raise UserError(
+            "--mode=export needs --model_dir, a folder with a trained model. "
+            f"Received: {model_dir!r}"
+        )
+    check_writable(export_folder(task, run), "export_dir")
+    trainer, model = restore(task, config, model_dir)
+    print(f"Saved: {trainer.save(model, export_folder(task, run), run.weights)}")
+
+
+MODES: dict[str, Mode] = {
+    "train": train_mode,
+    "evaluate": evaluate_mode,
+    "predict": predict_mode,
+    "export": export_mode,
+}
+
+
+def export_folder(task: Task, run: RunConfig) -> str:
+    return run.export_dir or os.path.join(SAVED_MODELS, task.name)
+
+
+def needed_model(run: RunConfig) -> Path:
+    """The folder of the version that --model names.
+
+    Raises:
+        UserError: it names none.
+    """
+    if not run.model:
+        raise UserError(f"--mode={run.mode} needs --model, a SavedModel or the name of one.")
+    try:
+        return find(run.model)
+    except ValueError as error:
+        raise UserError(f"--model: {error}") from None

@@ -1,0 +1,128 @@
+"""The flags of a program, made from the fields of its configurations."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import typing
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from absl import flags as absl_flags
+
+from tasks.framework.configuration import RunConfig, TaskConfig
+from tasks.framework.errors import UserError
+from zoo.configuration import Configuration, Option, options
+from zoo.configuration.base import hints
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """The flags of a program: those of a recipe, and those of what it is asked to do.
+
+    Args:
+        recipe: the task's configuration.
+        run: what the program is asked to do.
+
+    Example:
+        >>> config, run = Options(TaskConfig, RunConfig).parse(["--units=64", "--mode=export"])
+        >>> config.model.units, run.mode
+        (64, 'export')
+    """
+
+    recipe: type[TaskConfig]
+    run: type[RunConfig]
+
+    def parse(
+        self, arguments: Sequence[str], presets: Mapping[str, Mapping[str, Any]] | None = None
+    ) -> tuple[TaskConfig, RunConfig]:
+        """The configurations that the arguments of a command line say.
+
+        Args:
+            arguments: behind the program's name.
+            presets: by name, values of options that are the defaults of a run with `--preset`.
+
+        Raises:
+            UserError: there is no such flag or preset, or it has no such value.
+        """
+        flags = self._flags()
+        try:
+            rest = flags(["", *arguments])[1:]
+        except absl_flags.Error as error:
+            raise UserError(" ".join(str(error).split())) from None
+        if rest:
+            raise UserError(f"unexpected arguments: {' '.join(rest)}")
+        values = self._of_preset(flags["preset"].value, presets or {})
+        for name in self._options():
+            if flags[name].present or name not in values:
+                values[name] = flags[name].value
+        try:
+            return self.recipe.from_dict(values), self.run.from_dict(values)
+        except ValueError as error:
+            raise UserError(f"--{error}") from None
+
+    def _of_preset(self, name: str | None, presets: Mapping) -> dict[str, Any]:
+        if name is None:
+            return {}
+        if name not in presets:
+            raise UserError(f"--preset: expected one of {sorted(presets)}. Received: {name!r}")
+        unknown = sorted(presets[name].keys() - self._options().keys())
+        if unknown:
+            raise UserError(f"preset {name!r}: expected names of flags. Received: {unknown}")
+        return dict(presets[name])
+
+    def help(self) -> str:
+        """All flags, those of the model and the data before those of all tasks."""
+        flags, parts = self._flags(), self.recipe.parts()
+        kinds = [parts["model"], parts["data"], parts["training"], self.run]
+        return "\n".join(flags.module_help(_section(kind)) for kind in kinds)
+
+    def _options(self) -> dict[str, tuple[dataclasses.Field, Option]]:
+        return {**self.recipe.options(), **options(self.run)}
+
+    def _flags(self) -> absl_flags.FlagValues:
+        """Flags of their own and not absl's global ones: programs may run in one process."""
+        flags = absl_flags.FlagValues()
+        for kind in (*self.recipe.parts().values(), self.run):
+            for name, (field, said) in options(kind).items():
+                _define(flags, kind, name, field.default, said)
+        return flags
+
+
+def _section(kind: type[Configuration]) -> str:
+    """The title of a configuration's flags in the help."""
+    return {"Data": "data", "Training": "training", "Run": "run"}.get(
+        kind.__name__.removesuffix("Config"), kind.__name__.removesuffix("Config").lower()
+    )
+
+
+def _define(flags: absl_flags.FlagValues, kind: type, name: str, default: Any, said: Option):
+    define = functools.partial(
+        _DEFINE.get(_value_type(hints(kind)[name]), absl_flags.DEFINE_string),
+        name,
+        list(default) if isinstance(default, tuple) else default,
+    )
+    arguments: dict[str, Any] = {"flag_values": flags, "module_name": _section(kind)}
+    if said.choices:
+        absl_flags.DEFINE_enum(name, default, said.choices, said.help, **arguments)
+        return
+    bounds = {"lower_bound": said.at_least, "upper_bound": said.at_most}
+    arguments |= {bound: value for bound, value in bounds.items() if value is not None}
+    define(said.help, **arguments)
+
+
+def _value_type(kind: Any) -> Any:
+    """Of `X | None` X; of a tuple, `tuple`."""
+    if typing.get_origin(kind) is tuple:
+        return tuple
+    (kind,) = [one for one in typing.get_args(kind) or (kind,) if one is not type(None)]
+    return kind
+
+
+_DEFINE: dict[Any, Any] = {
+    int: absl_flags.DEFINE_integer,
+    float: absl_flags.DEFINE_float,
+    bool: absl_flags.DEFINE_bool,
+    str: absl_flags.DEFINE_string,
+    tuple: absl_flags.DEFINE_multi_string,
+}

@@ -1,0 +1,138 @@
+"""Runs a program: reads its flags, and ends in one line what the user can put right."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import shlex
+import signal
+import sys
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from tasks.framework.configuration import RunConfig, TaskConfig
+from tasks.framework.errors import UserError
+from tasks.framework.options import Options
+from zoo.catalog.entries import PRESETS
+
+if TYPE_CHECKING:
+    from tasks.framework.modes import Mode
+    from tasks.framework.task import Task
+
+_HELP = ("--help", "-help", "-h", "-?", "--helpshort", "--helpfull")
+_MODES = ("train", "evaluate", "predict", "export")
+
+
+@dataclasses.dataclass(frozen=True)
+class Program:
+    """A program, `python -m tasks.NAME`.
+
+    Its task and modes come from functions that import them, so that TensorFlow is loaded where
+    something runs, and `--help` is there at once.
+
+    Attributes:
+        name: of the program and its task.
+        about: what it is for, and examples.
+        config: the class of its recipes.
+        task: gives its task.
+        run: the class of what it may be asked to do.
+        modes: of its own, by name.
+        presets: the task whose presets it takes, by default its own.
+    """
+
+    name: str
+    about: str | None
+    config: type[TaskConfig]
+    task: Callable[[], Task]
+    run: type[RunConfig] = RunConfig
+    modes: Mapping[str, Callable[[], Mode]] = dataclasses.field(default_factory=dict)
+    presets: str = ""
+
+    def main(self, arguments: Sequence[str] | None = None) -> int:
+        """Runs the program with arguments, by default those of the command line.
+
+        Returns:
+            The exit code.
+        """
+        arguments = list(sys.argv[1:] if arguments is None else arguments)
+        if any(argument in _HELP for argument in arguments):
+            print(self.help())
+            return 0
+        config, run = None, None
+        with _stoppable():
+            try:
+                config, run = self.parse(arguments)
+                self._run(config, run)
+            except UserError as error:
+                print(f"{self.name}: {error}", file=sys.stderr)
+                return 1
+            except BrokenPipeError:  # what reads our output has read enough
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            except KeyboardInterrupt as stop:
+                signal.setitimer(signal.ITIMER_REAL, 0)
+                resumes = run is not None and run.mode == "train" and run.model_dir
+                how = "; the same command resumes it" if resumes else ""
+                print(f"\n{self.name}: stopped{how}.", file=sys.stderr)
+                return 128 + (stop.args[0] if stop.args else signal.SIGINT)
+        return 0
+
+    def parse(self, arguments: Sequence[str]) -> tuple[TaskConfig, RunConfig]:
+        """The configurations that arguments say.
+
+        Raises:
+            UserError: there is no such flag, or it has no such value.
+        """
+        config, run = Options(self.config, self.run).parse(arguments, self._presets())
+        modes = (*_MODES, *self.modes)
+        if run.mode not in modes:
+            raise UserError(f"--mode: expected one of {', '.join(modes)}. Received: {run.mode!r}")
+        command = shlex.join(["python", "-m", f"tasks.{self.name}", *arguments])
+        return config, dataclasses.replace(run, command=command)
+
+    def help(self) -> str:
+        """What the program is for, its modes and presets, and its flags."""
+        modes = ", ".join((*_MODES, *self.modes))
+        presets = ", ".join(self._presets())
+        flags = Options(self.config, self.run).help()
+        return f"{self.about}\nModes: {modes}. Presets: {presets}.\n\n{flags}"
+
+    def _presets(self) -> Mapping[str, Mapping[str, Any]]:
+        return PRESETS.get(self.presets or self.name, {})
+
+    def _run(self, config: TaskConfig, run: RunConfig) -> None:
+        from zoo import quiet
+
+        quiet.import_tensorflow()
+        from tasks.framework import memory
+        from tasks.framework.modes import MODES
+
+        memory.keep_freed()
+        mode = self.modes[run.mode]() if run.mode in self.modes else MODES[run.mode]
+        mode(self.task(), config, run)
+
+
+class _stoppable:  # noqa: N801
+    """While it lasts, SIGTERM stops the program as Ctrl-C does."""
+
+    def __enter__(self) -> None:
+        self.handlers = {}
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGTERM, signal.SIGINT):
+                self.handlers[number] = signal.signal(number, _stop)
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self.handlers.items():
+            signal.signal(number, handler)
+
+
+def _stop(number: int, frame: object) -> None:
+    """Stops the program, and does so again if this comes at a moment at which Python drops it, such
+    as inside of a destructor."""
+
+    def again(*_: object) -> None:
+        raise KeyboardInterrupt(number)
+
+    signal.signal(signal.SIGALRM, again)
+    signal.setitimer(signal.ITIMER_REAL, 1, 1)
+    raise KeyboardInterrupt(number)

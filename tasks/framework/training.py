@@ -1,0 +1,169 @@
+"""Training from Python: a task and a recipe in, a trained model and what was measured out."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import os
+import shlex
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from tasks.framework import figures, fitting
+from tasks.framework.configuration import TaskConfig
+from tasks.framework.evaluating import evaluate
+from tasks.framework.machine import machine, versions
+from tasks.framework.task import Task, Trainer
+from zoo.catalog.results import RunResults
+from zoo.models import RecurrentModel
+from zoo.predictor import Predictor
+
+RESULTS = "results.json"
+
+
+@dataclasses.dataclass(frozen=True)
+class Trained:
+    """What `train` gives.
+
+    Attributes:
+        model: the Keras model, with the weights of its best epoch.
+        results: what was measured, as in results.json.
+        predictor: the model, asked with texts as a SavedModel is.
+        trainer: the corpus in numbers, see `Trainer`.
+    """
+
+    model: RecurrentModel
+    results: RunResults
+    predictor: Predictor
+    trainer: Trainer
+
+    def __call__(self, texts: Any) -> dict[str, np.ndarray]:
+        """The answers for a text or several, see `Predictor`."""
+        return self.predictor(texts)
+
+    def export(self, folder: str, weights: str = "float32") -> str:
+        """Saves the model as the next version under a folder, and returns that version's.
+
+        Args:
+            folder: of the versions, such as `saved_models/mine`.
+            weights: how they are stored, `"float32"`, `"float16"` or `"int8"`.
+        """
+        return self.trainer.save(self.model, folder, weights)
+
+    def write(self) -> None:
+        """Writes results.json into the folder of the run."""
+        self.results.write(os.path.join(self.trainer.model_dir, RESULTS))
+
+
+def train(
+    task: Task, config: TaskConfig | None = None, model_dir: str | None = None, command: str = ""
+) -> Trained:
+    """Trains a model, measures it, and writes results.json and figures.
+
+    Args:
+        task: such as `tasks.tagging.NamedEntities()`.
+        config: its recipe; by default the task's own, on the built-in corpus.
+        model_dir: folder of checkpoints, logs and figures; a run that it holds is resumed. By
+            default a temporary one.
+        command: that does the same; by default made from the recipe.
+
+    Raises:
+        UserError: data or folder are not as they must be.
+    """
+    start = time.perf_counter()
+    config = task.config() if config is None else config
+    corpus = load(task, config, ["train", "validation", "test"])
+    model_dir = model_dir or tempfile.mkdtemp(prefix=f"{task.name}-")
+    seconds_before, trainer = claim(task, config, corpus, model_dir)
+    counts = {split: task.counts(examples) for split, examples in corpus.items()}
+    for split, count in counts.items():
+        print(f"{split}:", ", ".join(f"{n:,} {name}" for name, n in count.items()), flush=True)
+
+    model = trainer.build()
+    predict = trainer.predictor(model)
+    history = trainer.fit(model, predict)
+    measured = {
+        split: evaluate(task, corpus[split], predict(split), split, model_dir)
+        for split in ("validation", "test")
+        if split in corpus
+    }
+    further = trainer.further_figures(model)
+    curves = os.path.join(model_dir, "learning_curves.png")
+    figures.learning_curves(history, task.score_name, curves)
+    results = RunResults(
+        task=task.name,
+        score=task.score_name,
+        command=command or command_of(task, config),
+        config=config.as_dict(recipe_only=True),
+        model=model.config.as_dict(),
+        counts=counts,
+        parameters=model.count_params(),
+        epochs=history,
+        machine=machine(),
+        versions=versions(),
+        data_fingerprint=fingerprint(corpus),
+        validation=measured["validation"],
+        test=measured.get("test"),
+        wall_seconds=seconds_before + time.perf_counter() - start,
+        further=further,
+    )
+    trained = Trained(model, results, trainer.in_memory(model), trainer)
+    trained.write()
+    return trained
+
+
+def restore(task: Task, config: TaskConfig, model_dir: str) -> tuple[Trainer, RecurrentModel]:
+    """The model of a run that was trained before, with the weights of its best epoch."""
+    _, trainer = claim(task, config, load(task, config, ["train", "validation"]), model_dir)
+    model = trainer.build()
+    fitting.restore_best(model, model_dir)
+    return trainer, model
+
+
+def claim(
+    task: Task, config: TaskConfig, corpus: dict[str, list], model_dir: str
+) -> tuple[float, Trainer]:
+    """Takes a folder for a run, and prepares its corpus; also the seconds that it was trained for.
+
+    Raises:
+        UserError: the folder holds another run.
+    """
+    fitting.claim_folder(
+        model_dir,
+        {"task": task.name, **config.as_dict(recipe_only=True)},
+        {split: fingerprint({split: corpus[split]}) for split in ("train", "validation")},
+    )
+    return fitting.seconds_before(model_dir), task.trainer(corpus, config, model_dir)
+
+
+def load(task: Task, config: TaskConfig, splits: list[str]) -> dict[str, list]:
+    """The splits of the corpus; for training, a test split only where there is one."""
+    return task.load(config, splits, optional=["test"] if len(splits) > 1 else [])
+
+
+def command_of(task: Task, config: TaskConfig) -> str:
+    """The command that trains a recipe: its options that are not the defaults, as flags."""
+    words, defaults = ["python", "-m", f"tasks.{task.name}"], task.config().as_dict()
+    for name, value in config.as_dict().items():
+        if value == defaults[name]:
+            continue
+        if isinstance(value, bool):
+            words.append(f"--{'' if value else 'no'}{name}")
+        else:
+            words.append(f"--{name}={value}")
+    return shlex.join(words)
+
+
+def fingerprint(corpus: Mapping[str, Sequence[Any]]) -> str:
+    """What tells one corpus from another: a digest of all examples of all splits, in order."""
+    digest = hashlib.sha256()
+    for split in sorted(corpus):
+        digest.update(f"{split} {len(corpus[split])}\n".encode())
+        for example in corpus[split]:
+            digest.update(json.dumps(example).encode() + b"\n")
+    return digest.hexdigest()

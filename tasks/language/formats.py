@@ -1,0 +1,22 @@
+"""Scored text as text: for a terminal, as JSON lines."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+
+from zoo.predictions import ScoredTokens
+
+
+def line(one: ScoredTokens, colour: bool) -> str:
+    """log P of the text, and the probability of each token."""
+    pairs = zip(one.tokens, one.log_probabilities, strict=True)
+    each = " ".join(f"{token}({math.exp(p):.2g})" for token, p in pairs)
+    head = f"log P {one.log_probability:.3f}, perplexity {one.perplexity:.2f}"
+    return f"\033[1m{head}\033[0m  {each}" if colour else f"{head}  {each}"
+
+
+def json_line(one: ScoredTokens) -> str:
+    values = {**dataclasses.asdict(one), "perplexity": one.perplexity}
+    return json.dumps(values, ensure_ascii=False) + "\n"
