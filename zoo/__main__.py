@@ -5,6 +5,7 @@ python -m zoo card NAME             what is known of one
 python -m zoo verify [NAME ...]     checksums, and the answers that the cards show
 python -m zoo benchmark NAME ...    latency and throughput, written into the card
 python -m zoo train NAME [FLAGS]    the recipe, start to finish, its baseline too
+python -m zoo collect NAME RUN      results and card, from what training runs wrote
 python -m zoo cards                 writes all cards, and the table in README.md
 python -m zoo serve-config          writes what TensorFlow Serving is started with
 """
@@ -12,36 +13,48 @@ python -m zoo serve-config          writes what TensorFlow Serving is started wi
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from zoo.catalog import cards, loading, speed
-from zoo.catalog.entries import ENTRIES, Entry
+from zoo.catalog import cards, speed
+from zoo.catalog.entries import ENTRIES, entry
+from zoo.catalog.results import RESULTS, RunResults, read_entry
+from zoo.quiet import import_tensorflow
+from zoo.saving import versions
+
+# TensorFlow takes seconds to import: what needs it is imported by the commands that need it.
 
 _CORES, _SIZES = (1, 2), (1, 8, 64, 256)
 
 
 def show_table(folder: Path) -> None:
+    names = versions.list_models(folder)
+    if not names:
+        raise ValueError(f"{folder}: expected a folder with models. Received: none")
     print(cards.table(folder, links=False), end="")
     known = cards.described(folder)
-    others = [name for name in loading.list_models(folder) if name not in known]
+    others = [name for name in names if name not in known]
     if others:
         print(f"\nWithout results: {', '.join(others)}")
 
 
 def show_card(folder: Path, name: str) -> None:
-    print(cards.card(name, cards.read_results(name, folder)), end="")
+    results = read_entry(name, folder)
+    entry(name)
+    print(cards.card(name, results), end="")
 
 
 def verify(folder: Path, names: Sequence[str]) -> int:
     """Exit code 1 where something is wrong."""
+    import_tensorflow()
+    from zoo.catalog import verifying
+
     found = 0
-    for name in names or [n for n in loading.list_models(folder) if n in ENTRIES]:
-        wrong = cards.problems(name, folder)
+    for name in names or [n for n in versions.list_models(folder) if n in ENTRIES]:
+        wrong = verifying.problems(name, folder)
         print(f"{name}: {'whole, and answers as its card says' if not wrong else 'broken'}")
         for line in wrong:
             print(f"  {line}", file=sys.stderr)
@@ -51,39 +64,39 @@ def verify(folder: Path, names: Sequence[str]) -> int:
 
 def benchmark(folder: Path, names: Sequence[str]) -> None:
     for name in names:
-        results = cards.read_results(name, folder)
-        version = folder / name / str(results["version"])
+        results = read_entry(name, folder)
+        version = folder / name / str(results.version)
         cores = [n for n in _CORES if n <= (os.cpu_count() or 1)]
-        results["speed"] = {}
+        results.speed = {}
         for count in cores:
-            found = speed.measure(str(version), ENTRIES[name].samples, count, _SIZES)
-            results["speed"][str(count)] = found
+            found = speed.measure(version, entry(name).samples, count, _SIZES)
+            results.speed[str(count)] = found
             for size, one in found.items():
                 print(
-                    f"{name}: {count} cores, {size} texts: median {one['median_ms']:.2f} ms, "
-                    f"99th percentile {one['p99_ms']:.2f} ms, {one['per_second']:,.0f} texts/s",
+                    f"{name}: {count} cores, {size} texts: median {one.median_ms:.2f} ms, "
+                    f"99th percentile {one.p99_ms:.2f} ms, {one.per_second:,.0f} texts/s",
                     flush=True,
                 )
         cards.write_results(name, results, folder)
 
 
 def train(folder: Path, name: str, flags: Sequence[str], runs: Path) -> int:
-    """Trains an entry and what it is compared with; their flags are the same but for the cell."""
-    entry = _entry(name)
-    missing = [flag for flag in entry.needs if not any(f.startswith(f"--{flag}=") for f in flags)]
+    """Trains an entry and what it is compared with, which has further flags."""
+    said = entry(name)
+    missing = [flag for flag in said.needs if not any(f.startswith(f"--{flag}=") for f in flags)]
     if missing:
         raise ValueError(
-            f"{name}: expected the paths of its corpus, {entry.data}: "
-            f"{' '.join(f'--{flag}=PATH' for flag in entry.needs)}. Received: {list(flags)}"
+            f"{name}: expected the paths of its corpus, {said.data}: "
+            f"{' '.join(f'--{flag}=PATH' for flag in said.needs)}. Received: {list(flags)}"
         )
-    baseline = [*entry.recipe, *entry.baseline.flags, *flags]
+    baseline = [*said.recipe, *said.baseline.flags, *flags]
     for command, run, export in (
-        ([*entry.recipe, *flags], runs / name, folder / name),
+        ([*said.recipe, *flags], runs / name, folder / name),
         (baseline, runs / f"{name}_baseline", runs / f"{name}_baseline" / "saved"),
     ):
         places = [f"--model_dir={run}", f"--export_dir={export}"]
-        print(f"\npython -m tasks.{entry.task} {' '.join([*command, *places])}", flush=True)
-        done = subprocess.run([sys.executable, "-m", f"tasks.{entry.task}", *command, *places])
+        print(f"\npython -m tasks.{said.task} {' '.join([*command, *places])}", flush=True)
+        done = subprocess.run([sys.executable, "-m", f"tasks.{said.task}", *command, *places])
         if done.returncode:
             return done.returncode
     collect(folder, name, runs / name, runs / f"{name}_baseline")
@@ -91,28 +104,22 @@ def train(folder: Path, name: str, flags: Sequence[str], runs: Path) -> int:
 
 
 def collect(folder: Path, name: str, run: Path, baseline: Path | None) -> None:
-    """Takes what a training run left into the entry's results and card."""
-    _entry(name)
-    read = [
-        None if path is None else json.loads((path / cards.RESULTS).read_text("utf-8"))
-        for path in (run, baseline)
-    ]
-    cards.write_results(name, cards.collect(name, *read, folder), folder)
-    print(f"{folder / name / cards.CARD}")
+    """Takes what training runs left into the entry's results and card."""
+    entry(name)
+    found = RunResults.read(run / RESULTS)
+    compared = None if baseline is None else RunResults.read(baseline / RESULTS)
+    import_tensorflow()
+    from zoo.catalog import collecting
+
+    cards.write_results(name, collecting.collect(name, found, compared, folder), folder)
+    print(folder / name / cards.CARD)
 
 
-def _entry(name: str) -> Entry:
-    if name not in ENTRIES:
-        near = loading.nearest(name, list(ENTRIES))
-        raise ValueError(f"expected an entry of the zoo, such as {near}. Received: {name!r}")
-    return ENTRIES[name]
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m zoo", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("--folder", type=Path, default=loading.SAVED_MODELS, help="of the models")
+    parser.add_argument("--folder", type=Path, help="of the models; by default the zoo's own")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     commands.add_parser("list", help="a table of the models")
     commands.add_parser("card", help="what is known of a model").add_argument("name")
@@ -127,30 +134,43 @@ def main(arguments: Sequence[str] | None = None) -> int:
     collecting.add_argument("--baseline", type=Path, help="folder of what it is compared with")
     commands.add_parser("cards", help="writes all cards, and the table in README.md")
     commands.add_parser("serve-config", help="what TensorFlow Serving is started with")
+    return parser
+
+
+def _default_folder(command: str | None) -> Path:
+    """Of the zoo's own models; new ones do not go into an installed package."""
+    is_clone = cards.PROJECT_README.exists()
+    writes = command in ("train", "collect")
+    return Path(versions.SAVED_MODELS) if writes and not is_clone else versions.home()
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = _parser()
     given, rest = parser.parse_known_args(arguments)
     if rest and given.command != "train":
         parser.error(f"unexpected arguments: {' '.join(rest)}")
+    folder = given.folder or _default_folder(given.command)
     try:
         match given.command:
             case "card":
-                show_card(given.folder, given.name)
+                show_card(folder, given.name)
             case "verify":
-                return verify(given.folder, given.names)
+                return verify(folder, given.names)
             case "benchmark":
-                benchmark(given.folder, given.names)
+                benchmark(folder, given.names)
             case "train":
-                return train(given.folder, given.name, rest, given.runs)
+                return train(folder, given.name, rest, given.runs)
             case "collect":
-                collect(given.folder, given.name, given.run, given.baseline)
+                collect(folder, given.name, given.run, given.baseline)
             case "cards":
-                cards.write_all(given.folder)
+                cards.write_all(folder)
             case "serve-config":
                 from zoo.serving import configuration as serving
 
-                for path in serving.write_config(given.folder):
+                for path in serving.write_config(folder):
                     print(path)
             case _:
-                show_table(given.folder)
+                show_table(folder)
     except (ValueError, OSError, RuntimeError) as error:
         print(f"zoo: {error}", file=sys.stderr)
         return 1

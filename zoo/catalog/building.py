@@ -2,75 +2,81 @@
 
 from __future__ import annotations
 
-import inspect
 import os
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import keras
-import tensorflow as tf
+from zoo.catalog.results import EntryResults, read_entry
+from zoo.configuration import MODELS, LanguageModelConfig, RecurrentConfig
+from zoo.models import Classifier, LanguageModel, Tagger
+from zoo.models.parts import RecurrentModel
+from zoo.saving import versions
 
-from zoo import text
-from zoo.catalog import cards, loading
-from zoo.models import Classifier, Tagger
-from zoo.models.language_model import LanguageModel
-from zoo.text.tags import forbidden_transitions
+_CLASSES: dict[type[RecurrentConfig], type[RecurrentModel]] = {
+    one.configuration: one for one in (Tagger, Classifier, LanguageModel)
+}
+# Of files of schema 1: the asset with the names that a configuration has.
+_NAMES = {"tags": "tags.txt", "labels": "labels.txt"}
 
 
-def build(name: str, folder: str | os.PathLike = loading.SAVED_MODELS, **changes: Any):
+def build(name: str, folder: str | os.PathLike | None = None, **changes: Any) -> RecurrentModel:
     """An untrained Keras model of the shape of an entry's.
 
     Args:
-        name: one of `list_models()`.
-        folder: that holds the models: from there come the sizes of vocabulary and output.
-        changes: arguments of `Tagger`, `Classifier` or `LanguageModel` that are to differ.
+        name: of an entry.
+        folder: that holds the models; by default the zoo's own.
+        changes: fields of the configuration that are to differ.
 
     Returns:
-        A built, uncompiled model; its inputs are in the docstring of its class.
+        A built, uncompiled model; its inputs are in the docstring of its class, what it is made of
+        in `model.config`.
 
     Raises:
-        ValueError: there is no such entry, or the class has no such argument.
+        ValueError: there is no such entry, or no such field of its configuration.
+        OSError: its results cannot be read.
 
     Example:
-        >>> model = build("ner_demo", units=64)  # doctest: +SKIP
+        >>> model = build("ner_demo", units=64)
+        >>> model.config.units, model.config.embedding_dim
+        (64, 100)
     """
-    results = cards.read_results(name, folder)
-    assets = Path(folder) / name / str(results["version"]) / "assets"
-    config = results["config"]
-    vocabulary_size = 1 + len(_lines(assets / "vocabulary.txt"))
-    if results["task"] in ("ner", "pos"):
-        tags = _lines(assets / "tags.txt")
-        pairs, starts, ends = forbidden_transitions(tags)
-        kind, own = Tagger, {"tags": len(tags)}
-        own |= {"forbidden": pairs, "forbidden_start": starts, "forbidden_end": ends}
-        inputs = {
-            "words": tf.ones([1, 2], tf.int32),
-            "shapes": tf.ones([1, 2], tf.int32),
-            "bytes": tf.ones([1, 2, text.WORD_BYTES], tf.int32),
-        }
-    elif results["task"] == "sentiment":
-        kind, own = Classifier, {"classes": len(_lines(assets / "labels.txt"))}
-        inputs = {"words": tf.ones([1, 2], tf.int32)}
-    else:
-        kind, own = LanguageModel, {"samples": config["sampled_softmax"]}
-        one = tf.ones([1], tf.int32)
-        inputs = {"targets": tf.ones([1, 2], tf.int32), "before": one, "fresh": one > 0}
-    arguments = {"vocabulary_size": vocabulary_size, **own, **_known(kind, config)}
-    unknown = sorted(changes.keys() - inspect.signature(kind).parameters.keys())
-    if unknown:
-        raise ValueError(
-            f"expected arguments of {kind.__name__}, {sorted(inspect.signature(kind).parameters)}. "
-            f"Received: {unknown}"
-        )
-    model = kind(**arguments | changes)
-    model(inputs)
+    folder = versions.home() if folder is None else folder
+    config = configuration(read_entry(name, folder), Path(folder) / name, **changes)
+    model = _CLASSES[type(config)](config)
+    model.build()
     return model
 
 
-def _known(kind: type[keras.Model], config: Mapping) -> dict:
-    """Of the flags of a recipe, those that are arguments of a class."""
-    return {name: config[name] for name in inspect.signature(kind).parameters if name in config}
+def configuration(results: EntryResults, folder: Path, **changes: Any) -> RecurrentConfig:
+    """What an entry's model is made of, but for some fields.
+
+    Args:
+        results: of the entry.
+        folder: of the entry: in files of schema 1, sizes follow from the model's assets.
+        changes: by name.
+    """
+    kind = MODELS[results.task]
+    values = results.model or _of_first_schema(results, folder, changes)
+    if kind is LanguageModelConfig:
+        # Rows of running text belong to a training run, and not to its model's shape.
+        values = values | {"rows": 0}
+    return kind.from_dict(values).replace(**changes)
+
+
+def _of_first_schema(results: EntryResults, folder: Path, changes: dict[str, Any]) -> dict:
+    """A configuration put together from the flags of a run and the assets of its SavedModel."""
+    if results.config.get("embeddings_file") and "embedding_dim" not in changes:
+        raise ValueError(
+            f"{results.name}: expected `embedding_dim`, the width of the word vectors in "
+            f"{results.config['embeddings_file']!r}, which the model was trained with: its "
+            f"results.json does not say it. Received: {sorted(changes)}"
+        )
+    assets = folder / str(results.version) / "assets"
+    values = {**results.config, "vocabulary_size": 1 + len(_lines(assets / "vocabulary.txt"))}
+    for field, file in _NAMES.items():
+        if (assets / file).exists():
+            values[field] = _lines(assets / file)
+    return values
 
 
 def _lines(path: Path) -> list[str]:

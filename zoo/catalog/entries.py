@@ -6,7 +6,6 @@ Both are read from the files beside this one, `presets.toml` and `entries.toml`.
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import os
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from zoo.catalog import records
+from zoo.saving.versions import nearest
 
 # By task, by name: flags and their values.
 Presets = dict[str, dict[str, dict[str, Any]]]
@@ -157,12 +157,6 @@ PRESETS: Presets = read_presets()
 ENTRIES: dict[str, Entry] = read_entries(PRESETS)
 
 
-def nearest(name: str, names: Iterable[str]) -> list[str]:
-    """Of names, up to three that are like one; all, where none is."""
-    names = list(names)
-    return difflib.get_close_matches(name, names, n=3, cutoff=0.4) or names
-
-
 def entry(name: str) -> Entry:
     """An entry by its name.
 
@@ -170,6 +164,6 @@ def entry(name: str) -> Entry:
         ValueError: there is no such entry; the message names the nearest.
     """
     if name not in ENTRIES:
-        near = nearest(name, ENTRIES)
+        near = nearest(name, list(ENTRIES))
         raise ValueError(f"expected an entry of the zoo, such as {near}. Received: {name!r}")
     return ENTRIES[name]

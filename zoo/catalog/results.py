@@ -12,12 +12,14 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
 from zoo import files
 from zoo.catalog import records
+from zoo.saving import versions
 
 RESULTS = "results.json"
 SCHEMA = 2
@@ -174,7 +176,33 @@ class RunResults:
         return schema | values | self.further
 
     def write(self, path: str | os.PathLike) -> None:
-        files.write_json(os.fspath(path), self.as_dict())
+        files.write_json(path, self.as_dict())
+
+    @property
+    def hardware(self) -> str:
+        """The machine that trained."""
+        return f"{self.machine.get('processor', '?')}, {self.machine.get('cores', '?')} cores"
+
+    @property
+    def software(self) -> str:
+        """What trained; files of schema 1 say it of the machine."""
+        known = self.machine | self.versions
+        return f"TensorFlow {known.get('tensorflow', '?')}, Keras {known.get('keras', '?')}"
+
+    @property
+    def portable_config(self) -> dict[str, Any]:
+        """Flags with short paths: where a copy of a corpus lies says nothing to anyone else."""
+        return {name: _short(value) for name, value in self.config.items()}
+
+    @property
+    def portable_command(self) -> str:
+        """The command without its seed and where its run was stored, and with short paths."""
+        try:
+            words = shlex.split(self.command)
+        except ValueError:  # of an older run, which did not quote
+            words = self.command.split()
+        kept = [word.partition("=") for word in words if word.split("=")[0] not in _PLACES]
+        return shlex.join(f"{name}{equals}{_short(value)}" for name, equals, value in kept)
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -207,3 +235,34 @@ class EntryResults(RunResults):
 
 _FIRST = ("name", "version")
 _EMPTY: tuple = (None, "", {}, [])
+# Flags that say where a run was stored, or which of several like it, and not how it came about.
+_PLACES = ("--model_dir", "--export_dir", "--seed")
+
+
+def _short(value: Any) -> Any:
+    """Of a path, the file and its folder; all else as it is."""
+    is_path = isinstance(value, str) and os.path.isabs(value)
+    return "/".join(value.split("/")[-2:]) if is_path else value
+
+
+def read_entry(name: str, folder: str | os.PathLike | None = None) -> EntryResults:
+    """What was measured of an entry.
+
+    Args:
+        name: of the entry.
+        folder: that holds the models; by default the zoo's own.
+
+    Raises:
+        ValueError: there is no such model; the message names the nearest.
+        OSError: its results cannot be read.
+    """
+    folder = versions.home() if folder is None else folder
+    versions.find(name, folder=folder)
+    path = Path(folder) / name / RESULTS
+    try:
+        return EntryResults.read(path)
+    except (OSError, ValueError) as error:
+        raise OSError(
+            f"{path}: expected what was measured of {name!r}, as `python -m zoo train {name}` "
+            f"writes it. Received: {error}"
+        ) from error

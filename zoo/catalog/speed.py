@@ -8,12 +8,17 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
+from zoo.catalog.results import Speed
+
 _SECONDS = 2.0
 
 
 def measure(
-    folder: str, texts: Sequence[str], cores: int = 1, batch_sizes: Sequence[int] = (1,)
-) -> dict[str, dict[str, float]]:
+    folder: str | os.PathLike,
+    texts: Sequence[str],
+    cores: int = 1,
+    batch_sizes: Sequence[int] = (1,),
+) -> dict[str, Speed]:
     """Asks `serving_default` for the texts in turn, in batches.
 
     Args:
@@ -23,12 +28,17 @@ def measure(
         batch_sizes: texts in a request.
 
     Returns:
-        By batch size, as a string: `median_ms` and `p99_ms` of a request, and `per_second`, texts.
+        By batch size, as a string.
 
     Raises:
         RuntimeError: the process failed; the message is what it said.
     """
-    request = {"folder": folder, "texts": list(texts), "cores": cores, "sizes": list(batch_sizes)}
+    request = {
+        "folder": os.fspath(folder),
+        "texts": list(texts),
+        "cores": cores,
+        "sizes": list(batch_sizes),
+    }
     run = subprocess.run(
         [sys.executable, "-c", _SCRIPT],
         input=json.dumps(request | {"seconds": _SECONDS}),
@@ -37,8 +47,11 @@ def measure(
         env={**os.environ, "CUDA_VISIBLE_DEVICES": "", "TF_CPP_MIN_LOG_LEVEL": "3"},
     )
     if run.returncode:
-        raise RuntimeError(f"cannot measure {folder!r}: {run.stderr.strip().splitlines()[-1:]}")
-    return json.loads(run.stdout)
+        raise RuntimeError(
+            f"{folder}: expected a SavedModel that answers to texts. Received: "
+            f"{run.stderr.strip().splitlines()[-1:]}"
+        )
+    return {size: Speed(**found) for size, found in json.loads(run.stdout).items()}
 
 
 _SCRIPT = """

@@ -1,0 +1,110 @@
+"""An entry's results: from what its training run wrote, and from its SavedModel."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from zoo.catalog import loading
+from zoo.catalog.entries import Entry, entry
+from zoo.catalog.results import (
+    RESULTS,
+    Baseline,
+    EntryResults,
+    RunResults,
+    Sample,
+    SignatureSpecs,
+    StoredFile,
+    read_entry,
+)
+from zoo.predictor import Predictor, Spec
+
+_GENERATE = {"max_length": 120, "temperature": 0.7, "top_k": 0, "top_p": 1.0, "seed": 1}
+_DIGITS = 4
+
+
+def collect(
+    name: str, run: RunResults, baseline: RunResults | None, folder: str | os.PathLike
+) -> EntryResults:
+    """The results of an entry. The speed of a version that is measured already is kept.
+
+    Args:
+        name: of the entry.
+        run: that trained it.
+        baseline: the run that it is compared with, or None.
+        folder: that holds the models.
+    """
+    said, model = entry(name), loading.load(name, folder=folder)
+    of_run = {field.name: getattr(run, field.name) for field in dataclasses.fields(RunResults)}
+    changed = {"config": run.portable_config, "command": run.portable_command, "further": {}}
+    results = EntryResults(
+        **of_run | changed,
+        name=name,
+        version=int(model.folder.name),
+        baseline=None if baseline is None else _comparison(said, baseline),
+        files=stored_files(model.folder),
+        signatures={
+            signature: SignatureSpecs(_specs(one.inputs), _specs(one.outputs))
+            for signature, one in model.signatures.items()
+        },
+        samples=list(samples(model, said)),
+    )
+    if (Path(folder) / name / RESULTS).exists():
+        known = read_entry(name, folder)
+        if known.files == results.files:
+            results.speed = known.speed
+    return results
+
+
+def _comparison(said: Entry, baseline: RunResults) -> Baseline:
+    return Baseline(
+        what=said.baseline.what,
+        command=baseline.portable_command,
+        validation=baseline.validation,
+        test=baseline.test,
+        parameters=baseline.parameters,
+    )
+
+
+def stored_files(version: Path) -> dict[str, StoredFile]:
+    """The files of a SavedModel, by their path in its folder."""
+    paths = sorted(path for path in version.rglob("*") if path.is_file())
+    return {
+        path.relative_to(version).as_posix(): StoredFile(path.stat().st_size, sha256(path))
+        for path in paths
+    }
+
+
+def sha256(path: Path) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def samples(model: Predictor, said: Entry) -> Iterator[Sample]:
+    """What a model answers to the texts of its entry, one at a time."""
+    for text in said.samples:
+        yield _sample(model, "serving_default", {"text": [text]})
+    if "generate" in model.signatures:
+        prompt = said.samples[0].split()[0]
+        one = {name: [value] for name, value in _GENERATE.items()}
+        yield _sample(model, "generate", {"prompt": [prompt], **one})
+
+
+def _sample(model: Predictor, signature: str, inputs: dict[str, list]) -> Sample:
+    outputs = sorted(model.ask(signature, inputs).items())
+    return Sample(signature, inputs, {name: _rounded(value).tolist() for name, value in outputs})
+
+
+def _rounded(values: np.ndarray) -> np.ndarray:
+    if values.dtype.kind != "f":
+        return values
+    return np.round(values.astype(np.float64), _DIGITS)
+
+
+def _specs(specs: Mapping[str, Spec]) -> dict[str, str]:
+    return {name: str(spec) for name, spec in sorted(specs.items())}
