@@ -12,6 +12,7 @@ PyTorch takes part where it is importable.
 from __future__ import annotations
 
 import contextlib
+import functools
 import gc
 import itertools
 import json
@@ -199,7 +200,7 @@ def medians(field: dict[str, Contestant], seconds: float) -> dict[str, float]:
     for run in field.values():
         run()
         run()
-    times = {name: [] for name in field}
+    times: dict[str, list[float]] = {name: [] for name in field}
     gc.collect()
     end = time.perf_counter() + seconds * len(field)
     while time.perf_counter() < end or len(times["ours"]) < 6:
@@ -253,16 +254,20 @@ def measure_latency() -> Iterator[dict]:
     x = tf.random.normal([1, 100, 128])
     signature = [tf.TensorSpec([None, None, 128])]
     for kind in _LAYERS.value:
-        field = {}
+        field: dict[str, Contestant] = {}
         for name, ours in (("ours", True), ("keras", False)):
             layer = make_layer(kind, 128, ours)
             layer.build((None, None, 128))
             function = tf.function(layer, input_signature=signature, autograph=False)
-            field[name] = lambda function=function: function(x).numpy()
+            field[name] = functools.partial(_numbers, function, x)
         if has_torch():
             field["torch"] = torch_contestant(kind, (1, 100, 128, 128), "forward", False)
         row = ratios(medians(field, _SECONDS.value))
         yield {"part": "latency", "layer": kind, "size": "1x100x128x128", "padded": False, **row}
+
+
+def _numbers(function: Callable, x) -> object:
+    return function(x).numpy()
 
 
 def measure_length() -> Iterator[dict]:
@@ -334,7 +339,7 @@ def summary(results: dict) -> str:
             return f"{values[0]:.2f}" if values else "–"
         return f"{geometric_mean(values):.2f} (least {min(values):.2f})"
 
-    measured = {}
+    measured: dict[tuple[str, str], list[dict]] = {}
     for row in results["rows"]:
         if "times_keras" in row:
             what = shown_part(row["part"], row["padded"])

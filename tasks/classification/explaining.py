@@ -95,8 +95,9 @@ def explain(task: Task, model: Model, one: str, permutations: int, seed: int = 0
     (answer,) = task.predict(model, [one])
 
     def score(texts: Sequence[str]) -> np.ndarray:
-        p = [prediction.probabilities[answer.label] for prediction in task.predict(model, texts)]
-        p = np.clip(np.array(p, np.float64), 1e-7, 1 - 1e-7)
+        answers = task.predict(model, texts)
+        p = np.array([one.probabilities[answer.label] for one in answers], np.float64)
+        p = np.clip(p, 1e-7, 1 - 1e-7)
         return np.log(p / (1 - p))
 
     words = words_read(model, one)
@@ -127,8 +128,8 @@ def as_line(one: Explanation, colour: bool) -> str:
     """Green words speak for the label and red ones against it; without colour, by numbers."""
     label, probability, pairs = one.label, one.probability, one.words
     if not colour:
-        words = " ".join(f"{word}({value:+.2f})" for word, value in pairs)
-        return f"{label} {probability:.1%}  {words}"
+        numbered = " ".join(f"{word}({value:+.2f})" for word, value in pairs)
+        return f"{label} {probability:.1%}  {numbered}"
     peak = max((abs(value) for _, value in pairs), default=1) or 1
     words = []
     for word, value in pairs:

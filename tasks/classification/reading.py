@@ -8,7 +8,7 @@ import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tasks.classification import demo
 from tasks.data import builders, corpora
@@ -70,17 +70,20 @@ def read_labelled_file(
             no example.
     """
     path = Path(path)
+    found: Iterator[Example]
     ending = path.suffix.lower()
     if path.is_dir():
-        examples = _read_folder(path)
+        found = _read_folder(path)
     elif ending in (".csv", ".tsv"):
-        dialect = {"delimiter": "\t", "quoting": csv.QUOTE_NONE} if ending == ".tsv" else {}
-        examples = _read_table(path, text_column, label_column, dialect)
+        dialect: dict[str, Any] = {}
+        if ending == ".tsv":
+            dialect = {"delimiter": "\t", "quoting": csv.QUOTE_NONE}
+        found = _read_table(path, text_column, label_column, dialect)
     elif ending in (".jsonl", ".json", ".ndjson"):
-        examples = _read_json_lines(path, text_column, label_column)
+        found = _read_json_lines(path, text_column, label_column)
     else:
         raise DataError(f"{path}: expected a .csv, .tsv or .jsonl file, or a folder for each label")
-    examples = list(examples)
+    examples = list(found)
     if not examples:
         raise DataError(f"{path}: expected one or more texts with a label, found none")
     return examples
@@ -179,7 +182,7 @@ def _builder_readers(
     text = builders.text_feature(name, features, text_column)
     classes = [key for key in features if isinstance(features[key], tfds.features.ClassLabel)]
     label = label_column or next((key for key in ("label", *classes) if key in classes), None)
-    if label not in classes:
+    if label is None or label not in classes:
         raise DataError(
             f"tfds:{name}: expected a class label{f' {label!r}' if label else ''}, "
             f"found {', '.join(features)}"

@@ -110,6 +110,8 @@ def count_tokens(texts: Sequence[str]) -> Counter:
 class ClassifierTrainer(Trainer):
     """Classifiers on a corpus of labelled texts."""
 
+    config: ClassificationConfig
+
     def __init__(self, task, corpus, config, model_dir):
         super().__init__(task, corpus, config, model_dir)
         data, training = config.data, config.training

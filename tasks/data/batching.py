@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -48,7 +48,7 @@ class Sequences:
 
 
 def by_length(
-    lengths: np.ndarray, batch_size: int, order: Sequence[int] | None = None
+    lengths: np.ndarray, batch_size: int, order: Iterable[int] | None = None
 ) -> Iterator[tuple[list[int], int]]:
     """Groups sequences of like length: their numbers, at most `batch_size`, and a length for all.
 
@@ -80,7 +80,7 @@ def shuffled(lengths: np.ndarray, batch_size: int, seed: int, epoch: int) -> lis
     return groups
 
 
-def as_dataset(groups: list, make_batch: Callable[[list[int], int], tuple]) -> tf.data.Dataset:
+def as_dataset(groups: list, make_batch: Callable[..., tuple]) -> tf.data.Dataset:
     """Batches as `tf.data`, made while the model trains.
 
     Args:

@@ -58,7 +58,7 @@ def text_feature(name: str, features: Mapping, wanted: str | None) -> str:
 
     texts = [key for key in features if isinstance(features[key], tfds.features.Text)]
     found = wanted or next((key for key in (*TEXT_FEATURES, *texts) if key in texts), None)
-    if found not in texts:
+    if found is None or found not in texts:
         raise DataError(
             f"tfds:{name}: expected a text{f' {found!r}' if found else ''}, "
             f"found {', '.join(features)}"

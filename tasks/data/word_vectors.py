@@ -25,7 +25,7 @@ def read_vectors(path: str, words: list[str], size: int, seed: int) -> tuple[lis
         UserError: the file cannot be read, or a line is malformed.
     """
     vectors: dict[str, np.ndarray] = {}
-    width = None
+    width = 0
     try:
         with open(path, encoding="utf-8", errors="replace") as file:
             for number, line in enumerate(file, start=1):
@@ -36,7 +36,7 @@ def read_vectors(path: str, words: list[str], size: int, seed: int) -> tuple[lis
                 try:
                     vector = np.array(values, np.float32)
                 except ValueError:
-                    vector = np.zeros(0)
+                    vector = np.zeros(0, np.float32)
                 if len(vector) != width or not width:
                     raise UserError(
                         f"{path}:{number}: expected a word and {width or 'its'} numbers, found "

@@ -18,6 +18,7 @@ from tasks.framework.machine import machine
 from tasks.framework.task import Task, Trainer, load_model
 from tasks.framework.text_io import batched
 from tasks.framework.training import load
+from tasks.language import generating
 from zoo.catalog import speed
 from zoo.predictor import Predictor
 from zoo.text import tokens
@@ -59,8 +60,8 @@ def measure(task: Task, config: TaskConfig, batches: int, turns: int) -> dict:
         "trained_per_second": trained,
         "times_keras": trained["ours"] / trained["keras"],
         "served_per_second": served,
-        "one_text_ms": one["median_ms"],
-        "one_text_p99_ms": one["p99_ms"],
+        "one_text_ms": one.median_ms,
+        "one_text_p99_ms": one.p99_ms,
         **of_language,
     }
 

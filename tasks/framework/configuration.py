@@ -160,7 +160,8 @@ class TaskConfig:
         unknown = sorted(values.keys() - cls.options().keys())
         if strict and unknown:
             raise ValueError(f"expected some of {sorted(cls.options())}. Received: {unknown}")
-        return cls(**{name: kind.from_dict(values) for name, kind in cls.parts().items()})
+        parts: dict[str, Any] = {n: kind.from_dict(values) for n, kind in cls.parts().items()}
+        return cls(**parts)
 
     def as_dict(self, recipe_only: bool = False) -> dict[str, Any]:
         """Options by their names; with `recipe_only`, those that make a training run what it is."""

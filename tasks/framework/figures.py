@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import matplotlib
 
@@ -51,7 +52,7 @@ def confusion_matrix(gold: Sequence[str], predicted: Sequence[str], path: str) -
     plt.close(figure)
 
 
-def lines(rows: Mapping[str, Mapping[float, float]], path: str, x: str, y: str) -> None:
+def lines(rows: Mapping[str, Mapping[Any, float]], path: str, x: str, y: str) -> None:
     """Shares by a number, one line for each name."""
     figure, axes = plt.subplots(figsize=(6, 3.6), layout="constrained")
     for name, points in rows.items():

@@ -113,6 +113,7 @@ class Trainer(abc.ABC):
         vectors: initial word vectors `[vocabulary, width]`, or None.
     """
 
+    config: TaskConfig
     vectors: np.ndarray | None = None
 
     def __init__(self, task: Task, corpus: dict[str, list], config: TaskConfig, model_dir: str):

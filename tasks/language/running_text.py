@@ -62,7 +62,7 @@ def windows(
     return [[cuts[i] if i < len(cuts) else (None, 0, 0) for cuts in by_row] for i in range(longest)]
 
 
-def batch(window: list[tuple[Piece | None, int, int]], steps: int) -> dict[str, np.ndarray]:
+def batch(window: Sequence[tuple[Piece | None, int, int]], steps: int) -> dict[str, np.ndarray]:
     """A window as the inputs of a `LanguageModel`."""
     targets = np.zeros([len(window), steps], np.int32)
     before, fresh = np.zeros([len(window)], np.int32), np.ones([len(window)], bool)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import tensorflow as tf
@@ -23,6 +23,8 @@ from zoo.models import LanguageModel
 from zoo.predictions import ScoredText
 from zoo.saving import LanguageModule
 from zoo.text import tokens
+
+Window = Sequence[tuple[running_text.Piece | None, int, int]]
 
 # Texts side by side and steps at a time in scoring; neither changes a result.
 _SCORED_ROWS, _SCORED_STEPS = 64, 512
@@ -126,7 +128,9 @@ def scorer(model: LanguageModel) -> Callable[[Sequence[running_text.Piece]], np.
             for start in range(0, longest, _SCORED_STEPS):
                 steps = min(_SCORED_STEPS, batching.padded_length(longest - start))
                 ends = [(pieces[i], min(start + steps, len(pieces[i].ids))) for i in numbers]
-                window = [(p, start, end) if start < end else (None, 0, 0) for p, end in ends]
+                window: Window = [
+                    (p, start, end) if start < end else (None, 0, 0) for p, end in ends
+                ]
                 inputs = running_text.batch(window, steps)
                 targets, before = tf.constant(inputs["targets"]), tf.constant(inputs["before"])
                 p, states = run(targets, before, states)
@@ -138,6 +142,8 @@ def scorer(model: LanguageModel) -> Callable[[Sequence[running_text.Piece]], np.
 
 class LanguageTrainer(Trainer):
     """Language models on a corpus of texts."""
+
+    config: LanguageConfig
 
     def __init__(self, task, corpus, config, model_dir):
         super().__init__(task, corpus, config, model_dir)
@@ -181,20 +187,20 @@ class LanguageTrainer(Trainer):
             cut = running_text.windows(self.rows, data.window, random)
             groups = [(window,) for window in cut]
 
-            def make(window):
+            def next_window(window: Window):
                 return running_text.batch(window, data.window), answers
 
-        else:
-            ids = self.encoded["train"]
-            lengths = np.minimum([len(one) for one in ids], data.max_length)
-            groups = batching.shuffled(lengths, training.batch_size, training.seed, number)
+            return batching.as_dataset(groups, next_window), len(groups)
+        ids = self.encoded["train"]
+        lengths = np.minimum([len(one) for one in ids], data.max_length)
+        groups = batching.shuffled(lengths, training.batch_size, training.seed, number)
 
-            def make(rows, padded):
-                pieces = [(running_text.Piece(ids[i], 0), 0, int(lengths[i])) for i in rows]
-                pieces += [(None, 0, 0)] * (training.batch_size - len(rows))
-                return running_text.batch(pieces, padded), answers
+        def sentences(rows: list[int], padded: int):
+            none: Window = [(None, 0, 0)] * (training.batch_size - len(rows))
+            some: Window = [(running_text.Piece(ids[i], 0), 0, int(lengths[i])) for i in rows]
+            return running_text.batch([*some, *none], padded), answers
 
-        return batching.as_dataset(groups, make), len(groups)
+        return batching.as_dataset(groups, sentences), len(groups)
 
     def predictor(self, model):
         totals = scorer(model)
@@ -240,7 +246,7 @@ class LanguageTrainer(Trainer):
         rate = training.dynamic_evaluation
         if not rate:
             return {}
-        found = {"learning_rate": rate, "window": window}
+        found: dict[str, Any] = {"learning_rate": rate, "window": window}
         log_probability = dynamic_evaluation.scorer(model, window, rate, training.clip_norm)
         for split in ("validation", "test"):
             if split in self.corpus:

@@ -560,7 +560,7 @@ def _all_names() -> dict[str, list[str]]:
 
 def _part(split: str, all_names: Sequence[str]) -> list[str]:
     """Of six names, four are for training, one for validation, one for the test."""
-    test, validation = all_names[0::6], all_names[1::6]
+    test, validation = list(all_names[0::6]), list(all_names[1::6])
     if split == "train":
         return [name for name in all_names if name not in {*test, *validation}]
     return {"validation": validation, "test": test}[split]
@@ -628,7 +628,7 @@ class _Composer:
     def fill(self, template: str, ambiguous_word: Word | None = None) -> list[Word]:
         words: list[Word] = []
         for part in template.split():
-            if part == "{ambiguous}":
+            if part == "{ambiguous}" and ambiguous_word is not None:
                 words.append(ambiguous_word)
             elif part == "{things}":
                 words.append(Word(self.rng.choice(_words(AMBIGUOUS[words[-1].token])), "NOUN"))

@@ -9,7 +9,8 @@ from tasks.tagging.task import TaggingTask
 
 def tag_metrics(gold: list, predicted: list) -> dict:
     """Accuracy in all and by tag."""
-    total, right = Counter(), Counter()
+    total: Counter[str] = Counter()
+    right: Counter[str] = Counter()
     for gold_tags, predicted_tags in zip(gold, predicted, strict=True):
         for tag, guess in zip(gold_tags, predicted_tags, strict=True):
             total[tag] += 1

@@ -294,7 +294,8 @@ def _tfds_tag_feature(name: str, features: Mapping, task: str) -> str:
         if not isinstance(feature, tfds.features.Sequence):
             return False
         inner = getattr(feature, "feature", None)
-        is_text = getattr(inner, "tf_dtype", None) == "string" and inner.shape == ()
+        kind, shape = getattr(inner, "tf_dtype", None), getattr(inner, "shape", None)
+        is_text = kind == "string" and shape == ()
         return is_text or isinstance(inner, tfds.features.ClassLabel)
 
     sequences = [key for key in features if is_sequence(features[key])]

@@ -100,6 +100,8 @@ def encode(
 class TaggerTrainer(Trainer):
     """Taggers on a corpus of tagged sentences."""
 
+    config: TaggingConfig
+
     def __init__(self, task, corpus, config, model_dir):
         super().__init__(task, corpus, config, model_dir)
         counts = text.count_words([token for s in corpus["train"] for token in s.tokens])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 import math
 import types
 import typing
@@ -74,17 +73,16 @@ class Configuration:
     """
 
     def __post_init__(self) -> None:
+        kinds = hints(type(self))
         for field in dataclasses.fields(self):
-            value = _cast(getattr(self, field.name), hints(type(self))[field.name])
+            kind, said = kinds[field.name], field.metadata.get(_KEY)
+            value = _cast(getattr(self, field.name), kind)
             object.__setattr__(self, field.name, value)
-            self._check(field.name, value, field.metadata.get(_KEY))
-
-    def _check(self, name: str, value: Any, said: Option | None) -> None:
-        expected = _expected_type(value, hints(type(self))[name])
-        if not expected and said is not None:
-            expected = _expected_value(value, said)
-        if expected:
-            raise ValueError(f"{name}: expected {expected}. Received: {value!r}")
+            expected = _expected_type(value, kind)
+            if not expected and said is not None:
+                expected = _expected_value(value, said)
+            if expected:
+                raise ValueError(f"{field.name}: expected {expected}. Received: {value!r}")
 
     def replace(self, **changes: Any) -> Self:
         """The same configuration but for some fields."""
@@ -121,9 +119,8 @@ def options(kind: type[Configuration]) -> dict[str, tuple[dataclasses.Field, Opt
     }
 
 
-@functools.cache
 def hints(kind: type) -> dict[str, Any]:
-    """The types of a configuration's fields."""
+    """The types of the fields of a configuration."""
     return typing.get_type_hints(kind)
 
 

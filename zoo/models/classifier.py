@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -50,6 +52,13 @@ class Classifier(RecurrentModel):
     """
 
     configuration = ClassifierConfig
+    config: ClassifierConfig
+    # None where the configuration has no use for them.
+    stack: Any
+    pooling: Any
+    word_embedding: Any
+    places: Any
+    hidden: Any
 
     def __init__(
         self,

@@ -51,6 +51,7 @@ class LanguageModel(RecurrentModel):
     """
 
     configuration = LanguageModelConfig
+    config: LanguageModelConfig
 
     def __init__(self, config: LanguageModelConfig, make_stack: MakeStack = layers.Stack, **kwargs):
         super().__init__(config, make_stack, **kwargs)

@@ -30,6 +30,7 @@ class RecurrentModel(keras.Model):
     """
 
     configuration: ClassVar[type[RecurrentConfig]]
+    config: RecurrentConfig
 
     def __init__(self, config: RecurrentConfig, make_stack: MakeStack = layers.Stack, **kwargs):
         super().__init__(**kwargs)

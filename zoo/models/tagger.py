@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -48,6 +50,11 @@ class Tagger(RecurrentModel):
     """
 
     configuration = TaggerConfig
+    config: TaggerConfig
+    # One of them is None: a network is recurrent or it is not.
+    stack: Any
+    character_stack: Any
+    hidden: Any
 
     def __init__(
         self,

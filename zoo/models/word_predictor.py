@@ -39,6 +39,7 @@ class WordPredictor(RecurrentModel):
     """
 
     configuration = WordPredictorConfig
+    config: WordPredictorConfig
 
     def __init__(self, config: WordPredictorConfig, make_stack: MakeStack = layers.Stack, **kwargs):
         super().__init__(config, make_stack, **kwargs)

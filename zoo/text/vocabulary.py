@@ -18,7 +18,7 @@ def count_words(words: Iterable[str]) -> Counter:
     """How often each normalized word occurs."""
     distinct = Counter(words)
     normal = normalize(tf.constant(list(distinct) or [""])).numpy()
-    counts = Counter()
+    counts: Counter[str] = Counter()
     for word, count in zip(normal, distinct.values(), strict=False):
         counts[word.decode()] += count
     return counts
