@@ -16,11 +16,12 @@ import os
 import sys
 from collections.abc import Sequence
 
-from tasks import lm, ner, pos, results, sentiment
+from tasks import lm, ner, pos, sentiment
+from tasks.framework import tables
 from tasks.framework.configuration import RunConfig
 from tasks.framework.running import Program
 from zoo import files
-from zoo.catalog import cards
+from zoo.catalog.results import portable, without_folders
 from zoo.configuration import option
 
 PROGRAMS = {program.name: program for program in (p.PROGRAM for p in (ner, pos, sentiment, lm))}
@@ -43,13 +44,15 @@ def benchmark():
     def benchmark_mode(task, config, run: BenchmarkRun) -> None:
         """Measures, shows, and writes an entry in place of that of the same recipe."""
         entry = measure(task, config, run.batches, run.turns)
-        entry["config"] = cards.without_folders(entry["config"])
-        entry = {"command": cards.portable(run.command), **entry}
+        entry["config"] = without_folders(entry["config"])
+        entry = {"command": portable(run.command), **entry}
         found = []
         if os.path.exists(run.output):
             with open(run.output, encoding="utf-8") as file:
                 found = json.load(file)
-        files.write_json(run.output, results.merged(found, [entry]))
+        key = tables.recipe(entry["task"], entry["config"])
+        others = [one for one in found if tables.recipe(one["task"], one["config"]) != key]
+        files.write_json(run.output, [*others, entry])
         for name in ("trained_per_second", "served_per_second"):
             print(f"{name}:", ", ".join(f"{key} {value:.0f}" for key, value in entry[name].items()))
         for name in ("softmax_share", "drawn_per_second"):

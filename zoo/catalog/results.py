@@ -189,21 +189,6 @@ class RunResults:
         known = self.machine | self.versions
         return f"TensorFlow {known.get('tensorflow', '?')}, Keras {known.get('keras', '?')}"
 
-    @property
-    def portable_config(self) -> dict[str, Any]:
-        """Flags with short paths: where a copy of a corpus lies says nothing to anyone else."""
-        return {name: _short(value) for name, value in self.config.items()}
-
-    @property
-    def portable_command(self) -> str:
-        """The command without its seed and where its run was stored, and with short paths."""
-        try:
-            words = shlex.split(self.command)
-        except ValueError:  # of an older run, which did not quote
-            words = self.command.split()
-        kept = [word.partition("=") for word in words if word.split("=")[0] not in _PLACES]
-        return shlex.join(f"{name}{equals}{_short(value)}" for name, equals, value in kept)
-
 
 @dataclasses.dataclass(kw_only=True)
 class EntryResults(RunResults):
@@ -237,6 +222,26 @@ _FIRST = ("name", "version")
 _EMPTY: tuple = (None, "", {}, [])
 # Flags that say where a run was stored, or which of several like it, and not how it came about.
 _PLACES = ("--model_dir", "--export_dir", "--seed")
+
+
+def portable(command: str) -> str:
+    """A command without its seed and where its run was stored, and with short paths.
+
+    Example:
+        >>> portable("python -m tasks.ner --seed=3 --train_file=/data/of/mine/train.conll")
+        'python -m tasks.ner --train_file=mine/train.conll'
+    """
+    try:
+        words = shlex.split(command)
+    except ValueError:  # of an older run, which did not quote
+        words = command.split()
+    kept = [word.partition("=") for word in words if word.split("=")[0] not in _PLACES]
+    return shlex.join(f"{name}{equals}{_short(value)}" for name, equals, value in kept)
+
+
+def without_folders(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Flags with short paths: where a copy of a corpus lies says nothing to anyone else."""
+    return {name: _short(value) for name, value in config.items()}
 
 
 def _short(value: Any) -> Any:
