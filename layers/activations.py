@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 import keras
 import tensorflow as tf
 
+from layers.arguments import Identifier
+
 # Slopes written with the value a = g(z), so that nothing has to be computed twice.
 _SLOPE_FROM_VALUE: dict[Callable, Callable] = {
     keras.activations.linear: tf.ones_like,
@@ -26,7 +28,8 @@ class Activation:
 
     `activation(z)` is g(z); `activation.slope(z, a)` is g'(z), where `a` is g(z).
     tanh, logistic, relu and identity have written-out slopes; any other element-wise function is
-    differentiated automatically, one step at a time.
+    differentiated automatically, one step at a time. Arguments and results are tensors of one
+    shape, such as `[batch, units]`.
 
     Example:
         >>> tanh = Activation.of("tanh")
@@ -38,8 +41,12 @@ class Activation:
     function: Callable
 
     @classmethod
-    def of(cls, identifier: str | Callable | None) -> Activation:
-        """`identifier` is whatever Keras accepts as an activation; `None` is the identity."""
+    def of(cls, identifier: Identifier) -> Activation:
+        """The activation that Keras knows by this identifier; `None` is the identity.
+
+        Raises:
+            ValueError: the function mixes the units, as softmax does.
+        """
         function = keras.activations.get(identifier)
         name = getattr(function, "__name__", str(function))
         if name in _NOT_ELEMENT_WISE:
@@ -53,6 +60,7 @@ class Activation:
         return self.function(z)
 
     def slope(self, z: tf.Tensor, a: tf.Tensor) -> tf.Tensor:
+        """g'(z), where `a` is g(z); of the shape of both."""
         from_value = _SLOPE_FROM_VALUE.get(self.function)
         if from_value is not None:
             return from_value(a)
@@ -62,18 +70,32 @@ class Activation:
         return tape.gradient(a, z, unconnected_gradients="zero")
 
     def is_(self, name: str) -> bool:
+        """Whether it is the function that Keras calls so."""
         return self.function is keras.activations.get(name)
 
     @property
     def config(self) -> str | dict:
+        """What `Activation.of` makes the same activation of."""
         return keras.activations.serialize(self.function)
 
 
 def activate_columns(z: tf.Tensor, activations: Sequence[Activation]) -> list[tf.Tensor]:
-    """Splits the columns of `z`, `[batch, blocks * units]`, and activates each block.
+    """Splits the columns of `z` into blocks, and activates each block.
 
     Where all are σ or tanh, σ(z) = ½ tanh(½ z) + ½ makes them one tanh over all columns: one pass
     over the memory instead of one for each block.
+
+    Args:
+        z: `[batch, blocks * units]`.
+        activations: one for each block.
+
+    Returns:
+        The blocks, each `[batch, units]`.
+
+    Example:
+        >>> gates = activate_columns(tf.zeros([1, 4]), [Activation.of("sigmoid")] * 2)
+        >>> [gate.numpy().tolist() for gate in gates]
+        [[[0.5, 0.5]], [[0.5, 0.5]]]
     """
     if all(activation.is_("sigmoid") or activation.is_("tanh") for activation in activations):
         units = z.shape[-1] // len(activations)

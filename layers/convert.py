@@ -11,7 +11,7 @@ What is called what, for the same function:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import keras
 import numpy as np
@@ -52,8 +52,9 @@ def from_keras(layer: keras.layers.Layer) -> keras.layers.Layer:
     """The layer of this package with the function and weights of a Keras layer.
 
     Args:
-        layer: `keras.layers.SimpleRNN`, `GRU`, `LSTM`, or `Bidirectional` of one; if it is built,
-            its weights are copied.
+        layer: `keras.layers.SimpleRNN`, `GRU`, `LSTM`, or `Bidirectional` of one. If it is built,
+            its weights are copied: kernel `[features, gates * units]`, recurrent kernel
+            `[units, gates * units]`, bias `[gates * units]` or `[2, gates * units]`.
 
     Returns:
         `RNN`, `GRU` or `LSTM`, or `keras.layers.Bidirectional` of one. Keras'
@@ -64,7 +65,8 @@ def from_keras(layer: keras.layers.Layer) -> keras.layers.Layer:
             is 1 - Γu, and only for σ and hard_sigmoid 1 - g(z) = g(-z).
 
     Example:
-        >>> ours = from_keras(keras.layers.LSTM(4))
+        >>> from_keras(keras.layers.GRU(4)).reset_gate
+        'after'
     """
     if isinstance(layer, keras.layers.Bidirectional):
         return _convert_both_directions(layer, from_keras)
@@ -117,7 +119,8 @@ def to_keras(layer: keras.layers.Layer) -> keras.layers.Layer:
             activation differs from its activation, an initial state other than zeros.
 
     Example:
-        >>> theirs = to_keras(GRU(4))
+        >>> to_keras(GRU(4)).reset_after
+        False
     """
     if isinstance(layer, keras.layers.Bidirectional):
         return _convert_both_directions(layer, to_keras)
@@ -165,7 +168,9 @@ def from_torch(
 
     Args:
         state_dict: the module's state dict as NumPy arrays:
-            `{name: tensor.numpy() for name, tensor in module.state_dict().items()}`.
+            `{name: tensor.numpy() for name, tensor in module.state_dict().items()}`. For each
+            layer and direction `weight_ih` `[gates * units, features]`, `weight_hh`
+            `[gates * units, units]`, and, with biases, `bias_ih` and `bias_hh` `[gates * units]`.
         cell: which module it comes from: `"rnn"`, `"gru_reset_after"` (`nn.GRU`) or `"lstm"`.
         activation: `"tanh"`, or `"relu"` for `nn.RNN(nonlinearity="relu")`.
         **arguments: further arguments of `Stack`, such as `dropout`. Outputs are batch first.
@@ -215,15 +220,14 @@ def from_torch(
         for direction, one in zip(directions, _directions(layer), strict=True):
             arrays = [np.asarray(state_dict[f"{kind}_l{i}{direction}"]) for kind in kinds]
             weights = [arrays[0].T, arrays[1].T]
-            biases = np.stack(arrays[2:]) if use_bias else None
+            if use_bias:
+                weights.append(np.stack(arrays[2:]))
             if cell == "gru_reset_after":
-                weights = _mirror_update_gate(
-                    [_swap_r_and_z(w) for w in [*weights, *([biases] if use_bias else [])]]
-                )
+                weights = _mirror_update_gate([_swap_r_and_z(w) for w in weights])
                 if use_bias:
                     weights[2:] = _one_bias(weights[2])
             elif use_bias:
-                weights.append(biases.sum(axis=0))
+                weights[2] = weights[2].sum(axis=0)
             _set(one, weights)
     return stack
 
@@ -232,8 +236,11 @@ def to_torch(layer: keras.layers.Layer) -> dict[str, np.ndarray]:
     """The state dict for PyTorch's `nn.RNN`, `nn.GRU` or `nn.LSTM`, as NumPy arrays.
 
     Args:
-        layer: a built `Stack`, `RNN`, `GRU` or `LSTM`, or `keras.layers.Bidirectional` of one; all
-            layers of a stack of the same width. `nn.GRU` takes `reset_gate="after"` alone.
+        layer: a built `Stack`, `RNN`, `GRU` or `LSTM`, or `keras.layers.Bidirectional` of one. All
+            layers of a stack have the same width; a GRU has `reset_gate="after"`.
+
+    Returns:
+        The arrays that `from_torch` takes, by the same names and of the same shapes.
 
     Raises:
         ValueError: where PyTorch has no such function; the message says why.
@@ -250,7 +257,7 @@ def to_torch(layer: keras.layers.Layer) -> dict[str, np.ndarray]:
             "to_torch: a PyTorch module has layers of one width. "
             f"Received a stack with units={layer.units}"
         )
-    state_dict = {}
+    state_dict: dict[str, np.ndarray] = {}
     for i, both in enumerate(layers):
         for direction, one in zip(("", "_reverse"), _directions(both), strict=False):
             _require_torch_layer(one)
@@ -269,11 +276,11 @@ def to_torch(layer: keras.layers.Layer) -> dict[str, np.ndarray]:
     return state_dict
 
 
-# --- Weights, one step at a time: [kernel, recurrent_kernel, bias ...] ---------------------------
+# --- Lists of weights: [kernel, recurrent_kernel, bias ...] --------------------------------------
 
 
 def _get(layer: Recurrent) -> list[np.ndarray]:
-    layer._require_built("conversion")
+    layer.require_built("conversion")
     variables = [layer.kernel, layer.recurrent_kernel, layer.bias, layer.recurrent_bias]
     return [keras.ops.convert_to_numpy(v) for v in variables if v is not None]
 
@@ -321,7 +328,9 @@ def _directions(layer: keras.layers.Layer) -> list[keras.layers.Layer]:
     return [layer]
 
 
-def _convert_both_directions(layer: keras.layers.Bidirectional, convert):
+def _convert_both_directions(
+    layer: keras.layers.Bidirectional, convert: Callable
+) -> keras.layers.Bidirectional:
     both = keras.layers.Bidirectional(
         convert(layer.forward_layer),
         merge_mode=layer.merge_mode,

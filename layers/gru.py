@@ -8,7 +8,8 @@ import keras
 import tensorflow as tf
 
 from layers.activations import Activation, activate_columns
-from layers.engine.loop import Cell, Step
+from layers.arguments import Identifier
+from layers.engine import Cell, Step
 from layers.recurrent import Recurrent
 
 RESET_GATES = ("before", "after", None)
@@ -17,7 +18,15 @@ RESET_GATES = ("before", "after", None)
 @dataclasses.dataclass(frozen=True)
 class SimplifiedGRUCell(Cell):
     """c̃ = tanh(W_c [c_prev, x] + b_c);  Γu = σ(W_u [c_prev, x] + b_u);
-    c = Γu * c̃ + (1 - Γu) * c_prev"""
+    c = Γu * c̃ + (1 - Γu) * c_prev
+
+    Gates, states and slopes are `[batch, units]`, z is `[batch, 2 * units]`; weights: U
+    `[units, 2 * units]`.
+
+    Example:
+        >>> GRU(4, reset_gate=None).cell.gates
+        ('u', 'c')
+    """
 
     activation: Activation
     recurrent_activation: Activation
@@ -41,11 +50,7 @@ class SimplifiedGRUCell(Cell):
             (c,),
             slopes=(k_u, k_c, k_prev),
             factors=(c_prev,),
-            quantities=(
-                gate_u,
-                c_tilde,
-                c,
-            ),
+            quantities=(gate_u, c_tilde, c),
         )
 
     def step_back(self, d_states, slopes, transposed):
@@ -59,7 +64,15 @@ class SimplifiedGRUCell(Cell):
 @dataclasses.dataclass(frozen=True)
 class GRUCell(Cell):
     """Γu, Γr = σ(W_u|r [c_prev, x] + b_u|r);  c̃ = tanh(W_c [Γr * c_prev, x] + b_c);
-    c = Γu * c̃ + (1 - Γu) * c_prev"""
+    c = Γu * c̃ + (1 - Γu) * c_prev
+
+    Gates, states and slopes are `[batch, units]`, z_ur is `[batch, 2 * units]`; weights: U_ur
+    `[units, 2 * units]` and U_c `[units, units]`.
+
+    Example:
+        >>> GRU(4).cell.gates
+        ('u', 'r', 'c')
+    """
 
     activation: Activation
     recurrent_activation: Activation
@@ -91,12 +104,7 @@ class GRUCell(Cell):
             (c,),
             slopes=(k_u, k_r, k_c, k_prev, gate_r),
             factors=(c_prev, reset),
-            quantities=(
-                gate_u,
-                gate_r,
-                c_tilde,
-                c,
-            ),
+            quantities=(gate_u, gate_r, c_tilde, c),
         )
 
     def step_back(self, d_states, slopes, transposed):
@@ -117,7 +125,15 @@ class GRUCell(Cell):
 @dataclasses.dataclass(frozen=True)
 class ResetAfterGRUCell(Cell):
     """Γu, Γr = σ(W_u|r [c_prev, x] + b_u|r);  c̃ = tanh(W_cx x + b_c + Γr * (W_cc c_prev + b_cc));
-    c = Γu * c̃ + (1 - Γu) * c_prev"""
+    c = Γu * c̃ + (1 - Γu) * c_prev
+
+    Gates, states and slopes are `[batch, units]`, z_ur is `[batch, 2 * units]`; weights: U
+    `[units, 3 * units]` and b = b_cc `[units]`.
+
+    Example:
+        >>> GRU(4, reset_gate="after").cell.gates
+        ('u', 'r', 'c')
+    """
 
     activation: Activation
     recurrent_activation: Activation
@@ -153,12 +169,7 @@ class ResetAfterGRUCell(Cell):
             (c,),
             slopes=(k_u, k_r, k_c, k_prev, gate_r),
             factors=(c_prev,),
-            quantities=(
-                gate_u,
-                gate_r,
-                c_tilde,
-                c,
-            ),
+            quantities=(gate_u, gate_r, c_tilde, c),
         )
 
     def step_back(self, d_states, slopes, transposed):
@@ -189,7 +200,15 @@ class GRU(Recurrent):
         recurrent_activation: activation of the gates.
 
     See `layers.recurrent.Recurrent` for the arguments, shapes and masks that all recurrent layers
-    share. States: `[c]`.
+    share. States: `[c]`, `[batch, units]`.
+
+    Weights:
+        kernel: for x<t>, the columns of Γu, Γr and c̃ in this order, `[features, 3 * units]`; of Γu
+            and c̃, `[features, 2 * units]`, without a reset gate.
+        recurrent_kernel: for c<t-1>, in the same order, `[units, 3 * units]` or
+            `[units, 2 * units]`.
+        bias: b_u, b_r and b_c in the same order, `[3 * units]` or `[2 * units]`.
+        recurrent_bias: b_cc, `[units]`, with `reset_gate="after"`; else None.
 
     Notes:
         Keras' and PyTorch's update gate z keeps the *old* value: z = 1 - Γu.
@@ -205,8 +224,8 @@ class GRU(Recurrent):
     def __init__(
         self,
         units: int,
-        activation="tanh",
-        recurrent_activation="sigmoid",
+        activation: Identifier = "tanh",
+        recurrent_activation: Identifier = "sigmoid",
         reset_gate: str | None = "before",
         **kwargs,
     ):
@@ -220,10 +239,12 @@ class GRU(Recurrent):
         self.reset_gate = reset_gate
 
     def make_cell(self) -> Cell:
-        cell = {"before": GRUCell, "after": ResetAfterGRUCell, None: SimplifiedGRUCell}
-        return cell[self.reset_gate](self.activation, self.recurrent_activation)
+        """The equations of this reset gate with this layer's activations."""
+        cells = {"before": GRUCell, "after": ResetAfterGRUCell, None: SimplifiedGRUCell}
+        return cells[self.reset_gate](self.activation, self.recurrent_activation)
 
     def get_config(self) -> dict:
+        """The arguments that make the same layer, as Keras saves them."""
         return {
             **super().get_config(),
             "recurrent_activation": self.recurrent_activation.config,

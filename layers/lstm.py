@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 
 import keras
 import tensorflow as tf
 
 from layers.activations import Activation, activate_columns
-from layers.engine.loop import Cell, Step
+from layers.arguments import Identifier
+from layers.engine import Cell, Step
 from layers.recurrent import Recurrent
 
 
 @dataclasses.dataclass(frozen=True)
 class LSTMCell(Cell):
     """Γu, Γf, Γo = σ(W_u|f|o [a_prev, x] + b_u|f|o);  c̃ = tanh(W_c [a_prev, x] + b_c);
-    c = Γu * c̃ + Γf * c_prev;  a = Γo * tanh(c)"""
+    c = Γu * c̃ + Γf * c_prev;  a = Γo * tanh(c)
+
+    Gates, states and slopes are `[batch, units]`, z is `[batch, 4 * units]`; weights: U
+    `[units, 4 * units]`.
+
+    Example:
+        >>> LSTM(4).cell.gates
+        ('u', 'f', 'c', 'o')
+    """
 
     activation: Activation
     recurrent_activation: Activation
@@ -52,14 +62,7 @@ class LSTMCell(Cell):
             (a, c),
             slopes=(k_u, k_f, k_o, k_c, k_a, gate_f),
             factors=(a_prev,),
-            quantities=(
-                gate_u,
-                gate_f,
-                gate_o,
-                c_tilde,
-                c,
-                a,
-            ),
+            quantities=(gate_u, gate_f, gate_o, c_tilde, c, a),
         )
 
     def step_back(self, d_states, slopes, transposed):
@@ -78,7 +81,10 @@ class LSTMCell(Cell):
 
 
 def _block_lstm(x, states, kernel, recurrent_kernel, bias):
-    """TensorFlow's BlockLSTMV2: the same equations, and the same order of the gates."""
+    """TensorFlow's BlockLSTMV2: the same equations, and the same order of the gates.
+
+    Shapes as `Cell.one_kernel` says.
+    """
     a, c = states
     if bias is None:
         bias = tf.zeros([kernel.shape[1]], kernel.dtype)
@@ -120,7 +126,12 @@ class LSTM(Recurrent):
         unit_forget_bias: start with b_f = 1 (Jozefowicz et al. 2015), as in Keras.
 
     See `layers.recurrent.Recurrent` for the arguments, shapes and masks that all recurrent layers
-    share. States: `[a, c]` (Keras calls a<t> h).
+    share. States: `[a, c]` (Keras calls a<t> h), each `[batch, units]`.
+
+    Weights:
+        kernel: for x<t>, the columns of Γu, Γf, c̃ and Γo in this order, `[features, 4 * units]`.
+        recurrent_kernel: for a<t-1>, in the same order, `[units, 4 * units]`.
+        bias: b_u, b_f, b_c and b_o in the same order, `[4 * units]`.
 
     Example:
         >>> x = tf.random.normal([2, 5, 3])
@@ -132,9 +143,9 @@ class LSTM(Recurrent):
     def __init__(
         self,
         units: int,
-        activation="tanh",
-        recurrent_activation="sigmoid",
-        output_activation="same",
+        activation: Identifier = "tanh",
+        recurrent_activation: Identifier = "sigmoid",
+        output_activation: Identifier = "same",
         unit_forget_bias: bool = True,
         **kwargs,
     ):
@@ -147,15 +158,24 @@ class LSTM(Recurrent):
         self.unit_forget_bias = unit_forget_bias
 
     def make_cell(self) -> LSTMCell:
+        """The equations with this layer's activations."""
         return LSTMCell(self.activation, self.recurrent_activation, self.output_activation)
 
-    def initial_bias(self, shape, dtype=None):
+    def initial_bias(self, shape: Sequence[int], dtype: str | None = None) -> tf.Tensor:
+        """b_u, b_f, b_c and b_o before training, `[4 * units]`, drawn one by one.
+
+        Example:
+            >>> LSTM(2).initial_bias([8]).numpy().tolist()  # the forget gate starts open
+            [0.0, 0.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0]
+        """
+        del shape
         blocks = [self.bias_initializer((self.units,), dtype=dtype) for _ in self.cell.gates]
         if self.unit_forget_bias:
             blocks[self.cell.gates.index("f")] = keras.ops.ones((self.units,), dtype=dtype)
         return keras.ops.concatenate(blocks)
 
     def get_config(self) -> dict:
+        """The arguments that make the same layer, as Keras saves them."""
         return {
             **super().get_config(),
             "recurrent_activation": self.recurrent_activation.config,

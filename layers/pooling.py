@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import keras
 import tensorflow as tf
 
@@ -22,10 +24,14 @@ class Pooling(keras.layers.Layer):
 
     Args:
         kind: `"max"`, `"mean"` or `"attention"`.
-        units: rows of W, by default as many as a has columns; for attention alone.
+        units: rows of W, by default as many as `features`; for attention alone.
 
     Input `[batch, time, features]`, output `[batch, features]`. Padded steps, where the mask
     `[batch, time]` is False, take no part; a sequence without a real step gives zeros.
+
+    Weights:
+        hidden: for attention, a dense layer with W `[features, units]` and b `[units]`; else None.
+        score: for attention, a dense layer with v `[units, 1]`; else None.
 
     Raises:
         ValueError: the kind is unknown.
@@ -35,6 +41,9 @@ class Pooling(keras.layers.Layer):
         TensorShape([2, 3])
     """
 
+    hidden: keras.layers.Dense | None
+    score: keras.layers.Dense | None
+
     def __init__(self, kind: str, units: int | None = None, **kwargs):
         super().__init__(**kwargs)
         self.kind = one_of("kind", kind, POOLINGS)
@@ -42,15 +51,23 @@ class Pooling(keras.layers.Layer):
         self.supports_masking = True
         self.hidden = self.score = None
 
-    def build(self, shape):
+    def build(self, shape: Sequence[int | None]) -> None:
+        """Makes the weights of attention, for inputs of shape `[batch, time, features]`."""
         if self.kind == "attention":
             units = self.units or shape[-1]
-            self.hidden = keras.layers.Dense(units, activation="tanh", dtype=self.dtype_policy)
-            self.score = keras.layers.Dense(1, use_bias=False, dtype=self.dtype_policy)
-            self.hidden.build(shape)
-            self.score.build((*shape[:-1], units))
+            hidden = keras.layers.Dense(units, activation="tanh", dtype=self.dtype_policy)
+            score = keras.layers.Dense(1, use_bias=False, dtype=self.dtype_policy)
+            hidden.build(shape)
+            score.build((*shape[:-1], units))
+            self.hidden, self.score = hidden, score
 
-    def call(self, sequences, mask=None):
+    def call(self, sequences: tf.Tensor, mask: tf.Tensor | None = None) -> tf.Tensor:
+        """The pooled vectors, `[batch, features]`.
+
+        Args:
+            sequences: `[batch, time, features]`.
+            mask: bool `[batch, time]`, True where a step is real.
+        """
         a = tf.convert_to_tensor(sequences)
         if mask is None:
             mask = tf.ones(tf.shape(a)[:2], tf.bool)
@@ -61,9 +78,30 @@ class Pooling(keras.layers.Layer):
         return tf.reduce_sum(tf.where(real, a * self.weights_of(a, mask)[:, :, None], 0), axis=1)
 
     def weights_of(self, a: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
-        """What each step weighs in the pooled vector, `[batch, time]`; looked at in figures."""
+        """How much each step weighs in the pooled vector; figures show it. Not for `"max"`.
+
+        Args:
+            a: `[batch, time, features]`.
+            mask: bool `[batch, time]`.
+
+        Returns:
+            `[batch, time]`: α of attention, 1/T of the mean, 0 at padded steps.
+
+        Raises:
+            ValueError: the maximum has no weights, or attention is not built yet.
+
+        Example:
+            >>> mask = tf.constant([[True, True, False]])
+            >>> Pooling("mean").weights_of(tf.ones([1, 3, 2]), mask).numpy().tolist()
+            [[0.5, 0.5, 0.0]]
+        """
         if self.kind == "mean":
             share = tf.cast(mask, a.dtype)
+        elif self.hidden is None or self.score is None:
+            raise ValueError(
+                f'{self.name}: expected kind="mean", or kind="attention" and a layer that has been '
+                f"called. Received: kind={self.kind!r}"
+            )
         else:
             score = self.score(self.hidden(a))[:, :, 0]
             score = tf.where(mask, score, score.dtype.min)
@@ -72,11 +110,14 @@ class Pooling(keras.layers.Layer):
             share = tf.where(mask, tf.exp(score - peak), 0)
         return tf.math.divide_no_nan(share, tf.reduce_sum(share, axis=1, keepdims=True))
 
-    def compute_mask(self, inputs, mask=None):
+    def compute_mask(self, inputs: object, mask: tf.Tensor | None = None) -> None:
+        """None: a vector for a sequence has no time to mask."""
         return None
 
-    def compute_output_shape(self, shape):
+    def compute_output_shape(self, shape: Sequence[int | None]) -> tuple[int | None, int | None]:
+        """`[batch, features]`"""
         return (shape[0], shape[-1])
 
     def get_config(self) -> dict:
+        """The arguments that make the same layer, as Keras saves them."""
         return {**super().get_config(), "kind": self.kind, "units": self.units}

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from layers import engine
 from layers.activations import Activation
-from layers.arguments import GRADIENTS, JIT, one_of, positive_integer, share
-from layers.engine import loop as recurrence
+from layers.arguments import GRADIENTS, JIT, Identifier, one_of, positive_integer, share
+from layers.engine.compiling import compiles
 
 
 class Recurrent(keras.layers.Layer):
@@ -21,9 +22,10 @@ class Recurrent(keras.layers.Layer):
     `[batch, units]`.
 
     Masks: bool `[batch, time]`, True where a step is real. A padded step leaves the states as they
-    are, gives zeros as output, adds nothing to any gradient, and may lie anywhere; so a sequence
-    gives the same answer alone, padded on the left or right, or in a bucket. Steps that are padding
-    in the whole batch are not computed. A sequence of padding alone ends in the initial state.
+    are, gives zeros as output and adds nothing to any gradient. Padding may lie anywhere, so that a
+    sequence gives the same answer alone, padded on the left or right, or in a larger batch. Steps
+    that are padding in the whole batch are not computed. A sequence of padding alone ends in the
+    initial state.
 
     Args:
         units: number of units, a positive integer.
@@ -32,10 +34,10 @@ class Recurrent(keras.layers.Layer):
         kernel_initializer, recurrent_initializer, bias_initializer: for W_x, U and b.
         kernel_regularizer, recurrent_regularizer, bias_regularizer, kernel_constraint,
             recurrent_constraint, bias_constraint: as in Keras.
-        dropout: share of the inputs that are dropped in training, the same ones at every step.
+        dropout: share of the inputs that is dropped in training, the same ones at every step.
         recurrent_dropout: share of the state that the recurrent products do not see in training,
             the same units at every step (Gal and Ghahramani 2016).
-        weight_dropout: share of the recurrent weights U that are dropped in training, the same ones
+        weight_dropout: share of the recurrent weights U that is dropped in training, the same ones
             for the whole batch and at every step (Merity, Keskar and Socher 2018).
         seed: of all dropouts.
         return_sequences: outputs of all steps, or only of the last one.
@@ -46,40 +48,57 @@ class Recurrent(keras.layers.Layer):
             sequences, drawn when the layer is built.
         learn_initial_state: train that vector.
         gradient: `"by_hand"`, back-propagation through time as the cell writes it, or
-            `"automatic"`, differentiation of the equations: the reference, slower, and the one that
-            has second derivatives.
-        jit: `"auto"`, True or False: run the loop compiled by XLA. `"auto"` compiles in a graph in
-            training, and otherwise when batch and time are known; never under a distribution
-            strategy, and never in a graph with unknown batch, such as one that is exported, since
-            TensorFlow Serving runs no XLA.
+            `"automatic"`, differentiation of the equations: slower, the reference in tests, and
+            the one that has second derivatives.
+        jit: whether XLA compiles the loop: True, False, or `"auto"`: in a graph, in training or
+            when batch and time are known. It never compiles under a distribution strategy, nor in
+            a graph of unknown sizes out of training, such as one that is exported, since TensorFlow
+            Serving runs no XLA.
         unroll, use_cudnn, zero_output_for_mask: accepted for the sake of code written for Keras,
             and ignored: they change speed there, and padded outputs here are always zeros.
 
     Call arguments:
         sequences: `[batch, time, features]`.
-        initial_state: a tensor, or a list of one for each state, `[batch, units]`.
+        initial_state: a tensor `[batch, units]`, or a list of one for each state.
         mask: bool `[batch, time]`.
         training: whether dropout acts.
 
+    Weights:
+        kernel: W_x, `[features, gates * units]`: for each gate a block of `units` columns, in the
+            order of `layer.cell.gates`.
+        recurrent_kernel: U, `[units, gates * units]`, in the same order.
+        bias: b, `[gates * units]`, in the same order; None without biases.
+        recurrent_bias: b_cc, `[units]`, of a GRU with `reset_gate="after"`; else None.
+        start: the initial states, each `[units]`, where they are not zeros; else None.
+        states: the last states of a stateful layer, each `[batch, units]`; else None.
+
     Raises:
         ValueError: for arguments, inputs, masks or states of the wrong kind or shape.
+
+    Example:
+        >>> layer = LSTM(4, return_sequences=True)  # one of the layers that stand on this class
+        >>> isinstance(layer, Recurrent), layer.state_size
+        (True, [4, 4])
     """
+
+    built: bool
+    bias: keras.Variable | None
 
     def __init__(
         self,
         units: int,
-        activation="tanh",
+        activation: Identifier = "tanh",
         use_bias: bool = True,
-        kernel_initializer="glorot_uniform",
-        recurrent_initializer="orthogonal",
-        bias_initializer="zeros",
-        kernel_regularizer=None,
-        recurrent_regularizer=None,
-        bias_regularizer=None,
-        activity_regularizer=None,
-        kernel_constraint=None,
-        recurrent_constraint=None,
-        bias_constraint=None,
+        kernel_initializer: Identifier = "glorot_uniform",
+        recurrent_initializer: Identifier = "orthogonal",
+        bias_initializer: Identifier = "zeros",
+        kernel_regularizer: Identifier = None,
+        recurrent_regularizer: Identifier = None,
+        bias_regularizer: Identifier = None,
+        activity_regularizer: Identifier = None,
+        kernel_constraint: Identifier = None,
+        recurrent_constraint: Identifier = None,
+        bias_constraint: Identifier = None,
         dropout: float = 0.0,
         recurrent_dropout: float = 0.0,
         weight_dropout: float = 0.0,
@@ -88,7 +107,7 @@ class Recurrent(keras.layers.Layer):
         return_state: bool = False,
         go_backwards: bool = False,
         stateful: bool = False,
-        state_initializer="zeros",
+        state_initializer: Identifier = "zeros",
         learn_initial_state: bool = False,
         gradient: str = "by_hand",
         jit: bool | str = "auto",
@@ -129,27 +148,37 @@ class Recurrent(keras.layers.Layer):
         self.supports_jit = False
         # How many such layers run side by side; a stack says so of its two directions.
         self.at_once = 1
-        self.recurrent_bias = None
-        self.start = None
-        self.states = None
+        self.recurrent_bias: keras.Variable | None = None
+        self.start: list[keras.Variable] | None = None
+        self.states: list[keras.Variable] | None = None
 
     # --- The equations ---------------------------------------------------------------------------
 
-    def make_cell(self) -> recurrence.Cell:
-        """The cell with this layer's activations."""
+    def make_cell(self) -> engine.Cell:
+        """The equations with this layer's activations. Subclasses say which.
+
+        Example:
+            >>> LSTM(4).make_cell().states
+            ('a', 'c')
+        """
         raise NotImplementedError
 
     @property
-    def cell(self) -> recurrence.Cell:
+    def cell(self) -> engine.Cell:
+        """The equations with this layer's activations, and the order of the gates."""
         return self.make_cell()
 
     @property
     def state_size(self) -> list[int]:
+        """Units of each state, as Keras' layers have it."""
         return [self.units] * len(self.cell.states)
 
     # --- Weights ---------------------------------------------------------------------------------
 
-    def build(self, sequences_shape, initial_state_shape=None):
+    def build(
+        self, sequences_shape: Sequence[int | None], initial_state_shape: object = None
+    ) -> None:
+        """Makes the weights, for inputs of shape `[batch, time, features]`."""
         del initial_state_shape
         if len(sequences_shape) != 3 or not sequences_shape[-1]:
             raise ValueError(
@@ -205,7 +234,7 @@ class Recurrent(keras.layers.Layer):
             ]
             self.reset_state()
 
-    def _add_bias(self, name: str, size: int, initializer):
+    def _add_bias(self, name: str, size: int, initializer: Callable) -> keras.Variable:
         return self.add_weight(
             name=name,
             shape=(size,),
@@ -214,12 +243,18 @@ class Recurrent(keras.layers.Layer):
             constraint=self.bias_constraint,
         )
 
-    def initial_bias(self, shape, dtype=None):
+    def initial_bias(self, shape: Sequence[int], dtype: str | None = None) -> tf.Tensor:
+        """The bias of all gates before training, of shape `[gates * units]`.
+
+        Example:
+            >>> RNN(2).initial_bias([2]).numpy().tolist()
+            [0.0, 0.0]
+        """
         return self.bias_initializer(shape, dtype=dtype)
 
     @property
     def starts_elsewhere(self) -> bool:
-        """Whether the default initial state may be something else than zeros."""
+        """Whether the default initial state may be something other than zeros."""
         zeros = isinstance(self.state_initializer, keras.initializers.Zeros)
         return self.learn_initial_state or not zeros
 
@@ -227,9 +262,13 @@ class Recurrent(keras.layers.Layer):
         """The weights by the lecture's names.
 
         Returns:
-            For each gate g of the cell `"W_g"`, `[units, units + inputs]`, the weights of the state
-            on the left and of the input on the right, and `"b_g"`, `[units]`. In the basic RNN, the
-            only g is `a`. A GRU with `reset_gate="after"` also has `"b_cc"`, inside the product.
+            For each gate g of the cell `"W_g"`, `[units, units + features]`, the weights of the
+            state on the left and of the input on the right, and `"b_g"`, `[units]`. In the basic
+            RNN, the only g is `a`. A GRU with `reset_gate="after"` also has `"b_cc"`, `[units]`,
+            the bias inside the product.
+
+        Raises:
+            ValueError: the layer has no weights yet.
 
         Example:
             >>> layer = GRU(4)
@@ -237,7 +276,7 @@ class Recurrent(keras.layers.Layer):
             >>> {name: w.shape for name, w in layer.lecture_weights().items() if "u" in name}
             {'W_u': (4, 7), 'b_u': (4,)}
         """
-        self._require_built("lecture_weights")
+        self.require_built("lecture_weights")
         gates = self.cell.gates
         kernels = np.split(keras.ops.convert_to_numpy(self.kernel), len(gates), axis=1)
         recurrent = np.split(keras.ops.convert_to_numpy(self.recurrent_kernel), len(gates), axis=1)
@@ -253,7 +292,21 @@ class Recurrent(keras.layers.Layer):
         return weights
 
     def set_lecture_weights(self, weights: Mapping[str, np.ndarray]) -> None:
-        """Sets the weights from a dict of the form that `lecture_weights` returns."""
+        """Sets the weights.
+
+        Args:
+            weights: with the names and shapes that `lecture_weights` returns.
+
+        Raises:
+            ValueError: the layer has no weights yet, or names or shapes are other ones.
+
+        Example:
+            >>> layer = RNN(2)
+            >>> layer.build((None, None, 1))
+            >>> layer.set_lecture_weights({"W_a": np.ones([2, 3]), "b_a": np.zeros(2)})
+            >>> layer(tf.zeros([1, 5, 1])).numpy().tolist()
+            [[0.0, 0.0]]
+        """
         current = self.lecture_weights()
         shapes = {name: np.shape(value) for name, value in weights.items()}
         expected = {name: value.shape for name, value in current.items()}
@@ -263,12 +316,22 @@ class Recurrent(keras.layers.Layer):
         columns = np.concatenate([np.asarray(weights[f"W_{gate}"]).T for gate in gates], axis=1)
         self.recurrent_kernel.assign(columns[: self.units])
         self.kernel.assign(columns[self.units :])
-        if self.use_bias:
+        if self.bias is not None:
             self.bias.assign(np.concatenate([weights[f"b_{gate}"] for gate in gates]))
             if self.recurrent_bias is not None:
                 self.recurrent_bias.assign(weights["b_cc"])
 
-    def _require_built(self, method: str) -> None:
+    def require_built(self, method: str) -> None:
+        """Nothing, for a layer that has weights.
+
+        Raises:
+            ValueError: it has none yet; the message says that `method` needs them.
+
+        Example:
+            >>> RNN(2).require_built("saving")  # doctest: +ELLIPSIS
+            Traceback (most recent call last):
+            ValueError: rnn...: saving needs weights, and the layer has none yet. ...
+        """
         if not self.built:
             raise ValueError(
                 f"{self.name}: {method} needs weights, and the layer has none yet. Call the layer "
@@ -277,12 +340,26 @@ class Recurrent(keras.layers.Layer):
 
     # --- The call --------------------------------------------------------------------------------
 
-    def call(self, sequences, initial_state=None, mask=None, training=False):
+    def call(
+        self,
+        sequences: tf.Tensor,
+        initial_state: tf.Tensor | Sequence[tf.Tensor] | None = None,
+        mask: tf.Tensor | None = None,
+        training: bool | None = False,
+    ) -> tf.Tensor | tuple[tf.Tensor, ...]:
+        """Outputs `[batch, units]` or `[batch, time, units]`, and last states where asked for.
+
+        Args:
+            sequences: `[batch, time, features]`.
+            initial_state: a tensor `[batch, units]`, or a list of one for each state.
+            mask: bool `[batch, time]`, True where a step is real.
+            training: whether dropout acts.
+        """
         x = keras.ops.convert_to_tensor(sequences)
         self._check_input(x)
         states = self._initial_states(x, initial_state)
         mask = self._check_mask(mask, x)
-        tensors, dropout = self._tensors(), None
+        tensors, dropout = self.weight_tensors(), None
         if training and self.weight_dropout:
             tensors["recurrent_kernel"] = keras.random.dropout(
                 tensors["recurrent_kernel"], self.weight_dropout, seed=self.seed_generator
@@ -292,20 +369,20 @@ class Recurrent(keras.layers.Layer):
         if training and self.recurrent_dropout:
             dropout = self._dropout_factor(self.recurrent_dropout, tf.shape(x)[0], self.units)
 
-        way = recurrence.Pass(
+        plan = engine.Plan(
             self.cell,
             self.units,
             reverse=self.go_backwards,
             sequences=self.return_sequences,
-            compiled=self._compile(x, training),
+            compiled=compiles(self.jit, pays=bool(training) or None not in x.shape[:2]),
             by_hand=self.gradient == "by_hand",
             keep="slopes" if training else "nothing",
         )
-        outputs, states = recurrence.run(
-            way, x, states, **tensors, dropout=dropout, mask=mask, at_once=self.at_once
+        outputs, states = engine.run(
+            plan, x, states, **tensors, dropout=dropout, mask=mask, at_once=self.at_once
         )
 
-        if self.stateful:
+        if self.states is not None:
             for variable, state in zip(self.states, states, strict=True):
                 variable.assign(tf.cast(state, variable.dtype))
         if not self.return_sequences:
@@ -317,16 +394,23 @@ class Recurrent(keras.layers.Layer):
     def step(
         self, x: tf.Tensor, states: Sequence[tf.Tensor]
     ) -> tuple[tf.Tensor, tuple[tf.Tensor, ...]]:
-        """One step alone, where the next input depends on this output, as in sampling.
+        """One step alone, for inputs that depend on the output before, as in sampling.
 
         Args:
             x: x<t>, `[batch, features]`.
             states: the states before the step, each `[batch, units]`.
 
         Returns:
-            The output `[batch, units]` and the new states. No dropout acts.
+            The output `[batch, units]` and the new states, each `[batch, units]`. No dropout acts.
+
+        Example:
+            >>> layer = LSTM(4)
+            >>> layer.build((None, None, 3))
+            >>> output, (a, c) = layer.step(tf.ones([2, 3]), layer.get_initial_state(2))
+            >>> output.shape, c.shape
+            (TensorShape([2, 4]), TensorShape([2, 4]))
         """
-        tensors = self._tensors()
+        tensors = self.weight_tensors()
         z_x = tf.matmul(x, tensors["kernel"])
         if tensors["bias"] is not None:
             z_x += tensors["bias"]
@@ -334,12 +418,17 @@ class Recurrent(keras.layers.Layer):
         states = self.cell.step(z_x, tuple(states), states[0], weights).states
         return states[0], states
 
-    def gate_activations(self, sequences, initial_state=None, mask=None) -> dict[str, tf.Tensor]:
-        """Every gate's activation for an input, by the lecture's names.
+    def gate_activations(
+        self,
+        sequences: tf.Tensor,
+        initial_state: tf.Tensor | Sequence[tf.Tensor] | None = None,
+        mask: tf.Tensor | None = None,
+    ) -> dict[str, tf.Tensor]:
+        """What every gate does with an input, by the lecture's names.
 
         Args:
             sequences: `[batch, time, features]`.
-            initial_state, mask: as in a call.
+            initial_state, mask: as in `call`.
 
         Returns:
             `[batch, time, units]` each, in the order of time: `"a"` for `RNN`; `"gate_u"`,
@@ -357,15 +446,28 @@ class Recurrent(keras.layers.Layer):
             self.built = True
         self._check_input(x)
         states = self._initial_states(x, initial_state)
-        return recurrence.quantities(
-            recurrence.Pass(self.cell, self.units, reverse=self.go_backwards),
+        return engine.quantities(
+            engine.Plan(self.cell, self.units, reverse=self.go_backwards),
             x,
             states,
-            **self._tensors(),
+            **self.weight_tensors(),
             mask=self._check_mask(mask, x),
         )
 
-    def _tensors(self) -> dict[str, tf.Tensor | None]:
+    def weight_tensors(self) -> dict[str, tf.Tensor | None]:
+        """The weights as tensors of the precision that the layer computes in.
+
+        Returns:
+            `"kernel"` `[features, gates * units]`, `"recurrent_kernel"` `[units, gates * units]`,
+            `"bias"` `[gates * units]` or None, and `"recurrent_bias"` `[units]` or None: the names
+            and shapes of `layers.engine.run`.
+
+        Example:
+            >>> layer = LSTM(4)
+            >>> layer.build((None, None, 3))
+            >>> layer.weight_tensors()["recurrent_kernel"].shape
+            TensorShape([4, 16])
+        """
         weights = {
             "kernel": self.kernel,
             "recurrent_kernel": self.recurrent_kernel,
@@ -376,13 +478,6 @@ class Recurrent(keras.layers.Layer):
             name: None if w is None else keras.ops.cast(w, self.compute_dtype)
             for name, w in weights.items()
         }
-
-    def _compile(self, x: tf.Tensor, training: bool | None) -> bool:
-        if self.jit != "auto":
-            return bool(self.jit)
-        if tf.executing_eagerly() or tf.distribute.has_strategy():
-            return False
-        return bool(training) or None not in x.shape[:2]
 
     def _dropout_factor(self, rate: float, batch: tf.Tensor, width: int) -> tf.Tensor:
         return keras.random.dropout(
@@ -409,8 +504,13 @@ class Recurrent(keras.layers.Layer):
 
     # --- States ----------------------------------------------------------------------------------
 
-    def get_initial_state(self, batch_size) -> list[tf.Tensor]:
-        """The states before the first step when none are given, each `[batch, units]`."""
+    def get_initial_state(self, batch_size: int | tf.Tensor) -> list[tf.Tensor]:
+        """The states before the first step when none are given, each `[batch, units]`.
+
+        Example:
+            >>> [state.shape for state in LSTM(4).get_initial_state(2)]
+            [TensorShape([2, 4]), TensorShape([2, 4])]
+        """
         if self.start is None:
             return [
                 tf.zeros([batch_size, self.units], self.compute_dtype) for _ in self.cell.states
@@ -421,7 +521,15 @@ class Recurrent(keras.layers.Layer):
         ]
 
     def reset_state(self) -> None:
-        """Puts a stateful layer back to its initial state."""
+        """Puts a stateful layer back to its initial state; does nothing to others.
+
+        Example:
+            >>> layer = RNN(4, stateful=True)
+            >>> a = layer(tf.ones([2, 5, 3]))
+            >>> layer.reset_state()
+            >>> float(tf.reduce_sum(tf.abs(layer.states[0])))
+            0.0
+        """
         if self.states is None:
             return
         start = self.get_initial_state(self.states[0].shape[0])
@@ -433,7 +541,7 @@ class Recurrent(keras.layers.Layer):
     def _initial_states(self, x: tf.Tensor, initial_state) -> tuple[tf.Tensor, ...]:
         batch = x.shape[0] if x.shape[0] is not None else tf.shape(x)[0]
         if initial_state is None:
-            initial_state = self.states if self.stateful else self.get_initial_state(batch)
+            initial_state = self.states or self.get_initial_state(batch)
         if not isinstance(initial_state, Sequence):
             initial_state = [initial_state]
         names = self.cell.states
@@ -450,7 +558,10 @@ class Recurrent(keras.layers.Layer):
 
     # --- Keras -----------------------------------------------------------------------------------
 
-    def compute_output_shape(self, sequences_shape, initial_state_shape=None):
+    def compute_output_shape(
+        self, sequences_shape: Sequence[int | None], initial_state_shape: object = None
+    ) -> tuple:
+        """The shape of the output, or a tuple of those of the output and the last states."""
         del initial_state_shape
         batch, time = sequences_shape[:2]
         output = (batch, time, self.units) if self.return_sequences else (batch, self.units)
@@ -458,7 +569,8 @@ class Recurrent(keras.layers.Layer):
             return (output, *[(batch, self.units) for _ in self.cell.states])
         return output
 
-    def compute_mask(self, inputs, mask=None):
+    def compute_mask(self, inputs: object, mask: tf.Tensor | None = None):
+        """The mask of the outputs, `[batch, time]` in their order; None without a time axis."""
         if isinstance(mask, Sequence):
             mask = mask[0]
         if not self.return_sequences:
@@ -468,6 +580,7 @@ class Recurrent(keras.layers.Layer):
         return [mask, *[None for _ in self.cell.states]] if self.return_state else mask
 
     def get_config(self) -> dict:
+        """The arguments that make the same layer, as Keras saves them."""
         return {
             **super().get_config(),
             "units": self.units,

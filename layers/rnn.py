@@ -7,13 +7,20 @@ import dataclasses
 import keras
 
 from layers.activations import Activation
-from layers.engine.loop import Cell, Step
+from layers.engine import Cell, Step
 from layers.recurrent import Recurrent
 
 
 @dataclasses.dataclass(frozen=True)
 class RNNCell(Cell):
-    """a<t> = g(W_aa a<t-1> + W_ax x<t> + b_a)"""
+    """a<t> = g(W_aa a<t-1> + W_ax x<t> + b_a)
+
+    `a`, `z` and `k_a` are `[batch, units]`; weights: U `[units, units]`.
+
+    Example:
+        >>> RNN(4).cell.gates
+        ('a',)
+    """
 
     activation: Activation
 
@@ -45,7 +52,12 @@ class RNN(Recurrent):
     function as `keras.layers.SimpleRNN`.
 
     See `layers.recurrent.Recurrent` for the arguments, shapes and masks that all recurrent layers
-    share. States: `[a]`.
+    share. States: `[a]`, `[batch, units]`.
+
+    Weights:
+        kernel: W_axᵀ, `[features, units]`.
+        recurrent_kernel: W_aaᵀ, `[units, units]`.
+        bias: b_a, `[units]`.
 
     Example:
         >>> x = tf.random.normal([2, 5, 3])
@@ -54,4 +66,5 @@ class RNN(Recurrent):
     """
 
     def make_cell(self) -> RNNCell:
+        """The equation with this layer's activation."""
         return RNNCell(self.activation)

@@ -13,19 +13,26 @@ def summed_cross_entropy(
 ) -> tf.Tensor:
     """Σ_i weights_i L_i,   L_i = -log ŷ_i[target_i],   ŷ_i = softmax(W a_i + b).
 
-    The scores of `_SCORES_AT_ONCE // vocabulary` rows are in memory at a time, once as scores and
-    once as their derivatives ŷ - y, from which the gradients are multiplied at once; of
-    `[batch, time, vocabulary]` nothing else is ever stored.
+    Only a few rows have their scores in memory at a time, as many as have 2²⁴ scores together: once
+    as scores and once as their derivatives ŷ - y, which are multiplied into the gradients at once.
+    A table of `[n, vocabulary]` is never stored.
 
     Args:
         a: states `[n, units]`.
-        w: output weights `[vocabulary, units]`, such as the embedding, tied.
-        b: `[vocabulary]`.
-        targets: int32 `[n]`.
+        w: output weights `[vocabulary, units]`, such as the embedding that is tied to them.
+        b: output bias `[vocabulary]`.
+        targets: int32 `[n]`, in [0, vocabulary).
         weights: float `[n]`, 0 where there is padding.
 
     Returns:
-        A scalar. Second derivatives are not available.
+        A scalar. Its gradient by `a`, `w` and `b` is computed with it;
+        targets and weights have none.
+
+    Example:
+        >>> a, w, b = tf.zeros([2, 4]), tf.zeros([10, 4]), tf.zeros([10])
+        >>> loss = summed_cross_entropy(a, w, b, tf.constant([3, 7]), tf.constant([1.0, 0.0]))
+        >>> round(float(loss), 3)  # log 10
+        2.303
     """
 
     @tf.custom_gradient
@@ -65,7 +72,22 @@ def summed_cross_entropy(
 
 
 def log_probabilities(a: tf.Tensor, w: tf.Tensor, b: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
-    """log ŷ_i[target_i] of each row, `[n]`, in the memory of `summed_cross_entropy`."""
+    """log ŷ_i[target_i] of each row, in as little memory as `summed_cross_entropy` takes.
+
+    Args:
+        a: states `[n, units]`.
+        w: output weights `[vocabulary, units]`.
+        b: output bias `[vocabulary]`.
+        targets: int32 `[n]`, in [0, vocabulary).
+
+    Returns:
+        `[n]`.
+
+    Example:
+        >>> a, w, b = tf.zeros([2, 4]), tf.zeros([10, 4]), tf.zeros([10])
+        >>> [round(float(value), 3) for value in log_probabilities(a, w, b, tf.constant([3, 7]))]
+        [-2.303, -2.303]
+    """
     rows, count = _rows_at_once(w), tf.shape(a)[0]
     turns = tf.maximum(1, -(-count // rows))
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import keras
+import tensorflow as tf
 
 from layers.arguments import one_of
 from layers.gru import GRU
 from layers.lstm import LSTM
+from layers.recurrent import Recurrent
 from layers.rnn import RNN
 
 # The names that stand for a layer, in one place for stacks, models and flags.
-CELLS = {
+CELLS: dict[str, tuple[type[Recurrent], dict]] = {
     "rnn": (RNN, {}),
     "gru_simplified": (GRU, {"reset_gate": None}),
     "gru": (GRU, {"reset_gate": "before"}),
@@ -38,16 +40,21 @@ class Stack(keras.layers.Layer):
         bidirectional: both directions, side by side: outputs have 2 * units columns.
         dropout: share of the outputs of one layer that the next one does not see in training.
         recurrent_dropout: of every layer, see `layers.recurrent.Recurrent`.
-        return_sequences: outputs of the last layer at all steps (the default here), or only where
-            its direction ends.
+        return_sequences: outputs of the last layer at all steps (the default here), or only at the
+            step where its direction ends.
         return_state: return the last states too.
         layer: further arguments of every layer, such as `{"activation": "relu"}`.
 
-    Input `[batch, time, features]`. Output `[batch, time, width]` or `[batch, width]`, with
-    `return_state` a tuple of it and the states of all layers from the lowest up, those of the
-    forward direction first. `initial_state` takes them in that order.
+    Input `[batch, time, features]`. Output `[batch, time, width]`, or `[batch, width]` without
+    `return_sequences`, where the width is that of the last layer: units, or 2 * units. With
+    `return_state`, a tuple of it and the last states of all layers, each `[batch, units]`, from the
+    lowest layer up, those of the forward direction first. `initial_state` takes them in that order.
 
     A mask, bool `[batch, time]`, is handed to every layer, see `layers.recurrent.Recurrent`.
+
+    Weights: those of `recurrent_layers`, one for each depth: `RNN`, `GRU` or `LSTM`, or
+    `keras.layers.Bidirectional` of two of them. Each reads as many features as the one below has
+    columns.
 
     Raises:
         ValueError: for an unknown cell, or a depth that does not fit the list of units.
@@ -122,19 +129,37 @@ class Stack(keras.layers.Layer):
 
     @property
     def states_per_layer(self) -> int:
+        """How many states each layer has, those of both directions together."""
         layer = self.recurrent_layers[0]
         if self.bidirectional:
             return 2 * len(layer.forward_layer.cell.states)
         return len(layer.cell.states)
 
-    def build(self, sequences_shape, initial_state_shape=None):
+    def build(
+        self, sequences_shape: Sequence[int | None], initial_state_shape: object = None
+    ) -> None:
+        """Makes the weights of all layers, for inputs of shape `[batch, time, features]`."""
         del initial_state_shape
         shape = tuple(sequences_shape)
         for layer, units in zip(self.recurrent_layers, self.units, strict=True):
             layer.build(shape)
             shape = (*shape[:2], units * (2 if self.bidirectional else 1))
 
-    def call(self, sequences, initial_state=None, mask=None, training=False):
+    def call(
+        self,
+        sequences: tf.Tensor,
+        initial_state: Sequence[tf.Tensor] | None = None,
+        mask: tf.Tensor | None = None,
+        training: bool | None = False,
+    ) -> tf.Tensor | tuple[tf.Tensor, ...]:
+        """Outputs `[batch, time, width]` or `[batch, width]`, and last states where asked for.
+
+        Args:
+            sequences: `[batch, time, features]`.
+            initial_state: those of all layers in the order of the class, each `[batch, units]`.
+            mask: bool `[batch, time]`, True where a step is real.
+            training: whether dropout acts.
+        """
         x, states = sequences, []
         count = self.states_per_layer
         for i, layer in enumerate(self.recurrent_layers):
@@ -147,29 +172,58 @@ class Stack(keras.layers.Layer):
                 states += new_states
         return (x, *states) if self.return_state else x
 
-    def get_initial_state(self, batch_size) -> list:
-        """The states of all layers before the first step, in the order of `initial_state`."""
+    def get_initial_state(self, batch_size: int | tf.Tensor) -> list[tf.Tensor]:
+        """The states of all layers before the first step, each `[batch, units]`.
+
+        They are in the order of `initial_state`.
+
+        Example:
+            >>> [state.shape for state in Stack("gru", [8, 4]).get_initial_state(2)]
+            [TensorShape([2, 8]), TensorShape([2, 4])]
+        """
         each = [
             [layer.forward_layer, layer.backward_layer] if self.bidirectional else [layer]
             for layer in self.recurrent_layers
         ]
         return [s for pair in each for layer in pair for s in layer.get_initial_state(batch_size)]
 
-    def step(self, x, states) -> tuple:
-        """One step of all layers, from the lowest up, see `layers.recurrent.Recurrent.step`.
+    def step(self, x: tf.Tensor, states: Sequence[tf.Tensor]) -> tuple[tf.Tensor, list[tf.Tensor]]:
+        """One step of all layers, from the lowest up, as `layers.recurrent.Recurrent.step` does.
+
+        Args:
+            x: x<t>, `[batch, features]`.
+            states: those of all layers before the step, each `[batch, units]`.
+
+        Returns:
+            The output of the last layer, `[batch, units]`, and the new states in the same order. No
+            dropout acts.
 
         Raises:
             ValueError: the stack is bidirectional: it cannot read what is yet to come.
+
+        Example:
+            >>> stack = Stack("gru", [8, 4])
+            >>> stack.build((None, None, 3))
+            >>> output, states = stack.step(tf.ones([2, 3]), stack.get_initial_state(2))
+            >>> output.shape
+            TensorShape([2, 4])
         """
         if self.bidirectional:
-            raise ValueError("step: expected a stack of one direction. Received: a bidirectional")
-        count, new_states = self.states_per_layer, []
+            raise ValueError(
+                "step: expected a stack of one direction, since a step cannot read what is yet to "
+                "come. Received: a bidirectional stack"
+            )
+        count = self.states_per_layer
+        new_states: list[tf.Tensor] = []
         for i, layer in enumerate(self.recurrent_layers):
             x, some = layer.step(x, states[i * count : (i + 1) * count])
             new_states += some
         return x, new_states
 
-    def compute_output_shape(self, sequences_shape, initial_state_shape=None):
+    def compute_output_shape(
+        self, sequences_shape: Sequence[int | None], initial_state_shape: object = None
+    ) -> tuple:
+        """The shape of the output, or a tuple of those of the output and the last states."""
         del initial_state_shape
         batch, time = sequences_shape[:2]
         width = self.units[-1] * (2 if self.bidirectional else 1)
@@ -179,7 +233,8 @@ class Stack(keras.layers.Layer):
         states = [(batch, units) for units in self.units for _ in range(self.states_per_layer)]
         return (output, *states)
 
-    def compute_mask(self, inputs, mask=None):
+    def compute_mask(self, inputs: object, mask: tf.Tensor | None = None):
+        """The mask `[batch, time]` as it came; None for an output without time."""
         if isinstance(mask, Sequence):
             mask = mask[0]
         mask = mask if self.return_sequences else None
@@ -188,6 +243,7 @@ class Stack(keras.layers.Layer):
         return [mask] + [None] * (self.states_per_layer * len(self.units))
 
     def get_config(self) -> dict:
+        """The arguments that make the same stack, as Keras saves them."""
         return {
             **super().get_config(),
             "cell": self.cell,

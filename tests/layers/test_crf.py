@@ -9,8 +9,8 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from layers import crf as crf_module
 from layers.crf import CRF
+from layers.engine.compiling import shared_function
 
 TAGS = 3
 RULES = {
@@ -174,8 +174,8 @@ def test_probabilities_of_all_paths_sum_to_one(rules):
 
 
 @pytest.mark.parametrize("rules", RULES)
-@pytest.mark.parametrize("way", ["eager", "graph", "compiled", "compiled_unknown_shape"])
-def test_gradient_by_hand_is_the_automatic_one(way, rules):
+@pytest.mark.parametrize("mode", ["eager", "graph", "compiled", "compiled_unknown_shape"])
+def test_gradient_by_hand_is_the_automatic_one(mode, rules):
     generator = np.random.default_rng(5)
     mask = generator.random([4, 21]) < 0.7
     mask[3] = False
@@ -186,8 +186,8 @@ def test_gradient_by_hand_is_the_automatic_one(way, rules):
         make(gradient="automatic", **RULES[rules]), emissions, tags, mask, weights
     )
 
-    layer = make(jit=way.startswith("compiled") or "auto", **RULES[rules])
-    shape = [None, None] if way == "compiled_unknown_shape" else [4, 21]
+    layer = make(jit=mode.startswith("compiled") or "auto", **RULES[rules])
+    shape = [None, None] if mode == "compiled_unknown_shape" else [4, 21]
     signature = [
         tf.TensorSpec([*shape, TAGS], tf.float64),
         tf.TensorSpec(shape, tf.int64),
@@ -198,7 +198,7 @@ def test_gradient_by_hand_is_the_automatic_one(way, rules):
     def run(*arguments):
         return value_and_gradients(layer, *arguments)
 
-    if way != "eager":
+    if mode != "eager":
         run = tf.function(run, input_signature=signature)
     got, gradients = run(emissions, tags, mask, weights)
     np.testing.assert_allclose(got, value, atol=1e-9)
@@ -531,12 +531,11 @@ def test_likelihood_in_training_under_a_distribution_strategy_is_not_compiled():
 
 
 def test_layers_share_their_functions():
-    function = crf_module._function
     layer, other = make(), make(seed=9)
     layer.decode(random_emissions())
-    size = function.cache_info().currsize
+    size = shared_function.cache_info().currsize
     other.decode(random_emissions())
-    assert function.cache_info().currsize == size
+    assert shared_function.cache_info().currsize == size
 
 
 # --- Errors --------------------------------------------------------------------------------------

@@ -9,8 +9,7 @@ import pytest
 import tensorflow as tf
 from cases import both_directions, every_cell, every_variant, gru_and_lstm, masked_and_whole
 
-from layers import GRU, LSTM, RNN
-from layers.engine import loop as recurrence
+from layers import GRU, LSTM, RNN, engine
 
 LSTM_CASE = cases.PLAIN[-1]
 
@@ -111,11 +110,11 @@ def test_recurrent_dropout_has_the_gradient_of_the_equations(case, compiled, rev
     sources = [x, *states, *[w for w in weights if w is not None]]
 
     def gradients(**changes):
-        way = recurrence.Pass(layer.cell, cases.UNITS, reverse=reverse, **changes)
+        plan = engine.Plan(layer.cell, cases.UNITS, reverse=reverse, **changes)
         with tf.GradientTape() as tape:
             tape.watch(sources)
-            outputs, last = recurrence.run(
-                way, x, states, *weights, dropout=factor, mask=tf.constant(cases.MASK)
+            outputs, last = engine.run(
+                plan, x, states, *weights, dropout=factor, mask=tf.constant(cases.MASK)
             )
             loss = cases.weighted_sum([outputs, *last])
         return loss, tape.gradient(loss, sources)
@@ -130,13 +129,13 @@ def test_recurrent_dropout_has_the_gradient_of_the_equations(case, compiled, rev
 def test_recurrent_dropout_hides_the_state_from_the_products_alone(case):
     layer = case.make()
     x, states = cases.inputs(case)
-    way = recurrence.Pass(layer.cell, cases.UNITS)
+    plan = engine.Plan(layer.cell, cases.UNITS)
     nothing = tf.zeros([cases.BATCH, cases.UNITS], "float64")
-    _, last = recurrence.run(
-        way,
+    _, last = engine.run(
+        plan,
         tf.constant(x[:, :1]),
         [tf.constant(state) for state in states],
-        *[None if w is None else tf.convert_to_tensor(w) for w in layer._tensors().values()],
+        *[None if w is None else tf.convert_to_tensor(w) for w in layer.weight_tensors().values()],
         dropout=nothing,
     )
     weights = layer.lecture_weights()

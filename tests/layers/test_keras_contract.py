@@ -8,8 +8,8 @@ import tensorflow as tf
 from cases import both_directions, every_case, every_cell, gru_and_lstm
 from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
-from layers import GRU, LSTM, RNN, Stack, to_keras
-from layers.engine import loop as recurrence
+from layers import GRU, LSTM, RNN, Stack, engine, to_keras
+from layers.engine import sharding
 
 LAYERS = [RNN, GRU, LSTM]
 every_layer = pytest.mark.parametrize("layer", LAYERS, ids=lambda layer: layer.__name__)
@@ -456,13 +456,13 @@ def test_shards_of_a_batch_that_does_not_divide_equal_one(case, shards, monkeypa
     expected = layer(x, initial_state=states, mask=mask, training=True)
     expected_gradients = cases.gradients(layer, x, states, mask)
 
-    monkeypatch.setattr(recurrence, "_WORK_PER_SHARD", 1)
-    monkeypatch.setattr(recurrence.os, "cpu_count", lambda: shards)
-    monkeypatch.setattr(recurrence, "_ROWS_PER_SHARD", 4)
-    cut = recurrence._Tensors.shards
+    monkeypatch.setattr(sharding, "WORK_PER_SHARD", 1)
+    monkeypatch.setattr(sharding.os, "cpu_count", lambda: shards)
+    monkeypatch.setattr(sharding, "ROWS_PER_SHARD", 4)
+    cut = sharding.Tensors.shards
     counts = []
     monkeypatch.setattr(
-        recurrence._Tensors,
+        sharding.Tensors,
         "shards",
         lambda self, at_once: counts.append(len(cut(self, at_once))) or cut(self, at_once),
     )
@@ -473,14 +473,14 @@ def test_shards_of_a_batch_that_does_not_divide_equal_one(case, shards, monkeypa
 
 
 def test_two_small_directions_share_the_cores(monkeypatch):
-    monkeypatch.setattr(recurrence.os, "cpu_count", lambda: 4)
-    cut, counts = recurrence._Tensors.shards, set()
+    monkeypatch.setattr(sharding.os, "cpu_count", lambda: 4)
+    cut, counts = sharding.Tensors.shards, set()
 
     def count(self, at_once):
         counts.add(len(cut(self, at_once)))
         return cut(self, at_once)
 
-    monkeypatch.setattr(recurrence._Tensors, "shards", count)
+    monkeypatch.setattr(sharding.Tensors, "shards", count)
     for bidirectional, units, expected in ((False, 8, 4), (True, 8, 2), (True, 512, 4)):
         counts.clear()
         stack = Stack("rnn", units, bidirectional=bidirectional, layer={"jit": True})
@@ -492,7 +492,7 @@ def test_two_small_directions_share_the_cores(monkeypatch):
 def test_shards_cut_the_recurrent_dropout_too(monkeypatch):
     results = []
     for work in (2**17, 1):
-        monkeypatch.setattr(recurrence, "_WORK_PER_SHARD", work)
+        monkeypatch.setattr(sharding, "WORK_PER_SHARD", work)
         layer = cases.PLAIN[2].make(jit=True, recurrent_dropout=0.5, seed=1)
         results.append(layer(cases.normal(17, 3, 2), training=True))
     cases.assert_close(results[0], results[1])
@@ -501,14 +501,14 @@ def test_shards_cut_the_recurrent_dropout_too(monkeypatch):
 # --- Where XLA runs ------------------------------------------------------------------------------
 
 
-def passes(layer, monkeypatch, call):
-    """Whether each pass over the layer was compiled."""
-    ways, run = [], recurrence.run
+def compilations(layer, monkeypatch, call):
+    """Whether each run of the layer was compiled."""
+    plans, run = [], engine.run
     monkeypatch.setattr(
-        recurrence, "run", lambda way, *args, **kw: ways.append(way) or run(way, *args, **kw)
+        engine, "run", lambda plan, *args, **kw: plans.append(plan) or run(plan, *args, **kw)
     )
     call(layer)
-    return [way.compiled for way in ways]
+    return [plan.compiled for plan in plans]
 
 
 @pytest.mark.parametrize(
@@ -530,13 +530,15 @@ def test_auto_compiles_in_training_graphs_and_where_sizes_are_known(
     layer.build((None, None, 2))
     graph = tf.function(lambda x: layer(x, training=training))
     spec = tf.TensorSpec(shape)
-    assert passes(layer, monkeypatch, lambda _: graph.get_concrete_function(spec)) == [expected]
+    assert compilations(layer, monkeypatch, lambda _: graph.get_concrete_function(spec)) == [
+        expected
+    ]
 
 
 @pytest.mark.parametrize(("jit", "expected"), [("auto", False), (True, True), (False, False)])
 def test_eager_calls_compile_where_asked(jit, expected, monkeypatch):
     layer = RNN(4, jit=jit)
-    assert passes(layer, monkeypatch, lambda layer: layer(X, training=True)) == [expected]
+    assert compilations(layer, monkeypatch, lambda layer: layer(X, training=True)) == [expected]
 
 
 def test_auto_never_compiles_under_a_distribution_strategy(monkeypatch):
@@ -544,4 +546,4 @@ def test_auto_never_compiles_under_a_distribution_strategy(monkeypatch):
     layer.build((None, None, 2))
     with tf.distribute.OneDeviceStrategy("CPU:0").scope():
         graph = tf.function(lambda x: layer(x, training=True))
-        assert passes(layer, monkeypatch, lambda _: graph(X)) == [False]
+        assert compilations(layer, monkeypatch, lambda _: graph(X)) == [False]

@@ -14,8 +14,9 @@ import tensorflow as tf
 from cases import both_directions, every_cell
 from hypothesis import strategies as st
 
-from layers import to_keras
-from layers.engine import loop as recurrence
+from layers import engine, to_keras
+from layers.engine.compiling import shared_function
+from layers.engine.loops import steps_back, steps_forward
 
 
 def make(case, reverse=False, **arguments):
@@ -169,7 +170,7 @@ def test_real_steps_equal_stock_keras(case, reverse):
 # --- Work ----------------------------------------------------------------------------------------
 
 
-class CountingCell(recurrence.Cell):
+class CountingCell(engine.Cell):
     """a<t> = a<t-1> + x<t>, and a count of the steps that were taken in each direction."""
 
     states = gates = quantities = ("a",)
@@ -187,7 +188,7 @@ class CountingCell(recurrence.Cell):
 
     def step(self, z_x, states, a_prev, weights):
         a = self._count("steps", a_prev + z_x)
-        return recurrence.Step((a,), (tf.ones_like(a),), (a_prev,), (a,))
+        return engine.Step((a,), (tf.ones_like(a),), (a_prev,), (a,))
 
     def step_back(self, d_states, slopes, transposed):
         d_z = self._count("steps_back", d_states[0] * slopes[0])
@@ -203,8 +204,8 @@ def test_steps_that_are_padding_everywhere_are_not_computed(first, end, reverse)
     x, start = tf.ones([2, time, 1]), tf.zeros([2, 1])
     with tf.GradientTape() as tape:
         tape.watch(x)
-        way = recurrence.Pass(cell, 1, reverse=reverse)
-        _, (last,) = recurrence.run(way, x, [start], tf.ones([1, 1]), tf.ones([1, 1]), mask=mask)
+        plan = engine.Plan(cell, 1, reverse=reverse)
+        _, (last,) = engine.run(plan, x, [start], tf.ones([1, 1]), tf.ones([1, 1]), mask=mask)
     d_x = tape.gradient(last, x)
     assert last.numpy()[0, 0] == end - first
     assert np.all(d_x.numpy()[..., 0] == mask.numpy())
@@ -215,12 +216,12 @@ def test_compiled_loops_leave_padding_alone_too():
     """What no step writes reads as zeros; a step that was taken keeps the state before it."""
     case = cases.PLAIN[2]
     layer = make(case)
-    way = recurrence.Pass(layer.cell, cases.UNITS, compiled=True)
+    plan = engine.Plan(layer.cell, cases.UNITS, compiled=True)
     z_x = tf.constant(cases.normal(9, 2, 3 * cases.UNITS))
     mask = tf.constant(np.arange(9)[:, None, None] < [[[4], [6]]])
     weights = layer.cell.arrange(tf.convert_to_tensor(layer.recurrent_kernel), None)
     start = tf.ones([2, cases.UNITS], "float64")
-    loop = recurrence._function("loop", way)
+    loop = shared_function(steps_forward, plan)
     _, _, (_, previous, _) = loop(z_x, (start,), weights, None, mask, None)
     taken = np.any(previous.numpy() != 0, axis=(1, 2))
     assert taken.tolist() == [True] * 6 + [False] * 3
@@ -265,6 +266,19 @@ def test_a_functional_model_hands_the_mask_through_layers(reverse):
     middle = lower(embedding(ids).numpy(), mask=mask)
     expected = upper(middle.numpy(), mask=mask[:, ::-1] if reverse else mask)
     cases.assert_close(model(ids), expected, 1e-6)
+
+
+@every_cell
+def test_layers_of_a_kind_and_all_their_masks_share_one_function(case):
+    """TensorFlow traces each loop once, for the next layer and the next mask too."""
+    units = 5
+    plan = engine.Plan(case.make(units=units).cell, units, sequences=False, compiled=True)
+    loops = [shared_function(loop, plan) for loop in (steps_forward, steps_back)]
+    x, states = cases.inputs(case, units=units)
+    for mask in (cases.MASK, ~cases.MASK, np.zeros_like(cases.MASK)):
+        layer = case.make(units=units, jit=True, return_state=True)
+        cases.gradients(layer, x, states, mask)
+        assert [loop.experimental_get_tracing_count() for loop in loops] == [1, 1]
 
 
 def test_another_mask_is_not_another_compilation(tmp_path):

@@ -1,0 +1,224 @@
+"""The loops over time.
+
+Inside of them time is the first axis, so that the values of a step lie side by side in memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import tensorflow as tf
+
+from layers.engine.plan import Plan
+
+# In a portable graph a turn of the loop costs more than a small step: several steps share one.
+STEPS_PER_TURN = 4
+
+
+def repeat(count: tf.Tensor, step: Callable, variables: Sequence, steps_per_turn: int = 1) -> tuple:
+    """Runs `variables = step(i, *variables)` for i = 0 ... count - 1.
+
+    Args:
+        count: a scalar, int32.
+        step: takes the number of the step and the variables, and returns the new variables.
+        variables: tensors, tensor arrays, or nested lists and tuples of them.
+        steps_per_turn: how many steps share one turn of the loop.
+
+    Returns:
+        The variables after the last step.
+
+    Example:
+        >>> (total,) = repeat(tf.constant(5), lambda i, total: (total + i,), (tf.constant(0),))
+        >>> int(total)
+        10
+    """
+
+    def one(i, *variables):
+        return i + 1, *step(i, *variables)
+
+    def several(*numbered):
+        for _ in range(steps_per_turn):
+            numbered = one(*numbered)
+        return numbered
+
+    numbered = (tf.constant(0), *variables)
+    if steps_per_turn > 1:
+        numbered = tf.while_loop(
+            lambda i, *_: i + steps_per_turn <= count, several, numbered, parallel_iterations=1
+        )
+    _, *variables = tf.while_loop(lambda i, *_: i < count, one, numbered, parallel_iterations=1)
+    return tuple(variables)
+
+
+def steps_forward(
+    plan: Plan,
+    z_x: tf.Tensor,
+    states: tuple[tf.Tensor, ...],
+    weights: dict[str, tf.Tensor],
+    dropout: tf.Tensor | None,
+    mask: tf.Tensor | None,
+    steps: tf.Tensor | None,
+) -> tuple[tf.Tensor | None, tuple[tf.Tensor, ...], list[tf.Tensor]]:
+    """Steps through time.
+
+    Args:
+        plan: cell, direction, and what to keep.
+        z_x: `[time, batch, gates * units]`.
+        states: each `[batch, units]`.
+        weights: as `Cell.arrange` gives them.
+        dropout: `[batch, units]` or None.
+        mask: bool `[time, batch, 1]` or None.
+        steps: how many of the steps are real, or None for all.
+
+    Returns:
+        Outputs `[time, batch, units]` or None, the last states, each `[batch, units]`, and what
+        `plan.keep` names: all slopes in one array `[time * slopes, batch, units]`, then each factor
+        `[time, batch, units]`; or all quantities in one array, `[time * quantities, batch, units]`.
+    """
+    cell = plan.cell
+    count = tf.shape(z_x)[0]
+    first, end = _real_steps(count, mask, steps)
+    sizes = {
+        "slopes": (len(cell.slopes), *[1 for _ in cell.factors]),
+        "quantities": (len(cell.quantities),),
+        "nothing": (),
+    }[plan.keep]
+    if plan.sequences:
+        sizes = (1, *sizes)
+
+    def groups(step, output):
+        """What goes into each array: tuples of as many values as `sizes` says."""
+        kept = {
+            "slopes": (step.slopes, *[(factor,) for factor in step.factors]),
+            "quantities": (step.quantities,),
+            "nothing": (),
+        }[plan.keep]
+        return ((output,), *kept) if plan.sequences else kept
+
+    def one_step(i, states, arrays):
+        t = end - 1 - i if plan.reverse else first + i
+        previous = states[0] if dropout is None else states[0] * dropout
+        step = cell.step(_at(z_x, t), states, previous, weights)
+        new_states, output = step.states, step.states[0]
+        if mask is not None:
+            real = _at(mask, t)
+            new_states = tuple(
+                tf.where(real, new, old) for new, old in zip(new_states, states, strict=True)
+            )
+            output = tf.where(real, output, tf.zeros_like(output))
+        arrays = [
+            _write(array, t, group)
+            for array, group in zip(arrays, groups(step, output), strict=True)
+        ]
+        return new_states, arrays
+
+    states, arrays = repeat(
+        end - first,
+        one_step,
+        (tuple(states), [_array(states[0], count * size) for size in sizes]),
+        steps_per_turn=1 if plan.compiled else STEPS_PER_TURN,
+    )
+    kept = [array.stack()[: count * size] for array, size in zip(arrays, sizes, strict=True)]
+    outputs = kept.pop(0) if plan.sequences else None
+    return outputs, states, kept
+
+
+def steps_back(
+    plan: Plan,
+    d_outputs: tf.Tensor | None,
+    d_states: tuple[tf.Tensor, ...],
+    slopes: tf.Tensor,
+    weights: dict[str, tf.Tensor],
+    kernel: tf.Tensor,
+    dropout: tf.Tensor | None,
+    mask: tf.Tensor | None,
+    steps: tf.Tensor | None,
+) -> tuple[list[tf.Tensor], tuple[tf.Tensor, ...], tf.Tensor]:
+    """Steps back through time: `steps_forward` in the opposite order.
+
+    Args:
+        plan: cell and direction.
+        d_outputs: derivatives by the outputs, `[time, batch, units]`, or None.
+        d_states: derivatives by the last states, each `[batch, units]`.
+        slopes: `[time * slopes, batch, units]`, as `steps_forward` keeps them.
+        kernel: W_x of all gates, `[features, gates * units]`.
+        weights, dropout, mask, steps: as in `steps_forward`.
+
+    Returns:
+        dz in blocks, each `[time, batch, width * units]`; the derivatives by the first states, each
+        `[batch, units]`; and the kernel transposed, `[gates * units, features]`. It is transposed
+        here because outside of XLA the graph optimizer would fold the transpose into the product
+        dZ W_xᵀ, which is a third slower than transposing first.
+    """
+    cell = plan.cell
+    transposed = {name: tf.transpose(w) for name, w in weights.items() if w.shape.rank == 2}
+    count = tf.shape(slopes)[0] // len(cell.slopes)
+    first, end = _real_steps(count, mask, steps)
+
+    def one_step(i, d_states, blocks):
+        t = first + i if plan.reverse else end - 1 - i
+        d_new, d_kept = d_states, [0] * len(d_states)
+        if d_outputs is not None:
+            d_new = (d_new[0] + _at(d_outputs, t), *d_new[1:])
+        if mask is not None:
+            # A padded step handed its states on: so go the derivatives, around the cell.
+            real, none = _at(mask, t), tf.zeros_like(d_states[0])
+            d_new = tuple(tf.where(real, d, none) for d in d_new)
+            d_kept = [tf.where(real, none, d) for d in d_states]
+        here = t * len(cell.slopes)
+        slopes_now = tuple(_at(slopes, here + k) for k in range(len(cell.slopes)))
+        d_z, d_previous, d_direct = cell.step_back(d_new, slopes_now, transposed)
+        if dropout is not None:
+            d_previous *= dropout
+        d_old = [direct + kept for direct, kept in zip(d_direct, d_kept, strict=True)]
+        d_old[0] += d_previous
+        blocks = [_write(array, t, (block,)) for array, block in zip(blocks, d_z, strict=True)]
+        return tuple(d_old), blocks
+
+    d_states, blocks = repeat(
+        end - first,
+        one_step,
+        (tuple(d_states), [_array(d_states[0], count, width) for width in cell.block_widths]),
+    )
+    return [array.stack()[:count] for array in blocks], d_states, tf.transpose(kernel)
+
+
+def _array(state: tf.Tensor, count: tf.Tensor, width: int = 1) -> tf.TensorArray:
+    """Room for `[batch, width * units]` at each step; what is not written reads as zeros."""
+    shape = (state.shape[0], width * state.shape[1])
+    if shape[0] is not None:
+        return tf.TensorArray(state.dtype, size=count, element_shape=shape)
+    # Of an array into which no step writes, TensorFlow would not know the batch.
+    array = tf.TensorArray(state.dtype, size=tf.maximum(count, 1), element_shape=shape)
+    return array.write(0, tf.zeros([tf.shape(state)[0], shape[1]], state.dtype))
+
+
+def _at(values: tf.Tensor, t: tf.Tensor) -> tf.Tensor:
+    """The values of one step.
+
+    Not `values[t]`: XLA takes the bounds of a slice for constants of the compilation, and so
+    would compile anew for every mask that t follows from.
+    """
+    return tf.gather(values, t)
+
+
+def _write(array: tf.TensorArray, t: tf.Tensor, values: tuple[tf.Tensor, ...]) -> tf.TensorArray:
+    """The array with the values of step t, side by side.
+
+    One array for many values, since XLA fills every array with zeros first.
+    """
+    for k, value in enumerate(values):
+        array = array.write(t * len(values) + k, value)
+    return array
+
+
+def _real_steps(
+    count: tf.Tensor, mask: tf.Tensor | None, steps: tf.Tensor | None
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """The first step that is real in any sequence, and the end after the last one."""
+    if mask is None:
+        return tf.constant(0), count if steps is None else steps
+    real = tf.reduce_any(mask, axis=[1, 2])
+    numbers = tf.range(count)
+    end = tf.maximum(tf.reduce_max(tf.where(real, numbers + 1, 0)), 0)  # 0 without any step
+    return tf.minimum(tf.reduce_min(tf.where(real, numbers, count)), end), end

@@ -1,0 +1,123 @@
+"""The forward and the backward pass: a loop over time, and the matrix products around it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+
+import tensorflow as tf
+
+from layers.engine.compiling import shared_function
+from layers.engine.loops import steps_back, steps_forward
+from layers.engine.plan import Plan
+from layers.engine.sharding import Tensors
+
+
+@dataclasses.dataclass(frozen=True)
+class Residuals:
+    """What the backward pass needs of the forward pass.
+
+    Attributes:
+        rows: the inputs of all steps, `[time * batch, features]`, zeros at padded steps.
+        mask: bool `[time, batch, 1]` or None.
+        weights: as `Cell.arrange` gives them.
+        kept: as `loops.steps_forward` returns them.
+    """
+
+    rows: tf.Tensor
+    mask: tf.Tensor | None
+    weights: dict[str, tf.Tensor]
+    kept: list[tf.Tensor]
+
+
+def forward(
+    plan: Plan, tensors: Tensors, loop: Callable | None = None
+) -> tuple[tf.Tensor | None, tuple[tf.Tensor, ...], Residuals]:
+    """Projects the inputs of all steps, then runs the loop.
+
+    Args:
+        plan: how to run.
+        tensors: batch first, as in `engine.run`.
+        loop: `loops.steps_forward` of the plan; by default the function that all layers share.
+
+    Returns:
+        Outputs `[batch, time, units]` or None, the last states, each `[batch, units]`, and what
+        the backward pass needs.
+    """
+    x, mask = tf.transpose(tensors.x, [1, 0, 2]), None
+    if tensors.mask is not None:
+        mask = tf.transpose(tensors.mask)[:, :, None]
+        x = tf.where(mask, x, tf.zeros([], x.dtype))  # whatever the padding holds, it is no input
+    rows = tf.reshape(x, [-1, x.shape[2]])
+    z_x = rows @ tensors.kernel
+    if tensors.bias is not None:
+        z_x = tf.nn.bias_add(z_x, tensors.bias)
+    z_x = tf.reshape(z_x, tf.concat([tf.shape(x)[:2], [z_x.shape[1]]], axis=0))
+    z_x = tf.ensure_shape(z_x, [x.shape[0], x.shape[1], z_x.shape[2]])
+
+    loop = loop or shared_function(steps_forward, plan)
+    weights = plan.cell.arrange(tensors.recurrent_kernel, tensors.recurrent_bias)
+    outputs, states, kept = loop(z_x, tensors.states, weights, tensors.dropout, mask, tensors.steps)
+    if plan.sequences:
+        outputs = tf.transpose(outputs, [1, 0, 2])
+    return outputs, states, Residuals(rows, mask, weights, kept)
+
+
+def backward(
+    plan: Plan,
+    tensors: Tensors,
+    residuals: Residuals,
+    d_outputs: tf.Tensor | None,
+    d_states: tuple[tf.Tensor, ...],
+) -> tuple[dict[str, tf.Tensor], list[tf.Tensor]]:
+    """Runs the loop back, then multiplies all steps' dz into the derivatives by the weights.
+
+    Args:
+        plan: how to run.
+        tensors: those of the forward pass.
+        residuals: what the forward pass returned with `keep="slopes"`.
+        d_outputs: derivatives by the outputs, `[batch, time, units]`, or None.
+        d_states: derivatives by the last states, each `[batch, units]`.
+
+    Returns:
+        The derivatives by `Tensors.DIFFERENTIABLE`, by name, in their shapes, and those by the
+        first states, each `[batch, units]`.
+    """
+    cell, rows = plan.cell, residuals.rows
+    slopes, *factors = residuals.kept
+    if d_outputs is not None:
+        d_outputs = tf.transpose(d_outputs, [1, 0, 2])
+    blocks, d_states, kernel_transposed = shared_function(steps_back, plan)(
+        d_outputs,
+        tuple(d_states),
+        slopes,
+        residuals.weights,
+        tensors.kernel,
+        tensors.dropout,
+        residuals.mask,
+        tensors.steps,
+    )
+
+    d_z = [tf.reshape(block, [-1, block.shape[2]]) for block in blocks]
+    factors = [tf.reshape(factor, [-1, factor.shape[2]]) for factor in factors]
+    ones = tf.ones_like(rows[:, :1])
+    widths = [blocks[i].shape[2] for i in cell.input_blocks]
+    kernels = tf.split(kernel_transposed, widths, axis=0)
+    d_x = tf.add_n([d_z[i] @ w for i, w in zip(cell.input_blocks, kernels, strict=True)])
+    shape = tf.shape(tensors.x)
+    d_x = tf.transpose(tf.reshape(d_x, [shape[1], shape[0], tensors.x.shape[2]]), [1, 0, 2])
+
+    def over_all_steps(products):
+        return tf.concat([tf.matmul(a, d_z[i], transpose_a=True) for a, i in products], axis=1)
+
+    derivatives = {
+        "x": d_x,
+        "kernel": over_all_steps([(rows, i) for i in cell.input_blocks]),
+        "recurrent_kernel": over_all_steps([(factors[f], i) for f, i in cell.recurrent_products]),
+    }
+    # A sum over rows as a product with ones: a third of the time of tf.reduce_sum here.
+    if tensors.bias is not None:
+        derivatives["bias"] = over_all_steps([(ones, i) for i in cell.input_blocks])[0]
+    if tensors.recurrent_bias is not None:
+        derivatives["recurrent_bias"] = over_all_steps([(ones, cell.recurrent_bias_block)])[0]
+    return derivatives, list(d_states)

@@ -1,0 +1,37 @@
+"""One run of a cell over sequences, as far as it is known before the data."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Literal
+
+from layers.engine.cell import Cell
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """How a cell runs over sequences. Plans are hashable: equal plans share compiled functions.
+
+    Attributes:
+        cell: the equations.
+        units: number of units.
+        reverse: from the last step to the first.
+        sequences: whether the outputs of all steps are wanted, or only the last states.
+        compiled: by XLA, or portable.
+        by_hand: back-propagation as written in the cell, or automatic differentiation of `step`.
+        keep: what to keep of each step: `"slopes"`, for back-propagation; `"quantities"`, for
+            people who look at them; or `"nothing"`: a gradient that is asked for all the same then
+            runs the forward pass once more.
+
+    Example:
+        >>> Plan(GRU(4).cell, units=4) == Plan(GRU(4).cell, units=4)
+        True
+    """
+
+    cell: Cell
+    units: int
+    reverse: bool = False
+    sequences: bool = True
+    compiled: bool = False
+    by_hand: bool = True
+    keep: Literal["slopes", "quantities", "nothing"] = "slopes"

@@ -1,0 +1,110 @@
+"""What layers call: one run of a cell over sequences, and the gates of one run."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Sequence
+
+import tensorflow as tf
+
+from layers.engine.compiling import padding_to_bucket
+from layers.engine.gradient import differentiable
+from layers.engine.loops import steps_forward
+from layers.engine.passes import forward
+from layers.engine.plan import Plan
+from layers.engine.sharding import Tensors, join
+
+
+def run(
+    plan: Plan,
+    x: tf.Tensor,
+    states: Sequence[tf.Tensor],
+    kernel: tf.Tensor,
+    recurrent_kernel: tf.Tensor,
+    bias: tf.Tensor | None = None,
+    recurrent_bias: tf.Tensor | None = None,
+    dropout: tf.Tensor | None = None,
+    mask: tf.Tensor | None = None,
+    at_once: int = 1,
+) -> tuple[tf.Tensor | None, tuple[tf.Tensor, ...]]:
+    """Runs a cell over sequences.
+
+    Args:
+        plan: cell, direction, and how to run.
+        x: inputs `[batch, time, features]`.
+        states: states before the first step, each `[batch, units]`.
+        kernel: W_x of all gates, `[features, gates * units]`.
+        recurrent_kernel: U of all gates, `[units, gates * units]`.
+        bias: b of all gates, `[gates * units]`, or None.
+        recurrent_bias: the bias inside the recurrent product, `[units]`, for a cell that has one.
+        dropout: factor `[batch, units]` on the state inside the recurrent products, or None.
+        mask: bool `[batch, time]`, True where a step is real, or None. A padded step leaves the
+            states as they are, outputs zeros and adds nothing to any gradient.
+        at_once: how many such runs go side by side, two for two directions.
+
+    Returns:
+        Outputs `[batch, time, units]` in the order of time (None unless `plan.sequences`), and the
+        states after the last step, each `[batch, units]`.
+
+    Example:
+        >>> plan = Plan(RNN(4).cell, units=4)
+        >>> x, start = tf.ones([2, 5, 3]), tf.zeros([2, 4])
+        >>> outputs, (a,) = run(plan, x, [start], tf.ones([3, 4]), tf.eye(4))
+        >>> outputs.shape, a.shape
+        (TensorShape([2, 5, 4]), TensorShape([2, 4]))
+    """
+    tensors = Tensors(
+        x, tuple(states), kernel, recurrent_kernel, bias, recurrent_bias, dropout, mask
+    )
+    if not plan.by_hand:
+        return forward(plan, tensors, functools.partial(steps_forward, plan))[:2]
+    if not plan.compiled:
+        return differentiable(plan, tensors)
+
+    time_is_known = bool(x.shape[1])
+    time = tf.shape(x)[1]
+    if not time_is_known:
+        tensors = tensors.pad_time(padding_to_bucket(time))
+    shards = [differentiable(plan, shard) for shard in tensors.shards(at_once)]
+    outputs, last_states = join(shards)
+    if outputs is not None and not time_is_known:
+        outputs = outputs[:, :time]
+    return outputs, last_states
+
+
+def quantities(
+    plan: Plan,
+    x: tf.Tensor,
+    states: Sequence[tf.Tensor],
+    kernel: tf.Tensor,
+    recurrent_kernel: tf.Tensor,
+    bias: tf.Tensor | None = None,
+    recurrent_bias: tf.Tensor | None = None,
+    mask: tf.Tensor | None = None,
+) -> dict[str, tf.Tensor]:
+    """What the equations compute at every step, without gradient.
+
+    Args:
+        plan: cell and direction.
+        x, states, kernel, recurrent_kernel, bias, recurrent_bias, mask: as in `run`.
+
+    Returns:
+        `[batch, time, units]` each, by the names of `Cell.quantities`. Padded steps are zeros.
+
+    Example:
+        >>> plan = Plan(GRU(4, reset_gate=None).cell, units=4)
+        >>> x, start = tf.ones([2, 5, 3]), tf.zeros([2, 4])
+        >>> named = quantities(plan, x, [start], tf.ones([3, 8]), tf.ones([4, 8]))
+        >>> {name: value.shape for name, value in named.items() if name.startswith("gate")}
+        {'gate_u': TensorShape([2, 5, 4])}
+    """
+    plan = dataclasses.replace(plan, keep="quantities", sequences=False, compiled=False)
+    tensors = Tensors(x, tuple(states), kernel, recurrent_kernel, bias, recurrent_bias, mask=mask)
+    (kept,) = forward(plan, tensors)[2].kept
+    names = plan.cell.quantities
+    by_name = {name: tf.transpose(kept[k :: len(names)], [1, 0, 2]) for k, name in enumerate(names)}
+    if mask is not None:
+        real = mask[:, :, None]
+        by_name = {name: tf.where(real, v, tf.zeros_like(v)) for name, v in by_name.items()}
+    return by_name
