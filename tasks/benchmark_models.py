@@ -50,9 +50,8 @@ def benchmark():
         if os.path.exists(run.output):
             with open(run.output, encoding="utf-8") as file:
                 found = json.load(file)
-        key = tables.recipe(entry["task"], entry["config"])
-        others = [one for one in found if tables.recipe(one["task"], one["config"]) != key]
-        files.write_json(run.output, [*others, entry])
+        merged = tables.merged(found, [entry], lambda e: tables.recipe(e["task"], e["config"]))
+        files.write_json(run.output, merged)
         for name in ("trained_per_second", "served_per_second"):
             print(f"{name}:", ", ".join(f"{key} {value:.0f}" for key, value in entry[name].items()))
         for name in ("softmax_share", "drawn_per_second"):

@@ -20,7 +20,9 @@ from zoo.catalog.results import (
     Sample,
     SignatureSpecs,
     StoredFile,
+    portable,
     read_entry,
+    without_folders,
 )
 from zoo.predictor import Predictor, Spec
 
@@ -41,7 +43,11 @@ def collect(
     """
     said, model = entry(name), loading.load(name, folder=folder)
     of_run = {field.name: getattr(run, field.name) for field in dataclasses.fields(RunResults)}
-    changed = {"config": run.portable_config, "command": run.portable_command, "further": {}}
+    changed = {
+        "config": without_folders(run.config),
+        "command": portable(run.command),
+        "further": {},
+    }
     results = EntryResults(
         **of_run | changed,
         name=name,
@@ -64,7 +70,7 @@ def collect(
 def _comparison(said: Entry, baseline: RunResults) -> Baseline:
     return Baseline(
         what=said.baseline.what,
-        command=baseline.portable_command,
+        command=portable(baseline.command),
         validation=baseline.validation,
         test=baseline.test,
         parameters=baseline.parameters,

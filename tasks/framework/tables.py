@@ -1,0 +1,184 @@
+"""Measured results as rows and tables of Markdown."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import statistics
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, TypeVar
+
+from zoo.catalog import markdown, records
+from zoo.catalog.results import RunResults, portable, without_folders
+
+# Flags that came later, and what runs from before them did.
+_ADDED = {"average": 0.0, "schedule": "inverse"}
+_DIGITS = 5
+T = TypeVar("T")
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """What the tables need of a training run.
+
+    Attributes:
+        task, score, config, counts, parameters: as in `RunResults`.
+        command: without its seed and where its run was stored.
+        wall_seconds: from data to SavedModel.
+        machine: processor and cores.
+        validation, test: the score.
+    """
+
+    task: str
+    score: str
+    command: str
+    config: dict[str, Any]
+    counts: dict[str, dict[str, int]]
+    parameters: int
+    wall_seconds: float
+    machine: str
+    validation: float
+    test: float | None = None
+
+    @classmethod
+    def of(cls, run: RunResults) -> Row:
+        return cls(
+            task=run.task,
+            score=run.score,
+            command=portable(run.command),
+            config=without_folders(run.config),
+            counts=run.counts,
+            parameters=run.parameters,
+            wall_seconds=round(run.wall_seconds, 1),
+            machine=run.hardware,
+            validation=round(run.validation[run.score], _DIGITS),
+            test=None if run.test is None else round(run.test[run.score], _DIGITS),
+        )
+
+    def recipe(self, *left_out: str) -> str:
+        """What makes runs the same but for some flags."""
+        return recipe(self.task, self.config, *left_out)
+
+
+def rows(values: Iterable[Mapping[str, Any]], where: str) -> list[Row]:
+    """The rows of a file, which holds what `as_dicts` gave.
+
+    Raises:
+        ValueError: a row lacks a key or has a wrong one; the message names the file and the key.
+    """
+    return [records.record(Row, value, where, f"[{i}].") for i, value in enumerate(values)]
+
+
+def as_dicts(some: Iterable[Row]) -> list[dict[str, Any]]:
+    """What a file holds of rows."""
+    return [records.plain(row) for row in some]
+
+
+def recipe(task: str, config: Mapping[str, Any], *left_out: str) -> str:
+    """What two runs of a task have in common that differ in nothing but some flags.
+
+    Example:
+        >>> recipe("ner", {"seed": 1, "units": 8}, "seed") == recipe("ner", {"units": 8}, "seed")
+        True
+    """
+    flags = {name: value for name, value in (_ADDED | config).items() if name not in left_out}
+    return json.dumps([task, flags], sort_keys=True)
+
+
+def merged(runs: Iterable[T], more: Iterable[T], key: Callable[[T], str]) -> list[T]:
+    """Runs with more of them; the same run measured again takes the place of the old one.
+
+    Args:
+        runs, more: of any kind.
+        key: is the same for runs that are the same.
+    """
+    return list({key(run): run for run in (*runs, *more)}.values())
+
+
+# --- Tables --------------------------------------------------------------------------------------
+
+
+def tables(runs: Sequence[Row]) -> str:
+    """For each task a table with a row for each recipe."""
+    text = ""
+    for task in dict.fromkeys(run.task for run in runs):
+        recipes: dict[str, list[Row]] = {}
+        for run in runs:
+            if run.task == task:
+                recipes.setdefault(run.recipe("seed"), []).append(run)
+        first = next(run for run in runs if run.task == task)
+        header = ["command", f"{first.score}: validation", "test"]
+        header += ["seeds", "parameters", "wall time"]
+        shown = [_shown(seeds) for seeds in recipes.values()]
+        text += f"**{task}**\n\n{markdown.table(header, shown)}\n"
+    machines = ", ".join(dict.fromkeys(run.machine for run in runs))
+    return f"{text}Measured on {machines}. Wall time is that of everything, from data to export.\n"
+
+
+def _shown(runs: Sequence[Row]) -> list[str]:
+    """The cells of runs that differ in their seed alone."""
+    score = runs[0].score
+    seconds = statistics.mean(run.wall_seconds for run in runs)
+    command = min((run.command for run in runs), key=len)
+    return [
+        f"`{command}`",
+        _mean([run.validation for run in runs], score),
+        _mean([run.test for run in runs if run.test is not None], score),
+        str(len(runs)),
+        f"{runs[0].parameters:,}",
+        f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.1f} min",
+    ]
+
+
+def _mean(values: Sequence[float], score: str) -> str:
+    """Mean and standard deviation."""
+    if not values:
+        return "–"
+    mean = statistics.mean(values)
+    shown = f"{mean:.3f} ± {statistics.stdev(values):.3f}" if len(values) > 1 else f"{mean:.3f}"
+    if score == "log_likelihood":
+        shown += f" (perplexity {math.exp(-mean):.2f})"
+    return shown
+
+
+def speed_table(entries: Sequence[Mapping[str, Any]]) -> str:
+    """What `tasks.benchmark_models` measured."""
+    header = ["models of", "trained a second", "of stock Keras layers", "times Keras"]
+    header += ["SavedModel answers a second, in batches of 64", "of 256"]
+    header += ["one text on one core"]
+    cells = [
+        [
+            f"`{entry['command'].split('--output')[0].strip()}`",
+            *(f"{entry['trained_per_second'][name]:,.0f}" for name in ("ours", "keras")),
+            f"{entry['times_keras']:.2f}",
+            *(_count(entry["served_per_second"].get(size)) for size in ("64", "256")),
+            f"{entry['one_text_ms']:.1f} ms" if "one_text_ms" in entry else "–",
+        ]
+        for entry in entries
+    ]
+    text = markdown.table(header, cells)
+    for entry in entries:
+        if "drawn_per_second" in entry:
+            one, many = (f"{entry['drawn_per_second'][n]:,.0f}" for n in ("1", "64"))
+            text += (
+                f"\n`{entry['command'].split('--output')[0].strip()}`: the softmax takes "
+                f"{entry['softmax_share']:.0%} of a training step; the SavedModel draws {one} "
+                f"tokens a second from one prompt, {many} from a batch of 64.\n"
+            )
+    return text
+
+
+def _count(number: float | None) -> str:
+    return "–" if number is None else f"{number:,.0f}"
+
+
+def agreement_table(found: Mapping[str, Any]) -> str:
+    """Right verbs of each cell, by the words between subject and verb."""
+    distances = list(next(iter(found["shares"].values())))
+    header = ["right verbs, at a distance of", *distances, "training"]
+    cells = [
+        [cell, *(f"{row[d]:.0%}" for d in distances), f"{found['training_seconds'][cell]:.0f} s"]
+        for cell, row in found["shares"].items()
+    ]
+    return markdown.table(header, cells) + f"\n`{found['command']}`, {found['cases']} cases each.\n"
