@@ -44,7 +44,7 @@ def confusion_matrix(gold: Sequence[str], predicted: Sequence[str], path: str) -
         for j, count in enumerate(row):
             if count:
                 colour = "white" if shares[i][j] > 0.5 else "black"
-                axes.text(j, i, count, ha="center", va="center", fontsize=6, color=colour)
+                axes.text(j, i, str(count), ha="center", va="center", fontsize=6, color=colour)
     axes.set_xticks(range(len(names)), names, rotation=90)
     axes.set_yticks(range(len(names)), names)
     axes.set(xlabel="predicted", ylabel="gold")
