@@ -14,6 +14,9 @@ from typing import Any
 
 import numpy as np
 
+_SHORT = reprlib.Repr()
+_SHORT.maxstring = _SHORT.maxother = 60
+
 
 @dataclass(frozen=True)
 class Spec:
@@ -243,7 +246,7 @@ def _as_numbers(array: np.ndarray, dtype: np.dtype) -> np.ndarray | None:
 
 def _shown(value: object) -> str:
     """A value as it would be typed, in one line, and cut where it is long."""
-    return " ".join(reprlib.Repr(maxstring=60, maxother=60).repr(value).split())
+    return " ".join(_SHORT.repr(value).split())
 
 
 # --- What comes out ------------------------------------------------------------------------------

@@ -6,15 +6,19 @@ NumPy alone; gRPC needs `pip install tensorflow-serving-api`.
 
 from __future__ import annotations
 
-import base64
-import http.client
-import json
+import abc
+import itertools
 import time
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
-from urllib.parse import quote, urlsplit
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 import numpy as np
+
+from zoo.predictor import Predictor, Signature, Spec
+
+_SECONDS_BEFORE_RETRY = 0.2
+LONGEST_SECONDS = 2.0
 
 # Strings are objects; `DT_HALF` and `DT_DOUBLE` are the names that differ from NumPy's.
 _DTYPES = {"DT_STRING": np.dtype(object), "DT_HALF": np.dtype("float16")}
@@ -24,31 +28,23 @@ _DTYPES |= {
     for name in ("bool", *(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)))
 }
 
-_SECONDS_BEFORE_RETRY = 0.2
-_LONGEST_SECONDS = 2.0
-_LARGEST_MESSAGE = 2**30
+_T = TypeVar("_T")
 
 
 class ServerError(RuntimeError):
     """A server has answered that it cannot do what it was asked to."""
 
 
+class NoSignature(ServerError, ValueError):  # noqa: N818
+    """The model that a server serves has no signature of this name."""
+
+
 class ServerDown(ConnectionError):  # noqa: N818
     """No server could be reached, or it hung up each time."""
 
 
-class _Lost(Exception):  # noqa: N818
+class Lost(Exception):  # noqa: N818
     """A connection was refused or broke off: worth another attempt."""
-
-
-class _Tensor(NamedTuple):
-    dtype: np.dtype
-    shape: tuple[int, ...]  # -1 where a size is not known
-
-
-class _Signature(NamedTuple):
-    inputs: dict[str, _Tensor]
-    outputs: dict[str, _Tensor]
 
 
 def connect(
@@ -82,12 +78,12 @@ def connect(
         [['B-PER', 'I-PER', 'O', 'O']]
     """
     parts = urlsplit(address)
-    kinds = {"http": _RestClient, "https": _RestClient, "grpc": _GrpcClient}
     try:
-        known = parts.hostname and parts.scheme in kinds and (parts.port or parts.scheme != "grpc")
-    except ValueError:  # no number is given for the port
-        known = False
-    if not known:
+        # REST has a usual port, gRPC has none.
+        kinds = {"http", "https", "grpc"} if parts.port else {"http", "https"}
+    except ValueError:  # what is given for the port is no number
+        kinds = set()
+    if not parts.hostname or parts.scheme not in kinds:
         raise ValueError(
             "expected an address such as 'http://localhost:8501' or 'grpc://localhost:8500'. "
             f"Received: {address!r}"
@@ -98,16 +94,24 @@ def connect(
         )
     if not timeout > 0 or retries < 0:
         raise ValueError(f"expected timeout > 0 and retries >= 0. Received: {timeout=}, {retries=}")
-    return kinds[parts.scheme](address, name, version, label, timeout, retries)
+    if parts.scheme == "grpc":
+        from zoo.serving.over_grpc import GrpcClient
+
+        return GrpcClient(address, name, version, label, timeout, retries)
+    from zoo.serving.over_rest import RestClient
+
+    return RestClient(address, name, version, label, timeout, retries)
 
 
-class Client:
+class Client(Predictor):
     """A model on a server, as `connect` makes it; it may be asked from several threads.
 
     Attributes:
         address: of the server.
         name, version, label: of the model; version and label are None for the newest version.
     """
+
+    _no_signature = NoSignature
 
     def __init__(
         self,
@@ -120,74 +124,78 @@ class Client:
     ):
         self.address, self.name, self.version, self.label = address, name, version, label
         self._timeout, self._retries = timeout, retries
-        self._signatures: dict[str, _Signature] | None = None
+        self._signatures: Mapping[str, Signature] | None = None
 
-    def __call__(self, texts: str | Sequence[str]) -> dict[str, np.ndarray]:
-        """The answers for a text or several: arrays with the batch as first axis.
+    @property
+    def signatures(self) -> Mapping[str, Signature]:
+        """The questions that the model answers, by name; the server is asked for them once.
 
         Raises:
             ServerError, ServerDown, TimeoutError: as `ask` raises them.
         """
-        texts = [texts] if isinstance(texts, str | bytes) else list(texts)
-        return self.ask("serving_default", {"text": texts})
+        known = self._signatures or self._retrying(self._read_signatures)
+        self._signatures = known
+        return known
 
     def ask(self, signature: str, inputs: Mapping[str, object]) -> dict[str, np.ndarray]:
-        """Asks a signature; texts come back as `str`.
+        """Asks a signature, as all predictors are asked.
 
         Args:
-            signature: its name.
-            inputs: arrays, or what NumPy makes arrays of, by name. Texts are `str` or `bytes`,
-                which need not be UTF-8.
+            signature: its name, one of `signatures`.
+            inputs: by name, each a tensor, an array, a list or a generator, with the batch as first
+                axis. Texts are `str`, or `bytes` that need not be UTF-8.
 
         Returns:
-            The signature's outputs by name, with the dtypes and ranks that the model has.
+            The signature's outputs by name, with the dtypes and ranks that the model has; texts are
+            `str`.
 
         Raises:
             ServerError: there is no such model, version, label or signature, or it failed.
             ServerDown: no server could be reached.
             TimeoutError: the answer took longer than `timeout`.
-            ValueError: the inputs are other ones, or of another type.
+            ValueError: there is no such signature, or its inputs are other ones, or an input cannot
+                be made what the signature takes without loss.
         """
         try:
-            known = self._signatures or self._retrying(self._read_signatures)
-            self._signatures = known
-            if signature not in known:
-                raise self._error(f"it serves the signatures {sorted(known)}", signature)
-            found = known[signature]
-            if inputs.keys() != found.inputs.keys():
-                raise ValueError(
-                    f"{signature}: expected inputs {sorted(found.inputs)}. "
-                    f"Received: {sorted(inputs)}"
-                )
-            arrays = {n: _as_input(n, value, found.inputs[n].dtype) for n, value in inputs.items()}
-            return _trimmed(self._retrying(lambda: self._predict(signature, arrays, found.outputs)))
+            return super().ask(signature, inputs)
         except ServerError:
             # The server may have gone on to a version with other signatures.
             self._signatures = None
             raise
 
-    def _read_signatures(self) -> dict[str, _Signature]:
-        raise NotImplementedError
+    @property
+    def _place(self) -> str:
+        return f"{self.address}, {self.name!r}"
 
+    def _run(self, signature: str, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        outputs = self.signatures[signature].outputs
+        return self._retrying(lambda: self._predict(signature, inputs, outputs))
+
+    @abc.abstractmethod
+    def _read_signatures(self) -> dict[str, Signature]:
+        """What the server says that the model answers."""
+
+    @abc.abstractmethod
     def _predict(
-        self, signature: str, inputs: dict[str, np.ndarray], outputs: dict[str, _Tensor]
+        self, signature: str, inputs: dict[str, np.ndarray], outputs: dict[str, Spec]
     ) -> dict[str, np.ndarray]:
-        raise NotImplementedError
+        """What the server answers, in the types of `outputs`."""
 
-    def _retrying(self, question: Callable[[], Any]) -> Any:
+    def _retrying(self, question: Callable[[], _T]) -> _T:
         pause = _SECONDS_BEFORE_RETRY
-        for attempts_left in range(self._retries, -1, -1):
+        for attempt in itertools.count(1):
             try:
                 return question()
-            except _Lost as lost:
-                if not attempts_left:
+            except Lost as lost:
+                if attempt > self._retries:
                     raise ServerDown(
                         f"{self.address}: expected TensorFlow Serving to answer. Received, in "
-                        f"{self._retries + 1} attempts: {lost}. Start it: `docker compose up`; "
-                        "REST has port 8501, gRPC port 8500"
+                        f"{attempt} attempts: {lost}. Start it: `docker compose up`; REST has port "
+                        "8501, gRPC port 8500"
                     ) from lost
             time.sleep(pause)
-            pause = min(2 * pause, _LONGEST_SECONDS)
+            pause = min(2 * pause, LONGEST_SECONDS)
+        raise AssertionError("the loop has no end")
 
     def _error(self, said: str, signature: str | None = None) -> ServerError:
         asked = [repr(self.name)]
@@ -206,189 +214,20 @@ class Client:
         )
 
 
-class _RestClient(Client):
-    def __init__(self, address: str, name: str, version: int | None, label: str | None, *limits):
-        super().__init__(address, name, version, label, *limits)
-        self._parts = urlsplit(address)
-        self._path = f"{self._parts.path.rstrip('/')}/v1/models/{quote(name, safe='')}"
-        if version is not None:
-            self._path += f"/versions/{version}"
-        if label is not None:
-            self._path += f"/labels/{quote(label, safe='')}"
+def signatures_of(message: Mapping[str, Any]) -> dict[str, Signature]:
+    """The signatures in a `SignatureDefMap` in JSON; numbers of 64 bits are strings there."""
 
-    def _read_signatures(self):
-        return _signatures(self._request("metadata", "GET", "/metadata")["signature_def"])
+    def specs(infos: Mapping[str, Any]) -> dict[str, Spec]:
+        return {name: Spec(_DTYPES[i["dtype"]], shape(i)) for name, i in infos.items()}
 
-    def _predict(self, signature, inputs, outputs):
-        values = {name: _as_json(array.tolist()) for name, array in inputs.items()}
-        question = {"signature_name": signature, "inputs": values}
-        body = json.dumps(question, ensure_ascii=False).encode()
-        answer = self._request("outputs", "POST", ":predict", body)
-        if len(outputs) == 1:  # a single output comes without its name
-            answer = dict.fromkeys(outputs, answer)
-        if not isinstance(answer, dict) or answer.keys() != outputs.keys():
-            raise self._error("outputs that this version had not. Ask again", signature)
-        return {name: _as_output(answer[name], *outputs[name]) for name in outputs}
-
-    def _request(self, key: str, method: str, what: str, body: bytes | None = None) -> Any:
-        """What stands under a key in the JSON of an answer."""
-        secure = self._parts.scheme == "https"
-        kind = http.client.HTTPSConnection if secure else http.client.HTTPConnection
-        connection = kind(self._parts.hostname, self._parts.port, timeout=self._timeout)
-        try:
-            headers = {"Content-Type": "application/json", "Connection": "close"}
-            connection.request(method, self._path + what, body, headers)
-            response = connection.getresponse()
-            content = response.read().decode("utf-8", "replace")
-        except TimeoutError as error:
-            raise self._too_late() from error
-        except (OSError, http.client.HTTPException) as error:
-            raise _Lost(str(error) or type(error).__name__) from error
-        finally:
-            connection.close()
-        try:
-            answer = json.loads(content)
-        except ValueError:
-            answer = None
-        answer = answer if isinstance(answer, dict) else {}
-        if response.status != 200 or key not in answer:
-            said = answer.get("error") or content or response.reason
-            raise self._error(f"{said} (HTTP {response.status})")
-        return answer[key]
-
-
-class _GrpcClient(Client):
-    def __init__(self, address: str, name: str, version: int | None, label: str | None, *limits):
-        super().__init__(address, name, version, label, *limits)
-        try:
-            import grpc
-            from tensorflow_serving.apis import get_model_metadata_pb2, model_pb2, predict_pb2
-            from tensorflow_serving.apis.prediction_service_pb2_grpc import PredictionServiceStub
-        except ImportError as error:
-            raise ImportError(
-                f"{address}: expected gRPC and TensorFlow Serving's protocol to be installed: "
-                f"`pip install tensorflow-serving-api`. Received: {error}. REST needs neither"
-            ) from error
-        self._grpc, self._metadata, self._messages = grpc, get_model_metadata_pb2, predict_pb2
-        self._model = model_pb2.ModelSpec(name=name, version_label=label)
-        if version is not None:
-            self._model.version.value = version
-        options = {
-            "grpc.max_send_message_length": _LARGEST_MESSAGE,
-            "grpc.max_receive_message_length": _LARGEST_MESSAGE,
-            # gRPC waits on its own before it connects again: no longer than the pauses here.
-            "grpc.initial_reconnect_backoff_ms": 100,
-            "grpc.max_reconnect_backoff_ms": int(1000 * _LONGEST_SECONDS),
-        }
-        self._channel = grpc.insecure_channel(urlsplit(address).netloc, list(options.items()))
-        self._stub = PredictionServiceStub(self._channel)
-
-    def _read_signatures(self):
-        from google.protobuf.json_format import MessageToDict
-
-        request = self._metadata.GetModelMetadataRequest(
-            model_spec=self._model, metadata_field=["signature_def"]
-        )
-        answer = self._call(self._stub.GetModelMetadata, request)
-        found = self._metadata.SignatureDefMap()
-        answer.metadata["signature_def"].Unpack(found)
-        return _signatures(MessageToDict(found, preserving_proto_field_name=True))
-
-    def _predict(self, signature, inputs, outputs):
-        import tensorflow as tf
-
-        from zoo.catalog.loading import as_array
-
-        request = self._messages.PredictRequest(model_spec=self._model)
-        request.model_spec.signature_name = signature
-        for name, array in inputs.items():
-            dtype = tf.string if array.dtype.kind == "O" else array.dtype
-            proto = tf.make_tensor_proto(array, dtype, array.shape)
-            request.inputs[name].CopyFrom(proto)
-        answer = self._call(self._stub.Predict, request)
-        return {name: as_array(tf.make_ndarray(value)) for name, value in answer.outputs.items()}
-
-    def _call(self, method: Callable, request: Any) -> Any:
-        codes = self._grpc.StatusCode
-        try:
-            return method(request, timeout=self._timeout)
-        except self._grpc.RpcError as error:
-            if error.code() == codes.DEADLINE_EXCEEDED:
-                raise self._too_late() from error
-            if error.code() == codes.UNAVAILABLE:
-                raise _Lost(error.details()) from error
-            raise self._error(f"{error.details()} ({error.code().name})") from error
-
-
-def _signatures(message: Mapping) -> dict[str, _Signature]:
-    """A `SignatureDefMap` in JSON; numbers of 64 bits are strings there."""
-
-    def tensors(infos: Mapping) -> dict[str, _Tensor]:
-        return {
-            name: _Tensor(
-                _DTYPES[info["dtype"]],
-                tuple(int(dim.get("size", 0)) for dim in info["tensor_shape"].get("dim", ())),
-            )
-            for name, info in infos.items()
-        }
+    def shape(info: Mapping[str, Any]) -> tuple[int | None, ...] | None:
+        if info["tensor_shape"].get("unknown_rank"):
+            return None
+        sizes = [int(dim.get("size", 0)) for dim in info["tensor_shape"].get("dim", ())]
+        return tuple(None if size < 0 else size for size in sizes)
 
     return {
-        name: _Signature(tensors(one.get("inputs", {})), tensors(one.get("outputs", {})))
+        name: Signature(specs(one.get("inputs", {})), specs(one.get("outputs", {})))
         for name, one in message["signature_def"].items()
         if not name.startswith("__")  # what initializes a SavedModel is one too
     }
-
-
-def _trimmed(outputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Without the steps that only another client's texts have, which ran in the same batch."""
-    if "lengths" not in outputs:
-        return outputs
-    longest = int(np.max(outputs["lengths"], initial=0))
-    return {name: v[:, :longest] if v.ndim > 1 else v for name, v in outputs.items()}
-
-
-def _as_input(name: str, value: object, dtype: np.dtype) -> np.ndarray:
-    """An array of a dtype; texts as an array of bytes.
-
-    Raises:
-        ValueError: not without loss.
-    """
-    if dtype.kind == "O":
-        array = np.array(value, object)
-        texts = [text.encode() if isinstance(text, str) else text for text in array.ravel()]
-        if not all(isinstance(text, bytes) for text in texts):
-            raise ValueError(f"{name}: expected texts, in rows of one length. Received: {value!r}")
-        return np.array(texts, object).reshape(array.shape)
-    given = np.asarray(value)
-    with np.errstate(invalid="ignore"):
-        array = given.astype(dtype)
-    if dtype.kind != "f" and not np.array_equal(array, given):
-        raise ValueError(f"{name}: expected {dtype}. Received: {value!r}")
-    return array
-
-
-def _as_json(value: Any) -> Any:
-    """Nested lists with bytes as JSON has them."""
-    if isinstance(value, list):
-        return [_as_json(one) for one in value]
-    if not isinstance(value, bytes):
-        return value
-    try:
-        return value.decode()
-    except UnicodeDecodeError:
-        return {"b64": base64.b64encode(value).decode()}
-
-
-def _as_output(value: Any, dtype: np.dtype, shape: tuple[int, ...]) -> np.ndarray:
-    """An array of nested lists. The sizes behind an empty axis are not in them, but in `shape`."""
-    array = np.array(value, dtype)
-    if array.size == 0:
-        array = array.reshape(array.shape + tuple(max(size, 0) for size in shape[array.ndim :]))
-    if dtype.kind != "O":
-        return array
-    # An output whose name ends in `_bytes` comes in base64.
-    texts = [
-        base64.b64decode(one["b64"]).decode("utf-8", "replace") if isinstance(one, dict) else one
-        for one in array.ravel()
-    ]
-    return np.array(texts, object).reshape(array.shape)

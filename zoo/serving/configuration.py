@@ -1,4 +1,4 @@
-"""What TensorFlow Serving is started with: models, batching, monitoring, and a compose file."""
+"""The files that TensorFlow Serving starts with: models, batching, monitoring, a compose file."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from zoo import files
-from zoo.catalog import loading
+from zoo.saving.versions import home, list_models
 
 IMAGE = "tensorflow/serving:2.20.0"
 REST_PORT = 8501
@@ -17,12 +17,13 @@ REST_PORT = 8501
 MODELS = "/models"
 MODELS_CONFIG, BATCHING_CONFIG = "models.config", "batching.config"
 MONITORING_CONFIG, COMPOSE = "monitoring.config", "compose.yaml"
+_HOME = home()
 _WRITTEN = "# Written by `python -m zoo serve-config`.\n"
 
 
 def write_config(
-    folder: str | os.PathLike = loading.SAVED_MODELS,
-    root: str | os.PathLike = loading.SAVED_MODELS.parent,
+    folder: str | os.PathLike = _HOME,
+    root: str | os.PathLike = _HOME.parent,
 ) -> list[Path]:
     """Writes the files for all models of a folder.
 
@@ -37,7 +38,7 @@ def write_config(
         ValueError: there are no models.
     """
     folder, root = Path(folder).absolute(), Path(root).absolute()
-    names = loading.list_models(folder)
+    names = list_models(folder)
     if not names:
         raise ValueError(f"{folder}: expected a folder with at least one model. Received: none")
     inside = folder.is_relative_to(root)

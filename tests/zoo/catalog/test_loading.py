@@ -45,6 +45,23 @@ def test_a_model_takes_strings_and_gives_arrays(folder):
     assert zoo.load("backwards", version=2, folder=folder).folder.name == "2"
 
 
+def test_models_load_by_their_path(folder):
+    for path in (folder / "backwards", str(folder / "backwards" / "10")):
+        model = zoo.load(path)
+        assert model.folder == folder / "backwards" / "10"
+        assert model("abc")["text"].tolist() == ["cba"]
+    assert zoo.load(folder / "backwards", version=2).folder.name == "2"
+
+
+def test_signatures_say_what_goes_in_and_out(folder):
+    (signature,) = zoo.load("backwards", folder=folder).signatures.values()
+    assert {name: str(spec) for name, spec in signature.inputs.items()} == {"text": "string[?]"}
+    assert {name: str(spec) for name, spec in signature.outputs.items()} == {
+        "text": "string[?]",
+        "length": "int32[?]",
+    }
+
+
 def test_errors_say_what_there_is(folder):
     with pytest.raises(ValueError, match=r"such as \['backwards'\]"):
         zoo.load("backward", folder=folder)

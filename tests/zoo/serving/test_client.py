@@ -4,6 +4,7 @@ import contextlib
 import functools
 import itertools
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -20,9 +21,9 @@ from programs import ODD_TEXTS, ROOT
 
 from zoo import text
 from zoo.catalog.loading import Model
-from zoo.models import Classifier, Tagger
-from zoo.models.language_model import LanguageModel
-from zoo.saving import ClassifierModule, LanguageModule, TaggerModule, export
+from zoo.configuration import ClassifierConfig, LanguageModelConfig, TaggerConfig
+from zoo.models import Classifier, LanguageModel, Tagger
+from zoo.saving import ClassifierModule, InMemory, LanguageModule, TaggerModule, export
 from zoo.serving.client import ServerDown, ServerError, connect
 from zoo.text.tokens import END_OF_TEXT, Tokens
 
@@ -79,32 +80,43 @@ class Odd(tf.Module):
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("server")
+def modules(tmp_path_factory):
+    """What is served, before it is saved."""
+    folder = tmp_path_factory.mktemp("modules")
     words = text.write_lines(str(folder / "vocabulary.txt"), WORDS)
     tokens = text.write_lines(str(folder / "tokens.txt"), [WORDS[0], END_OF_TEXT, *WORDS[1:]])
-    names = text.write_lines(str(folder / "names.txt"), ["O", "B-PER", "I-PER"])
-    vocabulary, asked = text.Vocabulary(words), {"text": tf.constant(["Teddy smiled."])}
-    warmup = [("serving_default", asked)]
-    one = tf.ones([1, 2], tf.int32)
-    size = {"units": 4, "embedding_dim": 4}
+    names = ("O", "B-PER", "I-PER")
+    lines = text.write_lines(str(folder / "names.txt"), names)
+    vocabulary, one = text.Vocabulary(words), tf.ones([1, 2], tf.int32)
+    size = {"vocabulary_size": vocabulary.size, "units": 4, "embedding_dim": 4}
+    tagger = Tagger(TaggerConfig(tags=names, character_dim=2, **size))
+    tagger({"words": one, "shapes": one, "bytes": tf.ones([1, 2, text.WORD_BYTES], tf.int32)})
+    classifier = Classifier(ClassifierConfig(labels=names, max_length=8, **size))
+    classifier({"words": one})
+    reader = Tokens(tokens, "words")
+    language = LanguageModel(LanguageModelConfig(**size | {"vocabulary_size": reader.size}))
+    language({"targets": one, "before": one[0, :1], "fresh": one[0, :1] > 0})
+    return {
+        "tagger": TaggerModule(tagger, vocabulary, lines),
+        "classifier": ClassifierModule(classifier, vocabulary, lines, "start"),
+        "language": LanguageModule(language, reader),
+    }
 
-    def save(name, module, *signatures, warmup=warmup):
-        signatures = {s: getattr(module, s) for s in ("serving_default", *signatures)}
+
+@pytest.fixture(scope="module")
+def folder(modules, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("server")
+    warmup = [("serving_default", {"text": tf.constant(["Teddy smiled."])})]
+
+    def save(name, module, names, warmup):
+        signatures = {signature: getattr(module, signature) for signature in names}
         export.save(module, signatures, str(folder / "models" / name), warmup)
 
-    tagger = Tagger(vocabulary.size, 3, character_dim=2, **size)
-    tagger({"words": one, "shapes": one, "bytes": tf.ones([1, 2, text.WORD_BYTES], tf.int32)})
-    save("tagger", TaggerModule(tagger, vocabulary, names), "tokens")
-    classifier = Classifier(vocabulary.size, 3, **size)
-    classifier({"words": one})
-    save("classifier", ClassifierModule(classifier, vocabulary, names, 8, "start"))
-    reader = Tokens(tokens, "words")
-    language = LanguageModel(reader.size, **size)
-    language({"targets": one, "before": one[0, :1], "fresh": one[0, :1] > 0})
-    save("language", LanguageModule(language, reader), "tokens", "generate")
-    save("odd", Odd(1), "numbers", "fails", warmup=())
-    save("odd", Odd(2), "numbers", "fails", warmup=2 * warmup)
+    for name, module in modules.items():
+        save(name, module, module.signature_names, warmup)
+    odd = ("serving_default", "numbers", "fails")
+    save("odd", Odd(1), odd, warmup=())
+    save("odd", Odd(2), odd, warmup=2 * warmup)
     return folder
 
 
@@ -166,9 +178,18 @@ def post(server, path, body):
 @pytest.mark.parametrize("name", ["tagger", "classifier", "language"])
 def test_answers_are_those_of_the_model_here(local, address, name):
     here, there = local(name), connect(address, name)
+    assert there.signatures == here.signatures
     odd = [one[:300] for one in ODD_TEXTS.values()]
     for texts in (TEXTS, TEXTS[0], [""], ["", " "], odd, []):
         check_equal(there(texts), here(texts))
+
+
+@pytest.mark.parametrize("name", ["tagger", "classifier", "language"])
+def test_answers_are_those_of_the_model_in_memory(local, modules, name):
+    here, in_memory = local(name), InMemory(modules[name])
+    assert in_memory.signatures == here.signatures
+    for texts in (TEXTS, TEXTS[0], []):
+        check_equal(in_memory(texts), here(texts))
 
 
 LONGER = {"text": np.array([b"the cat smiled . " * 9], object)}
@@ -288,7 +309,7 @@ def test_a_server_that_comes_up_late(models, scheme):
     port = free_port()
     ports = {"rest_port" if scheme == "http" else "grpc_port": port}
     with contextlib.ExitStack() as stack:
-        start = threading.Timer(0.4, lambda: stack.enter_context(server.Server(models, **ports)))
+        start = threading.Timer(0.4, lambda: stack.enter_context(stand_in.Server(models, **ports)))
         start.start()
         model = connect(f"{scheme}://127.0.0.1:{port}", "odd", retries=6)
         assert model("abc")["length"].tolist() == [6]
@@ -373,14 +394,30 @@ def test_grpc_that_is_not_installed(monkeypatch):
         connect("grpc://localhost:8500", "odd")
 
 
-def test_rest_needs_neither_grpc_nor_tensorflow(server):
+def test_rest_and_lists_of_models_need_neither_grpc_nor_tensorflow(server, tmp_path):
     code = f"""
-import runpy, sys
-client = runpy.run_path({str(ROOT / "zoo" / "client.py")!r})
-assert client["connect"]({server.rest!r}, "odd")("abc")["length"].tolist() == [6]
-assert not {{"grpc", "tensorflow", "zoo"}} & {{*sys.modules}}
+import sys
+
+class Blocker:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in ("grpc", "keras", "tensorflow", "tensorflow_serving"):
+            raise ImportError(f"{{name}} is not to be imported")
+
+sys.meta_path.insert(0, Blocker())
+import zoo
+assert zoo.connect({server.rest!r}, "odd")("abc")["length"].tolist() == [6]
+assert "ner_demo" in zoo.list_models() and zoo.__version__
+assert not {{"grpc", "keras", "tensorflow"}} & {{*sys.modules}}
+try:
+    zoo.load("ner_demo")
+except ImportError as error:
+    assert "is not to be imported" in str(error)
+else:
+    raise AssertionError("a SavedModel was loaded without TensorFlow")
 """
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-c", code]
+    run = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment)
     assert run.returncode == 0, run.stderr
 
 
