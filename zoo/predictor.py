@@ -117,10 +117,11 @@ class Predictor(abc.ABC):
                 f"{sorted(known)}. Received: {signature!r}"
             )
         specs = known[signature]
-        names = sorted(inputs) if isinstance(inputs, Mapping) else inputs
-        if names != sorted(specs.inputs):
+        by_name = isinstance(inputs, Mapping)
+        if not by_name or inputs.keys() != specs.inputs.keys():
+            received = sorted(inputs) if by_name else _shown(inputs)
             raise ValueError(
-                f"{signature}: expected inputs {sorted(specs.inputs)}. Received: {names!r}"
+                f"{signature}: expected inputs {sorted(specs.inputs)}. Received: {received}"
             )
         arrays = {name: as_input(name, inputs[name], spec) for name, spec in specs.inputs.items()}
         outputs = _without_company(self._run(signature, arrays), specs.outputs)

@@ -248,5 +248,7 @@ def test_signatures_and_inputs_that_are_other_ones(predictors):
             predictor.ask("serving_default", {})
         with pytest.raises(ValueError, match=r"expected inputs \['text'\]. Received: 'a'"):
             predictor.ask("serving_default", "a")
+        with pytest.raises(ValueError, match=r"expected inputs .* Received: \['text'\]"):
+            predictor.ask("serving_default", ["text"])
         said.append((str(no_name.value).partition("signature 'no'")[2], str(inputs.value)))
     assert len({*said}) == 1
