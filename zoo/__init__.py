@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from zoo.saving.versions import list_models
     from zoo.serving.client import connect
 
-    __version__: str
-
 __all__ = ["Model", "__version__", "build", "connect", "list_models", "load"]
+
+__version__ = "0.2.0"
 
 _MODULES = {
     "Model": "catalog.loading",
@@ -36,8 +36,6 @@ def __getattr__(name: str) -> Any:
         value = getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)
     elif name in _PACKAGES:
         value = importlib.import_module(f"{__name__}.{name}")
-    elif name == "__version__":
-        value = _installed_version()
     else:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     globals()[name] = value
@@ -46,15 +44,6 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted({*__all__, *_PACKAGES})
-
-
-def _installed_version() -> str:
-    from importlib import metadata
-
-    try:
-        return metadata.version("lecture-rnn-zoo")
-    except metadata.PackageNotFoundError:
-        return "0+not.installed"  # files that were copied say nothing of their version
 
 
 # A model is read from a `.keras` file by the name under which its class is registered. Who has
