@@ -10,11 +10,9 @@ from typing import Any
 import numpy as np
 
 from zoo.predictor import Predictor, Signature
-from zoo.saving.versions import find, home, list_models, nearest
+from zoo.saving.versions import find, list_models
 
-__all__ = ["Model", "existing", "list_models", "load", "load_quietly", "nearest"]
-
-SAVED_MODELS = home()
+__all__ = ["Model", "list_models", "load", "load_quietly"]
 
 
 class Model(Predictor):
@@ -98,9 +96,3 @@ def load_quietly(folder: str | os.PathLike) -> Any:
         ) from error
     finally:
         logging.set_verbosity(level)
-
-
-def existing(name: str, folder: str | os.PathLike | None = None) -> str:
-    """The name of a model that there is; a ValueError that names the nearest, where it is none."""
-    find(name, None, folder)
-    return name
