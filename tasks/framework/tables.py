@@ -82,7 +82,7 @@ def recipe(task: str, config: Mapping[str, Any], *left_out: str) -> str:
         >>> recipe("ner", {"seed": 1, "units": 8}, "seed") == recipe("ner", {"units": 8}, "seed")
         True
     """
-    flags = {name: value for name, value in (_ADDED | config).items() if name not in left_out}
+    flags = {name: value for name, value in {**_ADDED, **config}.items() if name not in left_out}
     return json.dumps([task, flags], sort_keys=True)
 
 

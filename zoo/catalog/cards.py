@@ -179,7 +179,7 @@ def _rows(folder: str | os.PathLike | None, links: bool) -> Iterator[Sequence[st
     for name in described(folder):
         results = read_entry(name, folder)
         split = "validation" if results.test is None else "test"
-        baseline = results.baseline and getattr(results.baseline, split)
+        baseline = None if results.baseline is None else getattr(results.baseline, split)
         speed = results.speed.get("1", {}).get("1")
         yield [
             f"[{name}](saved_models/{name}/{CARD})" if links else name,

@@ -67,7 +67,8 @@ def is_a(value: Any, kind: type) -> bool:
     """Whether a value is of a type: a number without a fraction is a float too, True is none."""
     if isinstance(value, bool):
         return kind is bool
-    return isinstance(value, {float: (int, float), tuple: list}.get(kind, kind))
+    kinds: dict[type, tuple[type, ...]] = {float: (int, float), tuple: (list,)}
+    return isinstance(value, kinds.get(kind, (kind,)))
 
 
 def _value(kind: Any, value: Any, where: str, key: str) -> Any:
