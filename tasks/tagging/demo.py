@@ -512,7 +512,7 @@ def ambiguous(sentences: Iterable[Sentence]) -> list[tuple[Sentence, int]]:
     Example:
         >>> sentence, index = ambiguous(ner()["test"])[0]
         >>> sentence.tokens[index], sentence.tags[index]
-        ('Teddy', 'B-PER')
+        ('Grace', 'B-PER')
     """
     return [
         (sentence, index)

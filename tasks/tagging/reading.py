@@ -216,7 +216,9 @@ def load_corpus(
         DataError: `data` is unknown, a split cannot be had, or its data cannot be read.
 
     Example:
-        >>> corpus = load_corpus("files", "pos", {"train": "en.conllu"}, ["train", "validation"])
+        >>> corpus = load_corpus("demo", "ner", {}, ["train", "validation"])
+        >>> len(corpus["train"]), len(corpus["validation"])
+        (3000, 400)
     """
     _check_task(task)
     return corpora.load(
