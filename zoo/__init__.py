@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import importlib
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from zoo import lazy
 
 if TYPE_CHECKING:
     from zoo.catalog.building import build
@@ -28,23 +30,7 @@ _MODULES = {
     "load": "catalog.loading",
 }
 _PACKAGES = ("catalog", "configuration", "decoding", "models", "saving", "serving", "text")
-
-
-def __getattr__(name: str) -> Any:
-    value: Any
-    if name in _MODULES:
-        value = getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)
-    elif name in _PACKAGES:
-        value = importlib.import_module(f"{__name__}.{name}")
-    else:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*__all__, *_PACKAGES})
-
+__getattr__, __dir__ = lazy.attributes(__name__, _MODULES, _PACKAGES)
 
 # A model is read from a `.keras` file by the name under which its class is registered. Who has
 # imported Keras before us may call `keras.models.load_model` next: so our classes are registered.

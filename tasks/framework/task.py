@@ -166,7 +166,7 @@ class Trainer(abc.ABC):
         return {}
 
     @abc.abstractmethod
-    def module(self, model: RecurrentModel, weights: str = "float32") -> tf.Module:
+    def module(self, model: RecurrentModel, weights: str = "float32") -> Any:
         """The model with its signatures, from raw text to an answer."""
 
     @abc.abstractmethod
@@ -175,7 +175,7 @@ class Trainer(abc.ABC):
 
     def in_memory(self, model: RecurrentModel) -> Predictor:
         """The model, asked as a SavedModel is."""
-        return InMemory(self.module(model), list(self.task.signatures))
+        return InMemory(self.module(model))
 
     def save(self, model: RecurrentModel, export_dir: str, weights: str = "float32") -> str:
         """Saves a model as the next version under a folder; returns that version's.
@@ -184,7 +184,7 @@ class Trainer(abc.ABC):
             UserError: the folder cannot be written to.
         """
         module = self.module(model, weights)
-        signatures = {name: getattr(module, name) for name in self.task.signatures}
+        signatures = {name: getattr(module, name) for name in module.signature_names}
         try:
             return export.save(module, signatures, export_dir, self.warmup())
         except OSError as error:

@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-from importlib import metadata
 
 import pytest
 from programs import ROOT
@@ -20,21 +19,10 @@ def test_names_are_there():
     assert {*zoo.__all__} <= {*dir(zoo)}
     for name in dir(zoo):
         assert getattr(zoo, name) is getattr(zoo, name)
-    assert zoo.__version__ == metadata.version("lecture-rnn-zoo")
     with pytest.raises(AttributeError, match="module 'zoo' has no attribute 'no'"):
         _ = zoo.no
     with pytest.raises(ImportError, match="cannot import name 'no' from 'zoo'"):
         from zoo import no  # noqa: F401
-
-
-def test_files_that_are_not_installed_know_no_version(monkeypatch):
-    def missing(name):
-        raise metadata.PackageNotFoundError(name)
-
-    monkeypatch.setattr(metadata, "version", missing)
-    assert zoo.__getattr__("__version__") == "0+not.installed"
-    monkeypatch.undo()
-    vars(zoo).pop("__version__")
 
 
 def test_nothing_is_imported_before_it_is_asked_for():

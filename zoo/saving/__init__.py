@@ -5,8 +5,9 @@ What needs TensorFlow is imported when it is asked for: to look for versions nee
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from zoo import lazy
 
 if TYPE_CHECKING:
     from zoo.saving.classifier import ClassifierModule
@@ -22,13 +23,4 @@ _MODULES = {
     "LanguageModule": "language_model",
     "TaggerModule": "tagger",
 }
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = lazy.attributes(__name__, _MODULES)
