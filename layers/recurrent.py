@@ -51,9 +51,9 @@ class Recurrent(keras.layers.Layer):
             `"automatic"`, differentiation of the equations: slower, the reference in tests, and
             the one that has second derivatives.
         jit: whether XLA compiles the loop: True, False, or `"auto"`: in a graph, in training or
-            when batch and time are known. It never compiles under a distribution strategy, nor in
-            a graph of unknown sizes out of training, such as one that is exported, since TensorFlow
-            Serving runs no XLA.
+            when batch and time are known. `"auto"` compiles nothing under a distribution strategy,
+            and no graph of unknown sizes out of training, such as one that is exported, since
+            TensorFlow Serving runs no XLA.
         unroll, use_cudnn, zero_output_for_mask: accepted for the sake of code written for Keras,
             and ignored: they change speed there, and padded outputs here are always zeros.
 

@@ -25,8 +25,8 @@ def summed_cross_entropy(
         weights: float `[n]`, 0 where there is padding.
 
     Returns:
-        A scalar. Its gradient by `a`, `w` and `b` is computed with it;
-        targets and weights have none.
+        A scalar. Its gradient by `a`, `w` and `b` is computed with it; that gradient can be
+        differentiated once more. Targets and weights have no gradient.
 
     Example:
         >>> a, w, b = tf.zeros([2, 4]), tf.zeros([10, 4]), tf.zeros([10])

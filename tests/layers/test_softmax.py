@@ -1,0 +1,69 @@
+"""The softmax in turns against the whole one."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from layers import softmax
+
+RNG = np.random.default_rng(0)
+A, W, B = (tf.constant(RNG.normal(size=size)) for size in ([5, 3], [6, 3], [6]))
+TARGETS = tf.constant([0, 5, 2, 3, 1])
+WEIGHTS = tf.constant([1.0, 0, 1, 2, 0.5], tf.float64)
+
+in_turns = pytest.mark.parametrize("at_once", [1, 12, 1000])
+
+
+def losses(a, w, b):
+    scores = tf.matmul(a, w, transpose_b=True) + b
+    return tf.nn.sparse_softmax_cross_entropy_with_logits(TARGETS, scores)
+
+
+def whole(a, w, b):
+    return 3 * tf.reduce_sum(losses(a, w, b) * WEIGHTS)
+
+
+def turns(a, w, b):
+    return 3 * softmax.summed_cross_entropy(a, w, b, TARGETS, WEIGHTS)
+
+
+def gradients(function):
+    with tf.GradientTape() as tape:
+        tape.watch([A, W, B])
+        value = function(A, W, B)
+    return [value, *tape.gradient(value, [A, W, B])]
+
+
+def second_derivatives(function):
+    with tf.GradientTape() as tape:
+        tape.watch([A, W, B])
+        size = tf.add_n([tf.reduce_sum(gradient**2) for gradient in gradients(function)[1:]])
+    return tape.gradient(size, [A, W, B])
+
+
+@in_turns
+@pytest.mark.parametrize("find", [gradients, second_derivatives])
+@pytest.mark.parametrize("mode", ["eager", "graph"])
+def test_values_and_derivatives_are_those_of_the_whole(mode, find, at_once, monkeypatch):
+    monkeypatch.setattr(softmax, "_SCORES_AT_ONCE", at_once)
+
+    def found():
+        return find(turns)
+
+    found = tf.function(found, autograph=False) if mode == "graph" else found
+    for one, other in zip(found(), find(whole), strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-12)
+
+
+@in_turns
+def test_log_probabilities_are_the_losses(at_once, monkeypatch):
+    monkeypatch.setattr(softmax, "_SCORES_AT_ONCE", at_once)
+    np.testing.assert_allclose(softmax.log_probabilities(A, W, B, TARGETS), -losses(A, W, B))
+
+
+def test_no_rows_are_nothing():
+    none = tf.zeros([0, 3])
+    targets, weights = tf.zeros([0], tf.int32), tf.zeros([0])
+    w, b = tf.ones([6, 3]), tf.ones([6])
+    assert float(softmax.summed_cross_entropy(none, w, b, targets, weights)) == 0
+    assert softmax.log_probabilities(none, w, b, targets).shape == [0]
