@@ -53,6 +53,8 @@ def read_conll(
         DataError: the file cannot be read, holds no sentence, or has a malformed line.
 
     Example:
+        >>> with open("train.conll", "w") as file:
+        ...     _ = file.write("Teddy B-PER\\nsmiled O\\n")
         >>> read_conll("train.conll")[0]
         Sentence(tokens=('Teddy', 'smiled'), tags=('B-PER', 'O'))
     """

@@ -193,8 +193,9 @@ def test_benchmark_writes_into_the_card(copied, capsys, monkeypatch):
     assert "## Speed" not in card.read_text()
 
 
+@pytest.mark.slow
 def test_training_an_entry_ends_in_its_card(tmp_path):
-    flags = ["--epochs=1", "--units=8", "--runs", str(tmp_path / "runs")]
+    flags = ["--epochs=1", "--units=8", "--nojit", "--runs", str(tmp_path / "runs")]
     assert command.main(["--folder", str(tmp_path / "z"), "train", "sentiment_demo", *flags]) == 0
     results = EntryResults.read(tmp_path / "z" / "sentiment_demo" / RESULTS)
     assert results.config["units"] == 8
