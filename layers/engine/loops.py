@@ -154,6 +154,11 @@ def steps_back(
     transposed = {name: tf.transpose(w) for name, w in weights.items() if w.shape.rank == 2}
     count = tf.shape(slopes)[0] // len(cell.slopes)
     first, end = _real_steps(count, mask, steps)
+    # What a function traced for any batch gave does not say its own: one of 1 would be lost.
+    batch = d_states[0].shape[0]
+    slopes = tf.ensure_shape(slopes, [None, batch, None])
+    d_outputs = None if d_outputs is None else tf.ensure_shape(d_outputs, [None, batch, None])
+    mask = None if mask is None else tf.ensure_shape(mask, [None, batch, None])
 
     def one_step(i, d_states, blocks):
         t = first + i if plan.reverse else end - 1 - i

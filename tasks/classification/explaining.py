@@ -79,9 +79,9 @@ def explain_mode(task: Task, config: ClassificationConfig, run: ClassificationRu
     path = run.output_file
     if path and not path.endswith((".html", ".htm")):
         raise UserError(f"--output_file: --mode=explain writes .html. Received: {path!r}")
-    model = load_model(task, needed_model(run))
     pages = []
     with open_texts(run) as batches:
+        model = load_model(task, needed_model(run))
         for one in (one for batch in batches for one in batch):
             explanation = explain(task, model, one, run.permutations, config.training.seed)
             print(as_line(explanation, os.isatty(1)), flush=True)

@@ -92,6 +92,7 @@ class StockStack(keras.layers.Layer):
             "lstm": keras.layers.LSTM,
         }
         self.dropout = keras.layers.Dropout(dropout)
+        self.width = units * (2 if bidirectional else 1)
         self.layers = []
         for level in range(depth):
             sequences = return_sequences or level < depth - 1
@@ -102,6 +103,11 @@ class StockStack(keras.layers.Layer):
                 recurrent_dropout=recurrent_dropout,
             )
             self.layers.append(keras.layers.Bidirectional(one) if bidirectional else one)
+
+    def build(self, input_shape):
+        for layer in self.layers:
+            layer.build(input_shape)
+            input_shape = (*input_shape[:-1], self.width)
 
     def get_initial_state(self, batch_size):
         """Of the one layer of a language model's stack."""

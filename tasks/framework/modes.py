@@ -80,8 +80,8 @@ def predict_mode(task: Task, config: TaskConfig, run: RunConfig) -> None:
     """What a SavedModel says of texts, in the terminal or in a file."""
     del config
     as_text = format_of(run.output_file, task.formats)
-    model = load_model(task, needed_model(run))
     with open_texts(run) as batches:
+        model = load_model(task, needed_model(run))
         each = (task.predict(model, batch) for batch in batches)
         predictions = itertools.chain.from_iterable(each)
         if run.output_file is None or as_text is None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-import functools
+import re
 import typing
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from absl import flags as absl_flags
@@ -49,7 +50,7 @@ class Options:
         try:
             rest = flags(["", *arguments])[1:]
         except absl_flags.Error as error:
-            raise UserError(" ".join(str(error).split())) from None
+            raise UserError(_message(error)) from None
         if rest:
             raise UserError(f"unexpected arguments: {' '.join(rest)}")
         values = self._of_preset(flags["preset"].value, presets or {})
@@ -90,25 +91,33 @@ class Options:
 
 
 def _section(kind: type[Configuration]) -> str:
-    """The title of a configuration's flags in the help."""
-    return {"Data": "data", "Training": "training", "Run": "run"}.get(
-        kind.__name__.removesuffix("Config"), kind.__name__.removesuffix("Config").lower()
-    )
+    """The title of a configuration's flags in the help: `data`, `training`, `run`, or a model."""
+    name = kind.__name__.removesuffix("Config")
+    return next((end for end in ("Data", "Training", "Run") if name.endswith(end)), name).lower()
 
 
 def _define(flags: absl_flags.FlagValues, kind: type, name: str, default: Any, said: Option):
-    define = functools.partial(
-        _DEFINE.get(_value_type(hints(kind)[name]), absl_flags.DEFINE_string),
-        name,
-        list(default) if isinstance(default, tuple) else default,
-    )
+    """Defines a flag. What fits its type but is out of bounds or none of the choices is shown in
+    the help and refused by the configuration, in the same words as elsewhere."""
     arguments: dict[str, Any] = {"flag_values": flags, "module_name": _section(kind)}
-    if said.choices:
-        absl_flags.DEFINE_enum(name, default, said.choices, said.help, **arguments)
-        return
-    bounds = {"lower_bound": said.at_least, "upper_bound": said.at_most}
-    arguments |= {bound: value for bound, value in bounds.items() if value is not None}
-    define(said.help, **arguments)
+    value = _value_type(hints(kind)[name])
+    if value is bool:
+        absl_flags.DEFINE_bool(name, default, said.help, **arguments)
+    elif value is tuple:
+        absl_flags.DEFINE_multi_string(name, list(default), said.help, **arguments)
+    elif value in _PARSERS:
+        parser = _PARSERS[value](said.at_least, said.at_most)
+        absl_flags.DEFINE(
+            parser,
+            name,
+            default,
+            said.help,
+            serializer=absl_flags.ArgumentSerializer(),
+            **arguments,
+        )
+    else:
+        choices = f"<{'|'.join(said.choices)}>: " if said.choices else ""
+        absl_flags.DEFINE_string(name, default, choices + said.help, **arguments)
 
 
 def _value_type(kind: Any) -> Any:
@@ -119,10 +128,40 @@ def _value_type(kind: Any) -> Any:
     return kind
 
 
-_DEFINE: dict[Any, Any] = {
-    int: absl_flags.DEFINE_integer,
-    float: absl_flags.DEFINE_float,
-    bool: absl_flags.DEFINE_bool,
-    str: absl_flags.DEFINE_string,
-    tuple: absl_flags.DEFINE_multi_string,
-}
+class _Integer(absl_flags.IntegerParser):
+    def is_outside_bounds(self, value: int) -> bool:
+        return False
+
+    def convert(self, argument: Any) -> int:
+        with _or_expected("an integer"):
+            return super().convert(argument)
+
+
+class _Float(absl_flags.FloatParser):
+    def is_outside_bounds(self, value: float) -> bool:
+        return False
+
+    def convert(self, argument: Any) -> float:
+        with _or_expected("a number"):
+            return super().convert(argument)
+
+
+_PARSERS: dict[Any, Any] = {int: _Integer, float: _Float}
+
+
+@contextlib.contextmanager
+def _or_expected(what: str) -> Iterator[None]:
+    try:
+        yield
+    except ValueError:
+        raise ValueError(f"expected {what}") from None
+
+
+def _message(error: absl_flags.Error) -> str:
+    """absl's message in one line and in our words."""
+    said = " ".join(str(error).split())
+    wrong = re.fullmatch(r"flag --(\w+)=(.*): (?:(expected .*)|.*Non-boolean.*)", said)
+    if wrong is None:
+        return said
+    name, value, expected = wrong.groups()
+    return f"--{name}: {expected or 'expected true or false'}. Received: {value!r}"

@@ -56,12 +56,12 @@ class Program:
             The exit code.
         """
         arguments = list(sys.argv[1:] if arguments is None else arguments)
-        if any(argument in _HELP for argument in arguments):
-            print(self.help())
-            return 0
         config, run = None, None
         with _stoppable():
             try:
+                if any(argument in _HELP for argument in arguments):
+                    print(self.help(), flush=True)
+                    return 0
                 config, run = self.parse(arguments)
                 self._run(config, run)
             except UserError as error:

@@ -16,6 +16,7 @@ import numpy as np
 
 from tasks.framework import figures, fitting
 from tasks.framework.configuration import TaskConfig
+from tasks.framework.errors import UserError
 from tasks.framework.evaluating import evaluate
 from tasks.framework.machine import machine, versions
 from tasks.framework.task import Task, Trainer
@@ -142,7 +143,16 @@ def claim(
 
 
 def load(task: Task, config: TaskConfig, splits: list[str]) -> dict[str, list]:
-    """The splits of the corpus; for training, a test split only where there is one."""
+    """The splits of the corpus; for training, a test split only where there is one.
+
+    Raises:
+        UserError: the corpus cannot be read, or files are given that it does not take.
+    """
+    given = [split for split, path in config.data.files.items() if path]
+    if given and config.data.data != "files":
+        raise UserError(
+            f"a {given[0]} file goes with --data=files. Received: --data={config.data.data}"
+        )
     return task.load(config, splits, optional=["test"] if len(splits) > 1 else [])
 
 

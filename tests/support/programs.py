@@ -1,12 +1,16 @@
 """Programs run as a user runs them, and SavedModels as others load them."""
 
+import contextlib
+import importlib
 import json
 import os
 import pathlib
+import signal
 import subprocess
 import sys
 import tempfile
 
+import keras
 import numpy as np
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
@@ -24,12 +28,96 @@ ODD_TEXTS = {
 }
 
 
-def program(task, *arguments, check=True, **options):
-    command = [sys.executable, "-m", f"tasks.{task}", *map(str, arguments)]
-    run = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, **options)
+def program(task, *arguments, check=True, input="", cwd=None):
+    """Runs `python -m tasks.TASK` within this process, where TensorFlow is loaded already.
+
+    Standard input, output and error are files meanwhile, for C code too; what a program may leave
+    behind is as before. The working directory is an empty one unless told otherwise. Returns what
+    `subprocess.run` does.
+    """
+    module = importlib.import_module(f"tasks.{task}")
+    main = module.main if hasattr(module, "main") else module.PROGRAM.main
+    words = [str(argument) for argument in arguments]
+    with contextlib.ExitStack() as stack:
+        empty = stack.enter_context(tempfile.TemporaryDirectory())
+        stack.enter_context(contextlib.chdir(cwd or empty))
+        stack.enter_context(_as_before())
+        streams = stack.enter_context(_standard_streams(input))
+        try:
+            code = main(words)
+        except SystemExit as stop:
+            code = stop.code
+    out, err = (stream.decode("utf-8") for stream in streams)
+    done = subprocess.CompletedProcess([f"tasks.{task}", *words], code or 0, out, err)
     if check:
-        assert run.returncode == 0, run.stderr
-    return run
+        assert done.returncode == 0, done.stderr
+    return done
+
+
+def program_process(task, *arguments, check=True, **options):
+    """Runs `python -m tasks.TASK` as a process of its own, with a user's environment."""
+    done = subprocess.run(
+        command(task, *arguments), capture_output=True, text=True,
+        **{"cwd": ROOT, "env": environment(), **options},
+    )  # fmt: skip
+    if check:
+        assert done.returncode == 0, done.stderr
+    return done
+
+
+def command(task, *arguments):
+    return [sys.executable, "-m", f"tasks.{task}", *map(str, arguments)]
+
+
+def environment():
+    """Without what `conftest.py` sets: programs are quiet by themselves."""
+    return {name: v for name, v in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
+
+
+@contextlib.contextmanager
+def _standard_streams(input):
+    """Yields a list that holds what went to standard output and error, once it is left."""
+    written = []
+    with contextlib.ExitStack() as stack:
+        files = [stack.enter_context(tempfile.TemporaryFile()) for _ in range(3)]
+        files[0].write(input.encode())
+        files[0].seek(0)
+        before = [(os.dup(number), number) for number in range(3)]
+        stack.callback(_put_back, before)
+        sys.stdout.flush()
+        sys.stderr.flush()
+        for number, file in enumerate(files):
+            os.dup2(file.fileno(), number)
+        # On their own descriptors: Python closes them, and 1 and 2 stay.
+        text = [open(os.dup(n), "w", encoding="utf-8", buffering=1) for n in (1, 2)]  # noqa: SIM115
+        with contextlib.redirect_stdout(text[0]), contextlib.redirect_stderr(text[1]):
+            try:
+                yield written
+            finally:
+                for one, file in zip(text, files[1:], strict=True):
+                    one.close()
+                    file.seek(0)
+                    written.append(file.read())
+
+
+def _put_back(before):
+    for saved, number in before:
+        os.dup2(saved, number)
+        os.close(saved)
+
+
+@contextlib.contextmanager
+def _as_before():
+    """Signal handlers and Keras' precision are afterwards what they were."""
+    handlers = {n: signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM, signal.SIGALRM)}
+    policy = keras.mixed_precision.dtype_policy()
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        keras.mixed_precision.set_dtype_policy(policy)
 
 
 def graph_of(folder):

@@ -1,7 +1,11 @@
 """The language model program, run as a user runs it, and its SavedModel."""
 
 import json
+import os
 import re
+import signal
+import threading
+import time
 
 import numpy as np
 import pytest
@@ -16,6 +20,7 @@ from programs import (
 )
 
 SMALL = ["--units=8", "--embedding_dim=8", "--batch_size=4", "--epochs=3", "--learning_rate=0.02"]
+SMALL += ["--nojit"]
 LINES = ["the cat was full .", "the cats were full .", "a dog\\ ran , ran"] * 12
 
 
@@ -58,25 +63,32 @@ def test_training_evaluation_and_the_savedmodel_agree(trained, served, tmp_path)
     assert again["nats_per_token"] == pytest.approx(nats, abs=1e-4)
 
 
+def stop_after(checkpoint, seconds=60):
+    """Stops this process' program, as a user would, when its first epoch is there."""
+
+    def watch():
+        deadline = time.monotonic() + seconds
+        while not checkpoint.exists() and time.monotonic() < deadline:
+            time.sleep(0.002)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    # Should the program have ended already, nothing is to happen.
+    before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    thread = threading.Thread(target=watch)
+    thread.start()
+    return lambda: (thread.join(), signal.signal(signal.SIGTERM, before))
+
+
 def test_a_run_that_was_stopped_goes_on_with_its_carried_state(trained, tmp_path):
     """One epoch, and then the rest, as one run: the states at the end of the epoch are kept."""
     flags = [*trained["flags"], "--model_dir", tmp_path / "m", "--export_dir", tmp_path / "s"]
-    script = (
-        "import sys; from tasks import train; save = train._save\n"
-        "def stop(path, *rest):\n"
-        "    save(path, *rest)\n"
-        "    if path.endswith(train.CHECKPOINT): sys.exit(3)\n"
-        "train._save = stop\n"
-        "import runpy; runpy.run_module('tasks.lm', run_name='__main__', alter_sys=True)"
-    )
-    import subprocess
-    import sys
-
-    from programs import ROOT
-
-    command = [sys.executable, "-c", script, *map(str, flags)]
-    assert subprocess.run(command, cwd=ROOT, capture_output=True).returncode == 3
-    program("lm", *flags)
+    ended = stop_after(tmp_path / "m" / "checkpoint.npz")
+    stopped = program("lm", *flags, check=False)
+    ended()
+    assert stopped.returncode == 128 + signal.SIGTERM
+    assert "the same command resumes it" in stopped.stderr
+    assert not (tmp_path / "m" / "results.json").exists()
+    assert "Resuming after epoch" in program("lm", *flags).stdout
     rows = [
         json.loads((folder / "results.json").read_text())["epochs"]
         for folder in (trained["model"], tmp_path / "m")
@@ -190,7 +202,7 @@ def test_servers_and_others_get_the_same_answers(trained, served):
     [
         (["--mode=generate", "--temperature=-1"], "--temperature: expected 0 or more"),
         (["--mode=generate", "--top_p=0"], "--top_p: expected a probability"),
-        (["--mode=generate", "--top_p=1.5"], "--top_p: expected a probability"),
+        (["--mode=generate", "--top_p=1.5"], "--top_p: expected 0 to 1. Received: 1.5"),
         (["--mode=generate", "--top_k=-2"], "--top_k: expected 0 or more"),
         (["--mode=generate"], "--mode=generate needs --model"),
         (["--bidirectional"], "reads forward only"),
@@ -210,8 +222,10 @@ def test_what_a_user_can_put_right_is_one_line(flags, message, tmp_path):
     assert "Traceback" not in run.stderr
 
 
+@pytest.mark.slow
 def test_agreement_is_a_table_and_a_plot(tmp_path):
-    run = program("lm", "--mode=agreement", "--units=8", "--epochs=1", "--model_dir", tmp_path)
+    flags = ["--units=8", "--epochs=1", "--batch_size=256", "--nojit"]
+    run = program("lm", "--mode=agreement", *flags, "--model_dir", tmp_path)
     found = json.loads((tmp_path / "agreement.json").read_text())["shares"]
     assert found.keys() == {"rnn", "gru", "lstm"}
     assert all(0 <= share <= 1 for row in found.values() for share in row.values())

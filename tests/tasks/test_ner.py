@@ -2,9 +2,9 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
-import sys
 import time
 
 import numpy as np
@@ -16,6 +16,8 @@ from programs import (
     ask_elsewhere,
     ask_server,
     check_saved_once_without_xla,
+    command,
+    environment,
     program,
     replay_warmup,
 )
@@ -77,13 +79,19 @@ def test_the_savedmodel_scores_as_training_did(trained, tmp_path):
     assert (tmp_path / "evaluated" / "confusion_test.png").exists()
 
 
+@pytest.mark.slow
 def test_a_run_that_is_stopped_again_and_again_ends_as_an_uninterrupted_one(trained, tmp_path):
-    flags = [*trained["flags"], "--model_dir", tmp_path / "m", "--export_dir", tmp_path / "s"]
-    command = [sys.executable, "-m", "tasks.ner", *map(str, flags)]
+    flags = [*trained["flags"], "--nojit", "--export_dir", tmp_path / "s"]
+    program("ner", *flags, "--model_dir", tmp_path / "whole")
+    shutil.rmtree(tmp_path / "s")
+    flags += ["--model_dir", tmp_path / "m"]
     checkpoint = tmp_path / "m" / "checkpoint.npz"
     for stop, code in ((signal.SIGKILL, -9), (signal.SIGTERM, 143), (signal.SIGINT, 130)):
         before = checkpoint.stat().st_mtime_ns if checkpoint.exists() else 0
-        run = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        run = subprocess.Popen(
+            command("ner", *flags), cwd=ROOT, env=environment(), stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+        )  # fmt: skip
         deadline = time.monotonic() + 120
         while run.poll() is None and time.monotonic() < deadline:
             if checkpoint.exists() and checkpoint.stat().st_mtime_ns != before:
@@ -98,12 +106,12 @@ def test_a_run_that_is_stopped_again_and_again_ends_as_an_uninterrupted_one(trai
             assert not list((tmp_path / "m").glob("*.tmp*"))
     assert not (tmp_path / "s").exists()
     program("ner", *flags)
-    whole = np.load(trained["folder"] / "model" / "best.npz")
+    whole = np.load(tmp_path / "whole" / "best.npz")
     resumed = np.load(tmp_path / "m" / "best.npz")
     for name in whole.files:
         np.testing.assert_array_equal(whole[name], resumed[name])
     rows = [json.loads((m / "results.json").read_text())["epochs"]
-            for m in (trained["folder"] / "model", tmp_path / "m")]  # fmt: skip
+            for m in (tmp_path / "whole", tmp_path / "m")]  # fmt: skip
     assert [(r["loss"], r["f1"]) for r in rows[0]] == [(r["loss"], r["f1"]) for r in rows[1]]
 
 
@@ -265,7 +273,8 @@ def test_parts_of_speech_take_the_same_road(tmp_path):
 
 def test_the_benchmark_of_models_measures_both_and_the_savedmodel(trained, tmp_path):
     output = tmp_path / "models.json"
-    program("benchmark_models", *trained["flags"], "--batches=3", "--turns=2", f"--output={output}")
+    flags = [*trained["flags"], "--nojit", "--batches=2", "--turns=1", f"--output={output}"]
+    program("benchmark_models", *flags)
     (results,) = json.loads(output.read_text())
     trained_per_second = results["trained_per_second"]
     ratio = trained_per_second["ours"] / trained_per_second["keras"]

@@ -9,11 +9,12 @@ import tensorflow_datasets as tfds
 from tasks.classification import demo as demo_reviews
 from tasks.classification import reading as labelled
 from tasks.classification.reading import Example, read_labelled_file
-from tasks.data import corpora
+from tasks.data import builders
+from tasks.framework.errors import DataError
 
 
 def error_of(path, **columns):
-    with pytest.raises(corpora.DataError) as error:
+    with pytest.raises(DataError) as error:
         read_labelled_file(path, **columns)
     message = str(error.value)
     assert "\n" not in message
@@ -109,7 +110,7 @@ class TinyLabelled(tfds.core.GeneratorBasedBuilder):
 def tiny(tmp_path_factory):
     folder = tmp_path_factory.mktemp("tfds")
     patch = pytest.MonkeyPatch()
-    patch.setattr(corpora, "builder", lambda name: tfds.builder(name, data_dir=folder))
+    patch.setattr(builders, "builder", lambda name: tfds.builder(name, data_dir=folder))
     yield "tfds:tiny_labelled"
     patch.undo()
 
@@ -124,7 +125,7 @@ def test_tfds_finds_text_and_label_and_holds_some_out(tiny):
 
 
 def test_tfds_a_test_split_without_labels_is_none(tiny):
-    with pytest.raises(corpora.DataError, match="expected a split 'test', found train"):
+    with pytest.raises(DataError, match="expected a split 'test', found train"):
         labelled.load_corpus(f"{tiny}/good", splits=["test"])
     assert labelled.load_corpus(
         f"{tiny}/good", splits=["train", "test"], optional=["test"]
@@ -132,9 +133,9 @@ def test_tfds_a_test_split_without_labels_is_none(tiny):
 
 
 def test_tfds_without_what_is_needed(tiny):
-    with pytest.raises(corpora.DataError, match="expected a class label, found idx, sentence"):
+    with pytest.raises(DataError, match="expected a class label, found idx, sentence"):
         labelled.load_corpus(f"{tiny}/no_label", splits=["train"])
-    with pytest.raises(corpora.DataError, match="expected a text 'body', found idx"):
+    with pytest.raises(DataError, match="expected a text 'body', found idx"):
         labelled.load_corpus(f"{tiny}/good", splits=["train"], text_column="body")
 
 

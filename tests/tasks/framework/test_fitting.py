@@ -9,15 +9,9 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from absl import flags as absl_flags
-from absl.testing import flagsaver
 
-from tasks.framework import fitting as train
-
-
-@pytest.fixture(autouse=True)
-def parsed():
-    absl_flags.FLAGS.mark_as_parsed()
+from tasks.framework import fitting
+from tasks.framework.configuration import TrainingConfig
 
 
 @pytest.mark.parametrize(
@@ -29,8 +23,8 @@ def parsed():
     ],
 )
 def test_the_learning_rate_falls_as_told(schedule, expected):
-    with flagsaver.flagsaver(schedule=schedule, decay=0.5, learning_rate=2.0):
-        rates = [train.learning_rate(epoch, 4) for epoch in range(4)]
+    training = TrainingConfig(schedule=schedule, decay=0.5, learning_rate=2.0)
+    rates = [fitting.learning_rate(training, epoch, 4) for epoch in range(4)]
     np.testing.assert_allclose(rates, 2 * np.array(expected), atol=1e-5)
 
 
@@ -38,7 +32,7 @@ def test_the_learning_rate_falls_as_told(schedule, expected):
 def test_memory_that_is_freed_stays_with_the_program():
     """32 MB twenty times: pages are asked of the kernel once, not twenty times."""
     script = (
-        "import resource; from tasks import memory; assert memory.keep_freed()\n"
+        "import resource; from tasks.framework import memory; assert memory.keep_freed()\n"
         "for _ in range(20): b'x' * 2**25\n"
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt)\n"
         "for _ in range(20): b'x' * 2**25\n"
@@ -53,7 +47,7 @@ def test_the_average_is_scored_and_kept_and_training_goes_on_from_the_weights(tm
     """A weight w with the loss w², step by step by hand."""
 
     class Square(keras.Model):
-        def build(self, shape):
+        def build(self, shape=None):
             self.w = self.add_weight(shape=(1,), initializer="ones", name="w")
 
         def call(self, inputs):
@@ -74,20 +68,20 @@ def test_the_average_is_scored_and_kept_and_training_goes_on_from_the_weights(tm
         averages.append(average)
         weights.append(w)
 
-    scored = []
-    with flagsaver.flagsaver(
-        optimizer="sgd", learning_rate=0.1, decay=0.0, clip_norm=0.0, average=0.5, patience=9
-    ):
-        model = Square()
-        train.compile_model(model, {"x": np.ones([1, 1], "float32")})
+    training = TrainingConfig(
+        optimizer="sgd", learning_rate=0.1, decay=0.0, clip_norm=0.0, average=0.5, patience=9,
+        epochs=2,
+    )  # fmt: skip
+    model, scored = Square(), []
+    fitting.compile_model(model, training)
 
-        def score():
-            scored.append(float(model.w.numpy()[0]))
-            return -abs(scored[-1])
+    def score():
+        scored.append(float(model.w.numpy()[0]))
+        return -abs(scored[-1])
 
-        history = train.fit(model, batches, score, "score", str(tmp_path), epochs=2)
+    history = fitting.fit(model, batches, score, "score", str(tmp_path), training)
     np.testing.assert_allclose(scored, [averages[2], averages[5]], rtol=1e-5)
-    with np.load(tmp_path / train.CHECKPOINT) as checkpoint:
+    with np.load(tmp_path / fitting.CHECKPOINT) as checkpoint:
         np.testing.assert_allclose(checkpoint["0"], weights[5], rtol=1e-5)
     best = min(range(2), key=lambda epoch: abs(scored[epoch]))
     np.testing.assert_allclose(model.w.numpy(), scored[best], rtol=1e-6)

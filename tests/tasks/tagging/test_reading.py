@@ -3,18 +3,17 @@
 import pytest
 import tensorflow_datasets as tfds
 
-from tasks.classification import reading as labelled
-from tasks.data import corpora
+from tasks.data import builders
+from tasks.framework.errors import DataError
 from tasks.tagging import demo as demo_corpus
 from tasks.tagging.reading import (
-    DataError,
-    Sentence,
     load_corpus,
     read_conll,
     read_conllu,
     read_tagged_file,
     read_tfds,
 )
+from zoo.text.tags import Sentence
 
 TWO = [Sentence(("Teddy", "smiled"), ("B-PER", "O")), Sentence(("Paris",), ("B-LOC",))]
 
@@ -374,7 +373,7 @@ def test_a_split_without_data_is_named(write):
 
 
 def test_tfds_by_name(data_dir, monkeypatch):
-    monkeypatch.setattr(corpora, "builder", lambda name, _: tfds.builder(name, data_dir=data_dir))
+    monkeypatch.setattr(builders, "builder", lambda name, _: tfds.builder(name, data_dir=data_dir))
     corpus = load_corpus("tfds:tiny_tagged/ner", "ner", splits=["train", "validation"])
     assert corpus["train"] == corpus["validation"] == [Sentence(("A", "b"), ("B-PER", "I-PER"))]
     error = error_of(load_corpus, "tfds:tiny_tagged/ner", "ner")
@@ -393,8 +392,3 @@ def test_unknown_task_and_split():
         load_corpus("demo", "lm")
     with pytest.raises(ValueError, match="splits: expected train, validation, test"):
         load_corpus("demo", "ner", splits=["dev"])
-
-
-def test_examples_of_every_task_have_a_text():
-    for example in (TWO[0], labelled.Example("Teddy smiled", "pos"), "Teddy smiled"):
-        assert corpora.text_of(example) == "Teddy smiled"

@@ -5,14 +5,15 @@ import pytest
 import tensorflow as tf
 
 from layers import softmax
-from tasks.data.corpora import DataError
+from tasks.framework.errors import DataError
 from tasks.language import demo as demo_language
 from tasks.language import dynamic_evaluation as dynamic
 from tasks.language import reading as texts
 from tasks.language import running_text as streams
 from zoo import text
+from zoo.configuration import LanguageModelConfig
 from zoo.decoding import sampling
-from zoo.models.language_model import LanguageModel
+from zoo.models import LanguageModel
 from zoo.text import tokens
 
 RNG = np.random.default_rng(0)
@@ -21,8 +22,9 @@ START = np.zeros(2, np.int32)
 CELLS = ["rnn", "gru_simplified", "gru", "gru_reset_after", "lstm"]
 
 
-def make(cell="lstm", **arguments):
-    model = LanguageModel(7, cell, 4, embedding_dim=3, dropout=0.0, jit=False, **arguments)
+def make(cell="lstm", **options):
+    small = {"vocabulary_size": 7, "units": 4, "embedding_dim": 3, "dropout": 0.0, "jit": False}
+    model = LanguageModel(LanguageModelConfig(cell=cell, **{**small, **options}))
     model({"targets": TARGETS, "before": START, "fresh": np.ones(2, bool)})
     for variable in model.trainable_variables:
         variable.assign(RNG.normal(0, 0.5, variable.shape))
@@ -41,7 +43,7 @@ def log_softmax(scores):
 def test_probabilities_are_those_of_the_lecture_step_by_step(cell, tied):
     """x<1> = 0, x<t> = y<t-1>; each step alone, by hand, against the whole sequence at once."""
     model = make(cell, tied=tied, depth=2)
-    embedding = model.embedding.embeddings.numpy()
+    embedding = model.word_embedding.embeddings.numpy()
     w = embedding if tied else model.w.numpy()
     found, _ = model.log_probabilities(tf.constant(TARGETS), START, model.zero_states(2))
     for row, targets in enumerate(TARGETS):
@@ -128,7 +130,7 @@ def test_dynamic_evaluation_scores_a_window_before_it_learns_from_it():
 
 
 def test_dropout_is_the_same_at_every_step():
-    model = LanguageModel(7, "rnn", 4, embedding_dim=3, dropout=0.5, jit=False, tied=False)
+    model = make("rnn", dropout=0.5, tied=False)
     inputs = {
         "targets": np.full([1, 9], 5, np.int32),
         "before": START[:1],
