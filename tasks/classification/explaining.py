@@ -14,7 +14,7 @@ from tasks.classification.configuration import ClassificationConfig, Classificat
 from tasks.framework.errors import UserError
 from tasks.framework.modes import needed_model
 from tasks.framework.task import Task, load_model
-from tasks.framework.text_io import batched, open_texts, write_output
+from tasks.framework.text_io import batched, check_output, open_texts, write_output
 from zoo import text
 from zoo.catalog.loading import Model
 from zoo.catalog.results import RESULTS, EntryResults
@@ -79,6 +79,7 @@ def explain_mode(task: Task, config: ClassificationConfig, run: ClassificationRu
     path = run.output_file
     if path and not path.endswith((".html", ".htm")):
         raise UserError(f"--output_file: --mode=explain writes .html. Received: {path!r}")
+    check_output(path)
     pages = []
     with open_texts(run) as batches:
         model = load_model(task, needed_model(run))

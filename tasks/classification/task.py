@@ -15,6 +15,7 @@ from tasks.classification.configuration import ClassificationConfig
 from tasks.classification.metrics import class_metrics, probabilities_by_class
 from tasks.classification.pretraining import pretrain
 from tasks.data import batching, vocabularies
+from tasks.framework.checkpoints import keep_lines
 from tasks.framework.errors import UserError
 from tasks.framework.figures import confusion_matrix
 from tasks.framework.task import Task, Trainer, asset_lines
@@ -123,7 +124,7 @@ class ClassifierTrainer(Trainer):
             )
         for split, examples in corpus.items():
             check_labels({example.label for example in examples}, self.label_names, split)
-        self.labels_file = text.write_lines(os.path.join(model_dir, "labels.txt"), self.label_names)
+        self.labels_file = keep_lines(model_dir, "labels.txt", self.label_names)
         texts = [example.text for example in corpus["train"]]
         if training.pretrain:
             if config.model.cell == "none" or config.model.inputs != "embedding":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 
@@ -10,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from tasks.data.word_vectors import read_vectors
+from tasks.framework.checkpoints import keep_lines
 from tasks.framework.configuration import DataConfig
 from zoo import text
 
@@ -41,5 +41,5 @@ def make_vocabulary(
     words, vectors = text.most_common(counts, config.vocab_size, config.min_count), None
     if embeddings_file:
         words, vectors = read_vectors(embeddings_file, words, config.vocab_size, seed)
-    path = text.write_lines(os.path.join(folder, "vocabulary.txt"), words)
+    path = keep_lines(folder, "vocabulary.txt", words)
     return text.Vocabulary(path), vectors

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tasks.framework.task import Task
-from tasks.framework.text_io import PREDICT_BATCH, batched
+from tasks.framework.text_io import PREDICT_BATCH, batched, with_progress
 from zoo.predictor import Predictor
 
 
@@ -14,7 +14,7 @@ def predicted_answers(task: Task, model: Predictor, examples: list) -> list:
     """What a model predicts for examples, in batches of like lengths."""
     predicted: list[Any] = [None] * len(examples)
     order = sorted(range(len(examples)), key=lambda number: task.length(examples[number]))
-    for numbers in batched(order, PREDICT_BATCH):
+    for numbers in with_progress(batched(order, PREDICT_BATCH), len):
         answers = task.predict_examples(model, [examples[number] for number in numbers])
         for number, answer in zip(numbers, answers, strict=True):
             predicted[number] = answer

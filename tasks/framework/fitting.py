@@ -4,74 +4,22 @@ from __future__ import annotations
 
 import contextlib
 import csv
-import json
 import math
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from tasks.framework import checkpoints
 from tasks.framework.configuration import TrainingConfig
-from tasks.framework.errors import UserError
 from zoo import files
 from zoo.models import RecurrentModel
 
-CHECKPOINT, BEST, CONFIG, LOG = "checkpoint.npz", "best.npz", "config.json", "log.csv"
-
-
-def claim_folder(model_dir: str, recipe: Mapping[str, Any], data: Mapping[str, str]) -> None:
-    """Makes a folder the place of a run, or finds that it is the place of this one already.
-
-    Args:
-        model_dir: the folder.
-        recipe: the options that make the run what it is, by the names of their flags.
-        data: a fingerprint of each split that training reads.
-
-    Raises:
-        UserError: it holds another run: the flags or splits that differ are named.
-    """
-    path = os.path.join(model_dir, CONFIG)
-    known = {**recipe, _DATA: dict(data)}
-    try:
-        os.makedirs(model_dir, exist_ok=True)
-        if not os.path.exists(path):
-            files.write_json(path, known)
-            return
-    except OSError as error:
-        raise UserError(f"--model_dir: cannot write to {model_dir!r}: {error.strerror}") from None
-    try:
-        with open(path, encoding="utf-8") as file:
-            found = json.load(file)
-        found_data = found.pop(_DATA, {})
-    except (ValueError, AttributeError):
-        raise UserError(
-            f"--model_dir: {path}: expected what this program writes there, an object of JSON. "
-            "Give another folder."
-        ) from None
-    differing = [
-        f"--{name}={found.get(name)!r} there, {recipe.get(name)!r} now"
-        for name in sorted({*found, *recipe})
-        if found.get(name) != recipe.get(name)
-    ]
-    if differing:
-        raise UserError(
-            f"--model_dir: {model_dir!r} holds a run with other flags: {'; '.join(differing)}. "
-            "Give the same flags to resume it, or another folder."
-        )
-    changed = [split for split in data if found_data.get(split) != data[split]]
-    if changed:
-        raise UserError(
-            f"--model_dir: {model_dir!r} holds a run on other data: it began with another "
-            f"{' and another '.join(changed)} split. Give the same data to resume it, or another "
-            "folder."
-        )
-
-
-_DATA = "data_fingerprints"
+LOG = "log.csv"
 
 
 @contextlib.contextmanager
@@ -142,10 +90,11 @@ def fit(
         One row for each epoch: epoch, loss, the score by its name, seconds, learning_rate.
     """
     variables = [*model.variables, *model.optimizer.variables]
-    checkpoint, best = (os.path.join(model_dir, name) for name in (CHECKPOINT, BEST))
-    history = _restore(checkpoint, variables)
+    history = checkpoints.restore(model_dir, checkpoints.CHECKPOINT, variables)
     if history:
         print(f"Resuming after epoch {len(history)} of {model_dir}.", flush=True)
+    else:
+        print("The first epoch compiles, which takes a while.", flush=True)
     writer = tf.summary.create_file_writer(os.path.join(model_dir, "tensorboard"))
     epochs = training.epochs
     for epoch in range(len(history), epochs):
@@ -176,32 +125,17 @@ def fit(
         }
         print(f"  {score_name} {row[score_name]:.4f}  ({seconds:.1f} s)", flush=True)
         if all(row[score_name] > past for past in scores):
-            _save(best, model.variables, [])
+            checkpoints.save(model_dir, checkpoints.BEST, model.variables, [])
         one_epoch.restore()
         history.append(row)
         _write_log(os.path.join(model_dir, LOG), history)
-        _save(checkpoint, variables, history)
+        checkpoints.save(model_dir, checkpoints.CHECKPOINT, variables, history)
         with writer.as_default(step=epoch + 1):
             for name in ("loss", score_name, "learning_rate"):
                 tf.summary.scalar(name, row[name])
         writer.flush()
-    restore_best(model, model_dir)
+    checkpoints.restore_best(model, model_dir)
     return history
-
-
-def restore_best(model: keras.Model, model_dir: str) -> None:
-    """Loads the weights of the best epoch."""
-    _restore(os.path.join(model_dir, BEST), model.variables)
-
-
-def seconds_before(model_dir: str) -> float:
-    """How long the epochs took that earlier processes trained in a folder and in those below."""
-    seconds = 0.0
-    for folder, _, names in os.walk(model_dir):
-        if CHECKPOINT in names:
-            with np.load(os.path.join(folder, CHECKPOINT)) as arrays:
-                seconds += sum(row["seconds"] for row in json.loads(str(arrays["history"])))
-    return seconds
 
 
 class _OneEpoch(keras.callbacks.Callback):
@@ -219,21 +153,6 @@ class _OneEpoch(keras.callbacks.Callback):
     def restore(self) -> None:
         if self.weights is not None:
             self.model.set_weights(self.weights)
-
-
-def _save(path: str, variables: list, history: list[dict]) -> None:
-    arrays = {str(i): keras.ops.convert_to_numpy(v) for i, v in enumerate(variables)}
-    arrays["history"] = np.array(json.dumps(history))
-    files.replace(path, lambda temporary: np.savez(temporary, **arrays))
-
-
-def _restore(path: str, variables: list) -> list[dict]:
-    if not os.path.exists(path):
-        return []
-    with np.load(path) as arrays:
-        for i, variable in enumerate(variables):
-            variable.assign(arrays[str(i)])
-        return json.loads(str(arrays["history"]))
 
 
 def _write_log(path: str, history: list[dict]) -> None:

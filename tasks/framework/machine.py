@@ -7,13 +7,14 @@ import os
 import platform
 from importlib import metadata
 
-import tensorflow as tf
-
 import zoo
 
 
 def machine() -> dict:
     """Processor, cores, GPUs and versions."""
+    # Here, so that a benchmark shows its flags without it.
+    import tensorflow as tf
+
     processor = platform.processor() or platform.machine()
     with contextlib.suppress(OSError), open("/proc/cpuinfo") as lines:
         processor = next((x.split(":")[1].strip() for x in lines if "model name" in x), processor)

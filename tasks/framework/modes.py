@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import itertools
 import os
+import textwrap
 import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tasks.framework import fitting
+from tasks.framework import checkpoints
 from tasks.framework.configuration import RunConfig, TaskConfig
 from tasks.framework.errors import UserError
 from tasks.framework.evaluating import evaluate, predicted_answers
 from tasks.framework.machine import machine, versions
 from tasks.framework.task import Task, load_model
 from tasks.framework.text_io import (
+    check_output,
     check_writable,
     format_of,
     open_texts,
@@ -28,6 +30,8 @@ from zoo.saving.versions import find
 Mode = Callable[[Task, TaskConfig, RunConfig], None]
 
 SAVED_MODELS = "saved_models"
+# Of a user's own validation texts, what is shown after training.
+_SHOWN, _SHOWN_CHARACTERS = 3, 300
 
 
 def train_mode(task: Task, config: TaskConfig, run: RunConfig) -> None:
@@ -44,8 +48,18 @@ def train_mode(task: Task, config: TaskConfig, run: RunConfig) -> None:
         trained.results.stored = {"weights": run.weights, "validation": metrics}
         trained.write()
     print(f"\nSaved: {version}   Logs, figures, results.json: {trained.trainer.model_dir}\n")
-    for prediction in task.predict(model, task.texts):
+    texts = task.texts
+    if config.data.data != "demo":
+        examples = trained.trainer.corpus["validation"][:_SHOWN]
+        texts = [_beginning(task.text(example)) for example in examples]
+    for prediction in task.predict(model, texts):
         print(task.show(prediction, os.isatty(1)))
+
+
+def _beginning(text: str) -> str:
+    """What is shown of a text: its first line, and not a whole book."""
+    line = next((line for line in text.splitlines() if line.strip()), "")
+    return textwrap.shorten(line, _SHOWN_CHARACTERS, placeholder="")
 
 
 def evaluate_mode(task: Task, config: TaskConfig, run: RunConfig) -> None:
@@ -80,6 +94,7 @@ def predict_mode(task: Task, config: TaskConfig, run: RunConfig) -> None:
     """What a SavedModel says of texts, in the terminal or in a file."""
     del config
     as_text = format_of(run.output_file, task.formats)
+    check_output(run.output_file)
     with open_texts(run) as batches:
         model = load_model(task, needed_model(run))
         each = (task.predict(model, batch) for batch in batches)
@@ -94,7 +109,7 @@ def predict_mode(task: Task, config: TaskConfig, run: RunConfig) -> None:
 def export_mode(task: Task, config: TaskConfig, run: RunConfig) -> None:
     """Saves the model of a run that was trained before."""
     model_dir = run.model_dir
-    if not model_dir or not os.path.exists(os.path.join(model_dir, fitting.BEST)):
+    if not model_dir or not os.path.exists(os.path.join(model_dir, checkpoints.BEST)):
         raise UserError(
             "--mode=export needs --model_dir, a folder with a trained model. "
             f"Received: {model_dir!r}"

@@ -6,6 +6,7 @@ import contextlib
 import itertools
 import os
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
@@ -71,15 +72,35 @@ def write_output(path: str, pieces: Iterable[str]) -> None:
 
 
 def check_writable(folder: str, flag: str) -> None:
-    """Raises UserError where a folder cannot be written to, or made; makes nothing."""
+    """Raises UserError where a folder cannot be written to, or made; leaves nothing behind."""
     existing = os.path.abspath(folder)
-    while not os.path.exists(existing):
+    while not os.path.lexists(existing):
         existing = os.path.dirname(existing)
-    if not (os.path.isdir(existing) and os.access(existing, os.W_OK | os.X_OK)):
-        reason = "cannot be written to" if os.path.isdir(existing) else "is no folder"
+    reason = "is no folder"
+    if os.path.isdir(existing):
+        try:  # what permissions promise, a file system may not keep
+            with tempfile.TemporaryDirectory(dir=existing):
+                return
+        except OSError as error:
+            reason = f"cannot be written to: {error.strerror}"
+    raise UserError(
+        f"--{flag}: expected a folder to write to. Received: {folder!r}; {existing!r} {reason}."
+    )
+
+
+def check_output(path: str | None) -> None:
+    """Raises UserError where --output_file cannot be written."""
+    if path is None:
+        return
+    if os.path.isdir(path):
+        raise UserError(f"--output_file: expected a file. Received: {path!r}, a folder.")
+    folder = os.path.dirname(os.path.abspath(path))
+    if not os.path.isdir(folder):
         raise UserError(
-            f"--{flag}: expected a folder to write to. Received: {folder!r}; {existing!r} {reason}."
+            f"--output_file: expected a file in a folder that there is. Received: {path!r}"
         )
+    if not os.path.lexists(path):
+        check_writable(folder, "output_file")
 
 
 def batched(items: Iterable[T], size: int) -> Iterator[list[T]]:
@@ -88,11 +109,12 @@ def batched(items: Iterable[T], size: int) -> Iterator[list[T]]:
     return iter(lambda: list(itertools.islice(remaining, size)), [])
 
 
-def with_progress(items: Iterable[T]) -> Iterator[T]:
-    """Passes items on and counts them on a terminal."""
-    start, shown = time.perf_counter(), 0.0
-    for count, item in enumerate(items, start=1):
+def with_progress(items: Iterable[T], texts_of: Callable[[T], int] = lambda _: 1) -> Iterator[T]:
+    """Passes items on and counts on a terminal the texts that they are."""
+    start, shown, count = time.perf_counter(), 0.0, 0
+    for item in items:
         yield item
+        count += texts_of(item)
         now = time.perf_counter() - start
         if os.isatty(2) and now - shown > 1:
             shown = now

@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import shlex
+import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
@@ -14,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from tasks.framework import figures, fitting
+from tasks.framework import checkpoints, figures
 from tasks.framework.configuration import TaskConfig
 from tasks.framework.errors import UserError
 from tasks.framework.evaluating import evaluate
@@ -79,6 +80,7 @@ def train(
     start = time.perf_counter()
     config = task.config() if config is None else config
     corpus = load(task, config, ["train", "validation", "test"])
+    temporary = not model_dir
     model_dir = model_dir or tempfile.mkdtemp(prefix=f"{task.name}-")
     seconds_before, trainer = claim(task, config, corpus, model_dir)
     counts = {split: task.counts(examples) for split, examples in corpus.items()}
@@ -87,7 +89,16 @@ def train(
 
     model = trainer.build()
     predict = trainer.predictor(model)
-    history = trainer.fit(model, predict)
+    try:
+        history = trainer.fit(model, predict)
+    except KeyboardInterrupt:
+        if temporary:
+            print(
+                f"\nWhat was trained so far is in {model_dir}: with --model_dir={model_dir}, the "
+                "same command goes on from the last epoch.",
+                file=sys.stderr,
+            )
+        raise
     measured = {
         split: evaluate(task, corpus[split], predict(split), split, model_dir)
         for split in ("validation", "test")
@@ -122,7 +133,7 @@ def restore(task: Task, config: TaskConfig, model_dir: str) -> tuple[Trainer, Re
     """The model of a run that was trained before, with the weights of its best epoch."""
     _, trainer = claim(task, config, load(task, config, ["train", "validation"]), model_dir)
     model = trainer.build()
-    fitting.restore_best(model, model_dir)
+    checkpoints.restore_best(model, model_dir)
     return trainer, model
 
 
@@ -134,12 +145,12 @@ def claim(
     Raises:
         UserError: the folder holds another run.
     """
-    fitting.claim_folder(
+    checkpoints.claim(
         model_dir,
         {"task": task.name, **config.as_dict(recipe_only=True)},
         {split: fingerprint({split: corpus[split]}) for split in ("train", "validation")},
     )
-    return fitting.seconds_before(model_dir), task.trainer(corpus, config, model_dir)
+    return checkpoints.seconds_before(model_dir), task.trainer(corpus, config, model_dir)
 
 
 def load(task: Task, config: TaskConfig, splits: list[str]) -> dict[str, list]:

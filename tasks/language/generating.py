@@ -10,7 +10,7 @@ import tensorflow as tf
 from tasks.framework.configuration import TaskConfig
 from tasks.framework.modes import needed_model
 from tasks.framework.task import Task, load_model
-from tasks.framework.text_io import write_output
+from tasks.framework.text_io import check_output, write_output
 from tasks.language.configuration import LanguageRun
 from zoo.catalog.loading import Model
 from zoo.decoding import sampling
@@ -67,6 +67,7 @@ def stream(
 
 def generate_mode(task: Task, config: TaskConfig, run: LanguageRun) -> None:
     """Draws texts, prints them as they grow, and writes them into a file, one a line."""
+    check_output(run.output_file)
     model = load_model(task, needed_model(run))
     samples = []
     for prompt in run.prompt or [""]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, ClassVar
 
@@ -12,13 +11,14 @@ import tensorflow as tf
 
 from tasks.data import batching, vocabularies
 from tasks.framework import fitting
+from tasks.framework.checkpoints import keep_lines
 from tasks.framework.errors import UserError
 from tasks.framework.evaluating import evaluate
 from tasks.framework.task import Task, Trainer
 from tasks.framework.text_io import batched
 from tasks.language import dynamic_evaluation, formats, generating, reading, running_text
 from tasks.language.configuration import LanguageConfig
-from zoo import predictions, text
+from zoo import predictions
 from zoo.models import LanguageModel
 from zoo.predictions import ScoredText
 from zoo.saving import LanguageModule
@@ -156,7 +156,7 @@ class LanguageTrainer(Trainer):
             data.min_count,
             data.tokens,
         )
-        path = text.write_lines(os.path.join(model_dir, "vocabulary.txt"), names)
+        path = keep_lines(model_dir, "vocabulary.txt", names)
         self.tokens = tokens.Tokens(path, data.tokens)
         self.encoded = {split: encode(some, self.tokens) for split, some in corpus.items()}
         if data.running:

@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from tasks.data import batching, vocabularies
 from tasks.framework import figures
+from tasks.framework.checkpoints import keep_lines
 from tasks.framework.errors import UserError
 from tasks.framework.task import Task, Trainer, asset_lines
 from tasks.framework.text_io import PREDICT_BATCH
@@ -112,7 +113,7 @@ class TaggerTrainer(Trainer):
         if "O" in self.tag_names and scheme_of([self.tag_names]):
             self.tag_names.remove("O")
             self.tag_names.insert(0, "O")
-        self.tags_file = text.write_lines(os.path.join(model_dir, "tags.txt"), self.tag_names)
+        self.tags_file = keep_lines(model_dir, "tags.txt", self.tag_names)
         tag_ids = {tag: i for i, tag in enumerate(self.tag_names)}
         self.encoded = {
             split: encode(sentences, self.vocabulary, tag_ids)

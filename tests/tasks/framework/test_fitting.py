@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tasks.framework import fitting
+from tasks.framework import checkpoints, fitting
 from tasks.framework.configuration import TrainingConfig
 
 
@@ -81,7 +81,7 @@ def test_the_average_is_scored_and_kept_and_training_goes_on_from_the_weights(tm
 
     history = fitting.fit(model, batches, score, "score", str(tmp_path), training)
     np.testing.assert_allclose(scored, [averages[2], averages[5]], rtol=1e-5)
-    with np.load(tmp_path / fitting.CHECKPOINT) as checkpoint:
+    with np.load(tmp_path / checkpoints.CHECKPOINT) as checkpoint:
         np.testing.assert_allclose(checkpoint["0"], weights[5], rtol=1e-5)
     best = min(range(2), key=lambda epoch: abs(scored[epoch]))
     np.testing.assert_allclose(model.w.numpy(), scored[best], rtol=1e-6)

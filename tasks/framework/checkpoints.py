@@ -1,0 +1,177 @@
+"""The folder of a run: which run it holds, and how far that has come."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import zipfile
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+
+from tasks.framework.errors import UserError
+from zoo import files
+
+CHECKPOINT, BEST, CONFIG = "checkpoint.npz", "best.npz", "config.json"
+_DATA = "data_fingerprints"
+# A finished run may go on for more epochs.
+_MAY_GROW = "epochs"
+
+
+def claim(model_dir: str, recipe: Mapping[str, Any], data: Mapping[str, str]) -> None:
+    """Makes a folder the place of a run, or finds that it is the place of this one already.
+
+    The same run with more epochs is the same run: it goes on. With `schedule="inverse"` it goes on
+    as if they had been planned; with the others, which end at zero, the learning rates of the
+    epochs to come are those of the longer run.
+
+    Args:
+        model_dir: the folder.
+        recipe: the options that make the run what it is, by the names of their flags.
+        data: a fingerprint of each split that training reads.
+
+    Raises:
+        UserError: it holds another run: the flags or splits that differ are named.
+    """
+    path = os.path.join(model_dir, CONFIG)
+    try:
+        os.makedirs(model_dir, exist_ok=True)
+        if os.path.exists(path):
+            _check(model_dir, recipe, data)
+        files.write_json(path, {**recipe, _DATA: dict(data)})
+    except OSError as error:
+        raise UserError(f"--model_dir: cannot write to {model_dir!r}: {error.strerror}") from None
+
+
+def _check(model_dir: str, recipe: Mapping[str, Any], data: Mapping[str, str]) -> None:
+    found = _read_config(model_dir)
+    found_data = found.pop(_DATA, {})
+    if found.get(_MAY_GROW, 0) < recipe.get(_MAY_GROW, 0):
+        found[_MAY_GROW] = recipe[_MAY_GROW]
+    differing = [
+        f"--{name}={found.get(name)!r} there, {recipe.get(name)!r} now"
+        for name in sorted({*found, *recipe})
+        if found.get(name) != recipe.get(name)
+    ]
+    if differing:
+        raise UserError(
+            f"--model_dir: {model_dir!r} holds a run with other flags: {'; '.join(differing)}. "
+            "Give the same flags to resume it (--epochs may be more), or another folder."
+        )
+    changed = [split for split in data if found_data.get(split) != data[split]]
+    if changed:
+        raise UserError(
+            f"--model_dir: {model_dir!r} holds a run on other data: it began with other "
+            f"{' and '.join(changed)} data. Give the same data to resume it, or another "
+            "folder."
+        )
+
+
+def _read_config(model_dir: str) -> dict[str, Any]:
+    path = os.path.join(model_dir, CONFIG)
+    try:
+        with open(path, encoding="utf-8") as file:
+            found = json.load(file)
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise UserError(
+            f"--model_dir: {path}: expected what this program writes there, an object of JSON. "
+            "Give another folder."
+        )
+    return found
+
+
+def keep_lines(model_dir: str, name: str, lines: Sequence[str]) -> str:
+    """Writes a text file of a run, such as its vocabulary, one line each, and returns its path.
+
+    Raises:
+        UserError: the run that the folder holds began with other lines.
+    """
+    path, text = os.path.join(model_dir, name), "".join(f"{line}\n" for line in lines)
+    if os.path.exists(path):
+        with open(path, encoding="utf-8", newline="") as file:
+            if file.read() != text:
+                raise UserError(
+                    f"--model_dir: {model_dir!r} holds a run with another {name}: its data, or how "
+                    "text is read, have changed since. Give another folder."
+                )
+    files.write_text(path, text)
+    return path
+
+
+def save(model_dir: str, name: str, variables: Sequence, history: list[dict]) -> None:
+    """Writes the values of variables, and what the epochs so far gave, as an `.npz` file."""
+    arrays = {str(i): keras.ops.convert_to_numpy(v) for i, v in enumerate(variables)}
+    arrays["history"] = np.array(json.dumps(history))
+    arrays["run"] = np.array(_run_id(model_dir))
+    files.replace(os.path.join(model_dir, name), lambda path: np.savez(path, **arrays))
+
+
+def restore(model_dir: str, name: str, variables: Sequence) -> list[dict]:
+    """Sets variables to the values of a checkpoint, and returns its history; without one, [].
+
+    Raises:
+        UserError: the file is damaged, or is one of another run or model; no variable is changed.
+    """
+    path = os.path.join(model_dir, name)
+    if not os.path.exists(path):
+        return []
+    arrays = _read(path)
+    values = [arrays.get(str(i)) for i in range(len(variables))]
+    fits = [
+        value is not None and tuple(value.shape) == tuple(variable.shape)
+        for value, variable in zip(values, variables, strict=True)
+    ]
+    of_this_run = str(arrays.get("run", "")) == _run_id(model_dir)
+    if not (all(fits) and of_this_run and str(len(variables)) not in arrays):
+        raise UserError(
+            f"{path}: expected a checkpoint of the run that {CONFIG} beside it describes. Received "
+            "one of another run or another model. Give another --model_dir."
+        )
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)
+    return json.loads(str(arrays["history"]))
+
+
+def restore_best(model: keras.Model, model_dir: str) -> None:
+    """Loads the weights of the best epoch."""
+    restore(model_dir, BEST, model.variables)
+
+
+def seconds_before(model_dir: str) -> float:
+    """How long the epochs took that earlier processes trained in a folder and in those below."""
+    return sum(
+        row["seconds"]
+        for folder, _, names in os.walk(model_dir)
+        if CHECKPOINT in names
+        for row in json.loads(str(_read(os.path.join(folder, CHECKPOINT))["history"]))
+    )
+
+
+def _read(path: str) -> dict[str, np.ndarray]:
+    try:
+        with open(path, "rb") as file, np.load(file) as arrays:
+            found = {name: arrays[name] for name in arrays.files}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise UserError(
+            f"{path}: expected a whole checkpoint. Received a damaged file: {error}. Give another "
+            "--model_dir, or get the file again."
+        ) from None
+    if "history" not in found:
+        raise UserError(
+            f"{path}: expected a checkpoint that this program wrote. Received another .npz file. "
+            "Give another --model_dir."
+        )
+    return found
+
+
+def _run_id(model_dir: str) -> str:
+    """What tells a run from others; "" in a folder below one, which has no configuration."""
+    if not os.path.exists(os.path.join(model_dir, CONFIG)):
+        return ""
+    known = {n: value for n, value in _read_config(model_dir).items() if n != _MAY_GROW}
+    return hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,110 @@
+"""The folder of a run: what may go on there, and what is refused in one line."""
+
+import json
+import pathlib
+
+import keras
+import numpy as np
+import pytest
+
+from tasks.framework import checkpoints
+from tasks.framework.errors import UserError
+
+RECIPE = {"task": "t", "units": 4, "epochs": 2, "train_file": "a.csv"}
+DATA = {"train": "1", "validation": "2"}
+
+
+@pytest.fixture
+def run(tmp_path):
+    checkpoints.claim(str(tmp_path), RECIPE, DATA)
+    return tmp_path
+
+
+def variables(*shapes):
+    return [keras.Variable(np.full(shape, i + 1.0)) for i, shape in enumerate(shapes)]
+
+
+def test_the_same_run_goes_on(run):
+    checkpoints.claim(str(run), RECIPE, DATA)
+    checkpoints.save(str(run), "x.npz", variables((2,), (3, 1)), [{"epoch": 1, "seconds": 2.0}])
+    other = [keras.Variable(np.zeros(shape)) for shape in ((2,), (3, 1))]
+    assert checkpoints.restore(str(run), "x.npz", other) == [{"epoch": 1, "seconds": 2.0}]
+    assert [float(np.mean(v)) for v in other] == [1.0, 2.0]
+    assert checkpoints.restore(str(run), "none.npz", other) == []
+
+
+def test_more_epochs_are_the_same_run_and_fewer_are_not(run):
+    checkpoints.save(str(run), "x.npz", variables((2,)), [])
+    checkpoints.claim(str(run), {**RECIPE, "epochs": 5}, DATA)
+    assert json.loads((run / checkpoints.CONFIG).read_text())["epochs"] == 5
+    checkpoints.restore(str(run), "x.npz", variables((2,)))
+    with pytest.raises(UserError, match="--epochs=5 there, 2 now"):
+        checkpoints.claim(str(run), RECIPE, DATA)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "data", "message"),
+    [
+        ({**RECIPE, "units": 8}, DATA, "--units=4 there, 8 now"),
+        ({**RECIPE, "new": 8}, DATA, "--new=None there, 8 now"),
+        (RECIPE, {**DATA, "train": "3"}, "it began with other train data"),
+        (RECIPE, {**DATA, "validation": "3"}, "it began with other validation data"),
+        (RECIPE, {"train": "3", "validation": "3"}, "other train and validation data"),
+    ],
+)
+def test_another_run_is_refused_and_leaves_the_folder_as_it_was(run, recipe, data, message):
+    before = (run / checkpoints.CONFIG).read_bytes()
+    with pytest.raises(UserError, match=message):
+        checkpoints.claim(str(run), recipe, data)
+    assert (run / checkpoints.CONFIG).read_bytes() == before
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b"{", b"\xff\xfe", b"null", b"3"])
+def test_a_damaged_configuration_is_named(run, content):
+    (run / checkpoints.CONFIG).write_bytes(content)
+    with pytest.raises(UserError, match=r"config.json: expected what this program writes there"):
+        checkpoints.claim(str(run), RECIPE, DATA)
+
+
+def damaged(path, how):
+    whole = path.read_bytes()
+    path.write_bytes(
+        {
+            "empty": b"",
+            "cut": whole[:-40],
+            "begun": whole[:30],
+            "text": b"loss,score\n",
+            "bits": whole[:120] + bytes(60) + whole[180:],
+        }[how]
+    )
+
+
+@pytest.mark.parametrize("how", ["empty", "cut", "begun", "text", "bits"])
+def test_a_damaged_checkpoint_is_named_and_changes_nothing(run, how):
+    checkpoints.save(str(run), "x.npz", variables((50,), (3,)), [])
+    damaged(run / "x.npz", how)
+    kept = variables((50,), (3,))
+    with pytest.raises(UserError, match=r"x.npz: expected a (whole )?checkpoint"):
+        checkpoints.restore(str(run), "x.npz", kept)
+    assert [float(np.mean(v)) for v in kept] == [1.0, 2.0]
+
+
+def test_checkpoints_of_other_models_and_runs_are_refused(run, tmp_path_factory):
+    other = tmp_path_factory.mktemp("other")
+    checkpoints.claim(str(other), {**RECIPE, "units": 5}, DATA)
+    checkpoints.save(str(other), "x.npz", variables((2,)), [])
+    (run / "x.npz").write_bytes((other / "x.npz").read_bytes())
+    for shapes in [((2,),), ((3,),), ((2,), (2,)), ()]:
+        with pytest.raises(UserError, match="one of another run or another model"):
+            checkpoints.restore(str(run), "x.npz", variables(*shapes))
+    np.savez(run / "y.npz", weights=np.zeros(3))
+    with pytest.raises(UserError, match="a checkpoint that this program wrote"):
+        checkpoints.restore(str(run), "y.npz", variables((3,)))
+
+
+def test_lines_of_a_run_stay_as_they_were(run):
+    path = checkpoints.keep_lines(str(run), "labels.txt", ["a", "b\u2028c"])
+    assert checkpoints.keep_lines(str(run), "labels.txt", ["a", "b\u2028c"]) == path
+    with pytest.raises(UserError, match=r"another labels.txt"):
+        checkpoints.keep_lines(str(run), "labels.txt", ["b", "a"])
+    assert pathlib.Path(path).read_bytes() == "a\nb\u2028c\n".encode()
