@@ -16,6 +16,7 @@ from programs import (
     ask_server,
     check_saved_once_without_xla,
     program,
+    program_process,
     replay_warmup,
 )
 
@@ -100,7 +101,10 @@ def test_a_run_that_was_stopped_goes_on_with_its_carried_state(trained, tmp_path
 
 def test_score_prints_each_tokens_probability(trained, tmp_path):
     text = "the cat"
-    run = program("lm", "--mode=score", f"--model={trained['saved']}", f"--text={text}")
+    question = ["--mode=score", f"--model={trained['saved']}", f"--text={text}"]
+    run = program("lm", *question)
+    process = program_process("lm", *question)
+    assert (process.stdout, process.stderr) == (run.stdout, "")
     total, perplexity = map(float, re.search(r"log P (\S+), perplexity (\S+)", run.stdout).groups())
     each = [float(p) for p in re.findall(r"\(([\d.e-]+)\)", run.stdout)]
     assert len(each) == len(text) + 1

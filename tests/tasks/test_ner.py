@@ -2,6 +2,7 @@
 
 import json
 import os
+import pty
 import shutil
 import signal
 import subprocess
@@ -19,6 +20,7 @@ from programs import (
     command,
     environment,
     program,
+    program_process,
     replay_warmup,
 )
 
@@ -246,7 +248,40 @@ def test_help_shows_the_tasks_own_flags_first():
     assert run.stdout.index("--word_dropout") < run.stdout.index("--learning_rate")
 
 
-def test_parts_of_speech_take_the_same_road(tmp_path):
+def test_a_process_says_the_same_and_nothing_on_stderr_and_a_terminal_sees_colours(trained):
+    flags = ["--mode=predict", f"--model={trained['folder'] / 'saved'}", "--text=Anna Smith"]
+    expected = program("ner", *flags).stdout
+    ours, theirs = pty.openpty()
+    run = subprocess.run(
+        command("ner", *flags), cwd=ROOT, env=environment(), stdout=theirs, stderr=subprocess.PIPE
+    )
+    os.close(theirs)
+    shown = os.read(ours, 1 << 16).decode()
+    os.close(ours)
+    assert (run.returncode, run.stderr) == (0, b"")
+    assert "[Anna Smith" in expected
+    assert "\033[1;" in shown
+    assert "Anna Smith" in shown
+
+
+def test_both_directions_are_compared_at_words_that_only_what_follows_decides(tmp_path):
+    flags = [*SMALL, "--epochs=1", "--batch_size=128", "--nojit", "--model_dir", tmp_path]
+    run = program("ner", "--mode=directions", *flags)
+    found = json.loads((tmp_path / "directions.json").read_text())
+    shares = found["accuracy_at_ambiguous_words"]
+    assert shares.keys() == {"bidirectional", "forward_only"}
+    assert all(0 <= share <= 1 for share in shares.values())
+    assert found["command"].startswith("python -m tasks.ner --mode=directions --units=8")
+    assert f"forward only {shares['forward_only']:.1%}" in run.stdout
+    for name, both in (("bidirectional", True), ("forward_only", False)):
+        results = json.loads((tmp_path / name / "results.json").read_text())
+        assert results["config"]["bidirectional"] is both
+    refused = program("ner", "--mode=directions", "--data=files", check=False)
+    assert refused.returncode == 1
+    assert "about the built-in corpus" in refused.stderr
+
+
+def test_parts_of_speech_are_trained_likewise(tmp_path):
     """Without recurrence and CRF, with vectors of others, and with sentences cut in training."""
     corpus = tmp_path / "a.conllu"
     rows = [("Teddy", "PROPN"), ("bears", "NOUN"), ("sleep", "VERB")]
@@ -262,6 +297,11 @@ def test_parts_of_speech_take_the_same_road(tmp_path):
     assert "27 training sentences are cut to --max_length=2 words" in run.stderr
     results = json.loads((tmp_path / "m" / "results.json").read_text())
     assert results["validation"]["by_tag"]["VERB"]["support"] == 3
+    assert results["model"]["embedding_dim"] == 5
+    predict = ["--mode=predict", f"--model={tmp_path / 's'}"]
+    shown = program("pos", *predict, input="Teddy sleeps\n").stdout
+    process = program_process("pos", *predict, input="Teddy sleeps\n")
+    assert (process.stdout, process.stderr) == (shown, "")
     assert "zebra" in (tmp_path / "m" / "vocabulary.txt").read_text().split()
     vectors.write_text("Teddy 1 2 3\nsleep 1 x 3\n")
     run = program(
@@ -280,3 +320,11 @@ def test_the_benchmark_of_models_measures_both_and_the_savedmodel(trained, tmp_p
     ratio = trained_per_second["ours"] / trained_per_second["keras"]
     assert results["times_keras"] == pytest.approx(ratio)
     assert all(speed > 0 for speed in results["served_per_second"].values())
+
+
+def test_the_benchmark_of_models_takes_the_flags_of_a_task():
+    run = program_process("benchmark_models", "--task=lm", "--turns=0", check=False)
+    assert (run.returncode, run.stdout) == (1, "")
+    assert run.stderr == "benchmark_models: --turns: expected 1 or more. Received: 0\n"
+    run = program("benchmark_models", "--task=lm", "--crf", check=False)
+    assert "Unknown command line flag 'crf'" in run.stderr

@@ -8,15 +8,18 @@ import pytest
 import tensorflow as tf
 from programs import (
     ODD_TEXTS,
+    ROOT,
     ask_elsewhere,
     ask_server,
     check_saved_once_without_xla,
     program,
+    program_process,
     replay_warmup,
 )
 
 from tasks.classification import explaining
 from zoo import text
+from zoo.catalog.loading import Model
 from zoo.configuration import ClassifierConfig
 from zoo.models import Classifier
 
@@ -95,8 +98,11 @@ def test_servers_and_others_get_the_same_answers(trained, served):
 
 def test_predictions_and_explanations(trained, tmp_path):
     model = f"--model={trained['saved']}"
-    shown = program("sentiment", "--mode=predict", model, "--text=a wonderful film").stdout
+    question = ["--mode=predict", model, "--text=a wonderful film"]
+    shown = program("sentiment", *question).stdout
     assert shown.startswith("3 ")
+    process = program_process("sentiment", *question)
+    assert (process.stdout, process.stderr) == (shown, "")
     (tmp_path / "in.txt").write_text("dreadful & plot\n\n")
     source = f"--input_file={tmp_path / 'in.txt'}"
     program("sentiment", "--mode=predict", model, source, f"--output_file={tmp_path / 'o.jsonl'}")
@@ -113,6 +119,65 @@ def test_predictions_and_explanations(trained, tmp_path):
     )
     assert run.returncode == 1
     assert ".html" in run.stderr
+
+
+def test_only_words_that_the_model_reads_are_explained(trained, tmp_path):
+    """Of a text beyond --max_length a part is read; old SavedModels do not say which."""
+    long = "a wonderful film , really " * 200
+    model = Model(trained["saved"] / "1")
+    expected = long.split()[:200] + long.split()[-200:]
+    assert explaining.words_read(model, long) == expected
+    assert explaining.words_read(model, "it was <br> fine") == ["it", "was", "fine"]
+    assert explaining.words_read(model, "") == []
+
+    old = tf.Module()  # a version before 0.2, with results beside it
+    model.saved = old
+    folder = tmp_path / "old" / "1"
+    folder.mkdir(parents=True)
+    model.folder = folder
+    assert explaining.words_read(model, long) == long.split()
+    entry = json.loads((ROOT / "saved_models/sentiment_demo/results.json").read_text())
+    entry["config"] |= {"max_length": 4, "keep": "both"}
+    (folder.parent / "results.json").write_text(json.dumps(entry))
+    assert explaining.words_read(model, "a b c d e f g") == ["a", "b", "f", "g"]
+
+
+def test_an_ending_that_nothing_writes_is_an_error_before_a_model_is_loaded(tmp_path):
+    for task, ending, message in (
+        ("sentiment", "csv", "expected a name that ends in .tsv or .jsonl"),
+        ("ner", "tsv", "expected a name that ends in .conll or .jsonl"),
+        ("lm", "txt", "expected a name that ends in .jsonl"),
+    ):
+        output = tmp_path / f"out.{ending}"
+        flags = ["--mode=predict", "--model=no_such_model", f"--output_file={output}"]
+        run = program(task, *flags, check=False)
+        assert run.returncode == 1
+        assert run.stderr == f"{task}: --output_file: {message}. Received: {str(output)!r}\n"
+        assert not output.exists()
+
+
+def test_tab_separated_predictions(trained, tmp_path):
+    output = tmp_path / "out.tsv"
+    texts = ["--text=a wonderful\tfilm", "--text=dreadful plot"]
+    model = f"--model={trained['saved']}"
+    program("sentiment", "--mode=predict", model, *texts, f"--output_file={output}")
+    rows = [line.split("\t") for line in output.read_text().splitlines()]
+    assert [(row[0], row[2]) for row in rows] == [("3", "a wonderful film"), ("1", "dreadful plot")]
+    assert all(0 < float(row[1]) <= 1 for row in rows)
+
+
+def test_word_order_is_what_a_bag_of_words_cannot_know(tmp_path):
+    flags = [*SMALL, "--epochs=1", "--batch_size=128", "--model_dir", tmp_path]
+    run = program("sentiment", "--mode=word_order", *flags)
+    found = json.loads((tmp_path / "word_order.json").read_text())
+    shares = found["accuracy_at_paired_reviews"]
+    assert shares.keys() == {"this_model", "bag_of_words"}
+    assert shares["bag_of_words"] == pytest.approx(0.5)
+    assert f"a bag of words {shares['bag_of_words']:.1%}" in run.stdout
+    results = json.loads((tmp_path / "bag_of_words" / "results.json").read_text())
+    assert (results["config"]["cell"], results["config"]["standard"]) == ("none", "bag")
+    refused = program("sentiment", "--mode=word_order", "--data=files", check=False)
+    assert "about the built-in corpus" in refused.stderr
 
 
 @pytest.mark.parametrize(
