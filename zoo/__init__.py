@@ -13,18 +13,19 @@ from typing import TYPE_CHECKING
 from zoo import lazy
 
 if TYPE_CHECKING:
-    from zoo.catalog.building import build
+    from zoo.catalog.building import build, keras_model
     from zoo.catalog.loading import Model, load
     from zoo.saving.versions import list_models
     from zoo.serving.client import connect
 
-__all__ = ["Model", "__version__", "build", "connect", "list_models", "load"]
+__all__ = ["Model", "__version__", "build", "connect", "keras_model", "list_models", "load"]
 
 __version__ = "0.2.0"
 
 _MODULES = {
     "Model": "catalog.loading",
     "build": "catalog.building",
+    "keras_model": "catalog.building",
     "connect": "serving.client",
     "list_models": "saving.versions",
     "load": "catalog.loading",

@@ -135,7 +135,7 @@ class ClassifierTrainer(Trainer):
             texts += reading.unlabelled_texts(data.data, data.text_column)
         counts = count_tokens(texts)
         self.vocabulary, self.vectors = vocabularies.make_vocabulary(
-            counts, data, model_dir, data.embeddings_file, training.seed
+            counts, data, model_dir, data.embeddings_file, training.seed, self.source
         )
 
         def encoded(some: Sequence[str]) -> batching.Sequences:

@@ -8,10 +8,13 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 import tensorflow as tf
 
+from tasks.data.names import can_be_line
 from tasks.data.word_vectors import read_vectors
 from tasks.framework.checkpoints import keep_lines
 from tasks.framework.configuration import DataConfig
+from tasks.framework.errors import UserError
 from zoo import text
+from zoo.catalog.sources import Source
 
 _TEXTS_AT_ONCE = 512
 
@@ -24,7 +27,12 @@ def in_batches(texts: Sequence[str], function: Callable) -> Iterator:
 
 
 def make_vocabulary(
-    counts: Counter, config: DataConfig, folder: str, embeddings_file: str | None, seed: int
+    counts: Counter,
+    config: DataConfig,
+    folder: str,
+    embeddings_file: str | None,
+    seed: int,
+    source: Source | None = None,
 ) -> tuple[text.Vocabulary, np.ndarray | None]:
     """The vocabulary of a training corpus, written into a folder, and the vectors of its words.
 
@@ -34,11 +42,20 @@ def make_vocabulary(
         folder: for `vocabulary.txt`.
         embeddings_file: word vectors of others, whose words join the vocabulary, or None.
         seed: of the vectors of words that the file lacks.
+        source: a trained model, whose vocabulary it is.
 
     Returns:
         The vocabulary, and vectors `[vocabulary.size, width]` or None.
     """
+    counts = Counter({word: count for word, count in counts.items() if can_be_line(word)})
     words, vectors = text.most_common(counts, config.vocab_size, config.min_count), None
+    if source is not None:
+        words = source.lines("vocabulary.txt")
+    if embeddings_file and source is not None:
+        raise UserError(
+            "expected --embeddings_file or --init_from, which has an embedding of its own. "
+            "Received: both"
+        )
     if embeddings_file:
         words, vectors = read_vectors(embeddings_file, words, config.vocab_size, seed)
     path = keep_lines(folder, "vocabulary.txt", words)

@@ -73,6 +73,11 @@ class TrainingConfig(Configuration):
     )
     clip_norm: float = option(5.0, "Clip gradients to this global norm; 0: not at all.", at_least=0)
     seed: int = option(0, "Of weights, dropout and shuffling.", at_least=0)
+    init_from: str | None = option(
+        None,
+        "Start from the weights, vocabulary and shape of a trained model: a name of the zoo, a "
+        "SavedModel, or the --model_dir of a run. Tags and labels may be other ones.",
+    )
     mixed_precision: str = option(
         "float32", "Precision.", choices=("float32", "mixed_bfloat16", "mixed_float16")
     )
@@ -84,6 +89,7 @@ class RunConfig(Configuration):
 
     Attributes:
         command: the whole command, for records.
+        given: names of the flags that were said, and are not just defaults.
     """
 
     mode: str = option(
@@ -115,6 +121,7 @@ class RunConfig(Configuration):
         "Predictions, in the format of its ending. Default: the terminal.",
     )
     command: str = ""
+    given: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)

@@ -57,6 +57,7 @@ class Options:
         for name in self._options():
             if flags[name].present or name not in values:
                 values[name] = flags[name].value
+        values["given"] = tuple(name for name in self._options() if flags[name].present)
         try:
             return self.recipe.from_dict(values), self.run.from_dict(values)
         except ValueError as error:

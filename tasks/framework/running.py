@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from tasks.framework import starting
 from tasks.framework.configuration import RunConfig, TaskConfig
 from tasks.framework.errors import UserError
 from tasks.framework.options import Options
@@ -87,6 +88,7 @@ class Program:
         modes = (*_MODES, *self.modes)
         if run.mode not in modes:
             raise UserError(f"--mode: expected one of {', '.join(modes)}. Received: {run.mode!r}")
+        config = starting.shaped(config, starting.find(config), run.given)
         command = shlex.join(["python", "-m", f"tasks.{self.name}", *arguments])
         return config, dataclasses.replace(run, command=command)
 

@@ -12,9 +12,10 @@ import numpy as np
 import tensorflow as tf
 
 import layers
-from tasks.framework import fitting
+from tasks.framework import fitting, starting
 from tasks.framework.configuration import TaskConfig
 from tasks.framework.errors import UserError
+from zoo.catalog.building import load_weights
 from zoo.catalog.loading import Model
 from zoo.configuration import RecurrentConfig
 from zoo.models import RecurrentModel
@@ -110,6 +111,7 @@ class Trainer(abc.ABC):
         corpus: examples by split.
         config: the recipe.
         model_dir: folder of checkpoints and logs.
+        source: the trained model that training starts from, or None.
         vectors: initial word vectors `[vocabulary, width]`, or None.
     """
 
@@ -118,6 +120,7 @@ class Trainer(abc.ABC):
 
     def __init__(self, task: Task, corpus: dict[str, list], config: TaskConfig, model_dir: str):
         self.task, self.corpus, self.config, self.model_dir = task, corpus, config, model_dir
+        self.source = starting.find(config)
 
     @abc.abstractmethod
     def model_config(self) -> RecurrentConfig:
@@ -134,6 +137,8 @@ class Trainer(abc.ABC):
         with fitting.precision(training.mixed_precision):
             model = self.make_model(self.model_config(), make_stack)
             fitting.compile_model(model, training)
+        if self.source is not None and make_stack is layers.Stack:
+            model.start_from(load_weights(self.source))
         return model
 
     @abc.abstractmethod
@@ -177,6 +182,15 @@ class Trainer(abc.ABC):
         """The model, asked as a SavedModel is."""
         return InMemory(self.module(model))
 
+    def about(self, model: RecurrentModel) -> dict[str, Any]:
+        """What a SavedModel says of itself, see `zoo.catalog.sources`."""
+        made_of = {**model.config.as_dict(), "rows": 0}
+        return {
+            "task": self.task.name,
+            "model": {name: made_of[name] for name in model.config.as_dict()},
+            "recipe": self.config.as_dict(recipe_only=True),
+        }
+
     def save(self, model: RecurrentModel, export_dir: str, weights: str = "float32") -> str:
         """Saves a model as the next version under a folder; returns that version's.
 
@@ -186,7 +200,7 @@ class Trainer(abc.ABC):
         module = self.module(model, weights)
         signatures = {name: getattr(module, name) for name in module.signature_names}
         try:
-            return export.save(module, signatures, export_dir, self.warmup())
+            return export.save(module, signatures, export_dir, self.warmup(), self.about(model))
         except OSError as error:
             raise UserError(
                 f"--export_dir: cannot write to {export_dir!r}: {error.strerror}"

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from tasks.framework import checkpoints, figures
+from tasks.framework import checkpoints, figures, starting
 from tasks.framework.configuration import TaskConfig
 from tasks.framework.errors import UserError
 from tasks.framework.evaluating import evaluate
@@ -79,6 +79,7 @@ def train(
     """
     start = time.perf_counter()
     config = task.config() if config is None else config
+    config = starting.shaped(config, starting.find(config))
     corpus = load(task, config, ["train", "validation", "test"])
     temporary = not model_dir
     model_dir = model_dir or tempfile.mkdtemp(prefix=f"{task.name}-")

@@ -156,6 +156,8 @@ class LanguageTrainer(Trainer):
             data.min_count,
             data.tokens,
         )
+        if self.source is not None:
+            names = self.source.lines("vocabulary.txt")
         path = keep_lines(model_dir, "vocabulary.txt", names)
         self.tokens = tokens.Tokens(path, data.tokens)
         self.encoded = {split: encode(some, self.tokens) for split, some in corpus.items()}

@@ -107,7 +107,12 @@ class TaggerTrainer(Trainer):
         super().__init__(task, corpus, config, model_dir)
         counts = text.count_words([token for s in corpus["train"] for token in s.tokens])
         self.vocabulary, self.vectors = vocabularies.make_vocabulary(
-            counts, config.data, model_dir, config.data.embeddings_file, config.training.seed
+            counts,
+            config.data,
+            model_dir,
+            config.data.embeddings_file,
+            config.training.seed,
+            self.source,
         )
         self.tag_names = sorted({tag for s in corpus["train"] for tag in s.tags})
         if "O" in self.tag_names and scheme_of([self.tag_names]):

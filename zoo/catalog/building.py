@@ -1,4 +1,4 @@
-"""Untrained models of the shape of an entry's."""
+"""Keras models: untrained ones of the shape of an entry's, and trained ones."""
 
 from __future__ import annotations
 
@@ -6,17 +6,18 @@ import os
 from pathlib import Path
 from typing import Any
 
-from zoo.catalog.results import EntryResults, read_entry
-from zoo.configuration import MODELS, LanguageModelConfig, RecurrentConfig
+from zoo.catalog.loading import load_quietly
+from zoo.catalog.results import read_entry
+from zoo.catalog.sources import BEST, Source, configuration, source
+from zoo.configuration import RecurrentConfig
 from zoo.models import Classifier, LanguageModel, Tagger
 from zoo.models.parts import RecurrentModel
 from zoo.saving import versions
+from zoo.saving.restoring import restore_run, restore_saved_model
 
 _CLASSES: dict[type[RecurrentConfig], type[RecurrentModel]] = {
     one.configuration: one for one in (Tagger, Classifier, LanguageModel)
 }
-# Of files of schema 1: the asset with the names that a configuration has.
-_NAMES = {"tags": "tags.txt", "labels": "labels.txt"}
 
 
 def build(name: str, folder: str | os.PathLike | None = None, **changes: Any) -> RecurrentModel:
@@ -42,42 +43,43 @@ def build(name: str, folder: str | os.PathLike | None = None, **changes: Any) ->
     """
     folder = versions.home() if folder is None else folder
     config = configuration(read_entry(name, folder), Path(folder) / name, **changes)
-    model = _CLASSES[type(config)](config)
-    model.build()
+    return _make(config)
+
+
+def keras_model(name: str | os.PathLike, version: int | None = None) -> RecurrentModel:
+    """A trained Keras model: to look into, or to train on.
+
+    Args:
+        name: of a model in the zoo; or the path of a SavedModel, or of the folder of a run.
+        version: of a SavedModel, by default the newest.
+
+    Returns:
+        A built, uncompiled model; its inputs are in the docstring of its class, what it is made of
+        in `model.config`. Weights that are stored with 16 or 8 bits are float32 here.
+
+    Raises:
+        ValueError: there is no such model, or it does not say what it is made of.
+
+    Example:
+        >>> model = keras_model("ner_demo")
+        >>> model.config.cell, model.config.units
+        ('lstm', 128)
+    """
+    return load_weights(source(name, version))
+
+
+def load_weights(found: Source) -> RecurrentModel:
+    """The Keras model of a source."""
+    model = _make(found.config)
+    if found.is_run:
+        restore_run(model, found.folder / BEST)
+    else:
+        left_out = getattr(model, "carried", ())
+        restore_saved_model(model, load_quietly(found.folder), left_out)
     return model
 
 
-def configuration(results: EntryResults, folder: Path, **changes: Any) -> RecurrentConfig:
-    """What an entry's model is made of, but for some fields.
-
-    Args:
-        results: of the entry.
-        folder: of the entry: in files of schema 1, sizes follow from the model's assets.
-        changes: by name.
-    """
-    kind = MODELS[results.task]
-    values = results.model or _of_first_schema(results, folder, changes)
-    if kind is LanguageModelConfig:
-        # Rows of running text belong to a training run, and not to its model's shape.
-        values = values | {"rows": 0}
-    return kind.from_dict(values).replace(**changes)
-
-
-def _of_first_schema(results: EntryResults, folder: Path, changes: dict[str, Any]) -> dict:
-    """A configuration put together from the flags of a run and the assets of its SavedModel."""
-    if results.config.get("embeddings_file") and "embedding_dim" not in changes:
-        raise ValueError(
-            f"{results.name}: expected `embedding_dim`, the width of the word vectors in "
-            f"{results.config['embeddings_file']!r}, which the model was trained with: its "
-            f"results.json does not say it. Received: {sorted(changes)}"
-        )
-    assets = folder / str(results.version) / "assets"
-    values = {**results.config, "vocabulary_size": 1 + len(_lines(assets / "vocabulary.txt"))}
-    for field, file in _NAMES.items():
-        if (assets / file).exists():
-            values[field] = _lines(assets / file)
-    return values
-
-
-def _lines(path: Path) -> list[str]:
-    return path.read_text("utf-8").split("\n")[:-1]
+def _make(config: RecurrentConfig) -> RecurrentModel:
+    model = _CLASSES[type(config)](config)
+    model.build()
+    return model

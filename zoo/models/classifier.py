@@ -112,6 +112,9 @@ class Classifier(RecurrentModel):
                 self.pooling.build((None, None, width))
         self.scores.build((None, width))
 
+    def of_labels(self):
+        return self.config.labels, [(self.scores.kernel, (1,)), (self.scores.bias, (0,))]
+
     def call(self, inputs, training=False):
         """Scores `[batch, classes]` of the classes."""
         words, real = inputs["words"], inputs["words"] > text.PADDING

@@ -77,6 +77,48 @@ class RecurrentModel(keras.Model):
     def dense(self, units: int, **arguments: Any) -> keras.layers.Dense:
         return keras.layers.Dense(units, dtype=self.dtype_policy, **arguments)
 
+    def of_labels(self) -> tuple[tuple[str, ...], list[tuple[Any, tuple[int, ...]]]]:
+        """The names of tags or classes, and the variables that have numbers for each, with the axes
+        along which these stand."""
+        return (), []
+
+    def start_from(self, other: RecurrentModel) -> None:
+        """Takes over the weights of a trained model of the same shape.
+
+        Tags or classes may be other ones: the weights of those that both have are taken over by
+        their names, those of new ones stay as they are.
+
+        Args:
+            other: built, of the same class.
+
+        Raises:
+            ValueError: the models are of different shapes.
+        """
+        names, labelled = self.of_labels()
+        known, _ = other.of_labels()
+        axes = {id(variable): along for variable, along in labelled}
+        here = [names.index(name) for name in names if name in known]
+        there = [known.index(name) for name in names if name in known]
+        pairs = list(zip(self.trainable_variables, other.trainable_variables, strict=True))
+        for mine, theirs in pairs:
+            free = axes.get(id(mine), ())
+            if len(mine.shape) != len(theirs.shape) or any(
+                a != b
+                for k, (a, b) in enumerate(zip(mine.shape, theirs.shape, strict=True))
+                if k not in free
+            ):
+                raise ValueError(
+                    f"expected weights of the shapes of {self.config!r}. Received: {mine.path} of "
+                    f"shape {tuple(theirs.shape)} in place of {tuple(mine.shape)}"
+                )
+        for mine, theirs in pairs:
+            value, taken = mine.numpy(), theirs.numpy()
+            along = axes.get(id(mine), ())
+            to = [here if k in along else range(n) for k, n in enumerate(value.shape)]
+            out_of = [there if k in along else range(n) for k, n in enumerate(value.shape)]
+            value[np.ix_(*to)] = taken[np.ix_(*out_of)]
+            mine.assign(value)
+
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "config": self.config.as_dict()}
 

@@ -118,6 +118,14 @@ class Tagger(RecurrentModel):
         if self.crf is not None:
             self.crf.build((None, None, len(config.tags)))
 
+    def of_labels(self):
+        variables: list[tuple[Any, tuple[int, ...]]]
+        variables = [(self.scores.kernel, (1,)), (self.scores.bias, (0,))]
+        if self.crf is not None:
+            variables += [(self.crf.transitions, (0, 1)), (self.crf.start, (0,))]
+            variables += [(self.crf.end, (0,))]
+        return self.config.tags, variables
+
     def call(self, inputs, training=False):
         """Scores `[batch, time, tags]` of the tags; their probabilities are the CRF's."""
         words, real = inputs["words"], inputs["words"] > text.PADDING

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 
 import tensorflow as tf
 
+from zoo import files
 from zoo.saving import versions
 
 
@@ -17,6 +18,7 @@ def save(
     signatures: Mapping[str, tf.types.experimental.GenericFunction],
     export_dir: str,
     warmup: Sequence[tuple[str, Mapping[str, tf.Tensor]]] = (),
+    about: Mapping[str, object] | None = None,
 ) -> str:
     """Saves a module as the next version under a folder: whole, or not at all.
 
@@ -25,6 +27,8 @@ def save(
         signatures: by name.
         export_dir: folder of the versions; its own name is that of the model for warm-up requests.
         warmup: (signature, inputs) requests that a server runs when it loads the model.
+        about: what the model is made of and how it was trained, as JSON has it, see
+            `zoo.catalog.sources`.
 
     Returns:
         The folder of the version.
@@ -34,9 +38,11 @@ def save(
     try:
         options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
         tf.saved_model.save(module, temporary, signatures=dict(signatures), options=options)
+        extra = os.path.join(temporary, "assets.extra")
+        os.makedirs(extra)
+        if about is not None:
+            files.write_json(os.path.join(temporary, versions.CONFIGURATION), about)
         if warmup:
-            extra = os.path.join(temporary, "assets.extra")
-            os.makedirs(extra)
             name = os.path.basename(os.path.abspath(export_dir))
             with tf.io.TFRecordWriter(os.path.join(extra, "tf_serving_warmup_requests")) as file:
                 for signature, inputs in warmup:

@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 SAVED_MODELS = "saved_models"
+# In a version: what its model is made of and how it was trained.
+CONFIGURATION = "assets.extra/configuration.json"
 _SAVED_MODEL = "saved_model.pb"
 _PACKAGE = Path(__file__).resolve().parent.parent
 

@@ -44,9 +44,7 @@ class StoredWeights(tf.Module):
         super().__init__()
         if kind not in KINDS:
             raise ValueError(f"expected one of the kinds {KINDS}. Received: {kind!r}")
-        ignored = {id(variable) for variable in left_out}
-        kept = [v for v in model.variables if isinstance(v.value, tf.Variable)]
-        kept = [v for v in kept if id(v) not in ignored]
+        kept = stored_variables(model, left_out)
         small = [v for v in kept if kind != "float32" and v.dtype == "float32"]
         stored = {id(v) for v in small}
         self.variables_as_they_are = [v.value for v in kept if id(v) not in stored]
@@ -70,6 +68,13 @@ class StoredWeights(tf.Module):
         pairs = zip(self._in_place_of(), self.resources, strict=True)
         with keras.StatelessScope(state_mapping=[(v, r.read()) for v, r in pairs]):
             yield
+
+
+def stored_variables(model: keras.Model, left_out=()) -> list:
+    """The variables of a model that a SavedModel holds, in order."""
+    ignored = {id(variable) for variable in left_out}
+    kept = [v for v in model.variables if isinstance(v.value, tf.Variable)]
+    return [v for v in kept if id(v) not in ignored]
 
 
 class _Resource(tf.saved_model.experimental.TrackableResource):
@@ -117,3 +122,9 @@ def quantized(values: np.ndarray) -> list[np.ndarray]:
     rows = values.reshape(-1, values.shape[-1]).astype(np.float32)
     steps = np.maximum(np.abs(rows).max(axis=1), 1e-12) / 127
     return [np.rint(rows / steps[:, None]).astype(np.int8), steps.astype(np.float32)]
+
+
+def dequantized(rows: np.ndarray, steps: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """The numbers that `quantized` rounded, in their shape."""
+    numbers = rows.reshape(-1, shape[-1]).astype(np.float32) * steps[:, None]
+    return numbers.reshape(shape)

@@ -1,0 +1,72 @@
+"""`--init_from`: training that starts from a trained model."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Collection
+from typing import Any, TypeVar
+
+from tasks.framework.configuration import TaskConfig
+from tasks.framework.errors import UserError
+from zoo.catalog.sources import Source, source
+from zoo.configuration import options
+
+# What a run that starts from a model may choose for itself: all else is the model's shape.
+_FREE = {"dropout", "recurrent_dropout", "word_dropout", "weight_dropout", "sampled_softmax", "jit"}
+# How text is read: the vocabulary is one of such tokens.
+_READING = {"tokens"}
+
+C = TypeVar("C", bound=TaskConfig)
+
+
+def find(config: TaskConfig) -> Source | None:
+    """The model that a recipe starts from, or None.
+
+    Raises:
+        UserError: there is no such model.
+    """
+    if config.training.init_from is None:
+        return None
+    try:
+        return source(config.training.init_from)
+    except (OSError, ValueError) as error:
+        raise UserError(f"--init_from: {error}") from None
+
+
+def shaped(config: C, found: Source | None, given: Collection[str] = ()) -> C:
+    """A recipe with the shape of the model that it starts from.
+
+    Args:
+        config: the recipe.
+        found: the model.
+        given: names of options that were said and are not just defaults.
+
+    Raises:
+        UserError: the model is one of another kind, or options were said that it has otherwise.
+    """
+    if found is None:
+        return config
+    if type(found.config) is not type(config.model):
+        raise UserError(
+            f"--init_from: expected a model with a {type(config.model).__name__}. Received: "
+            f"{str(found.folder)!r}, a model of tasks.{found.task}"
+        )
+    flat = {**found.recipe, **found.config.as_dict()}
+    names = {*options(type(config.model)), *_READING} & config.options().keys() - _FREE
+    shape: dict[str, Any] = {name: flat[name] for name in names if name in flat}
+    now = config.as_dict()
+    differing = [
+        f"--{name}={shape[name]!r} there, {now[name]!r} now"
+        for name in sorted(shape)
+        if name in given and shape[name] != now[name]
+    ]
+    if differing:
+        raise UserError(
+            f"--init_from: a model of this shape is trained on: {'; '.join(differing)}. Leave "
+            "these flags out."
+        )
+    return dataclasses.replace(
+        config,
+        model=config.model.replace(**{n: v for n, v in shape.items() if n not in _READING}),
+        data=config.data.replace(**{n: v for n, v in shape.items() if n in _READING}),
+    )

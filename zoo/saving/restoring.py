@@ -1,0 +1,76 @@
+"""Weights of trained models back into Keras models: from SavedModels and from training runs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from zoo.saving.weights import dequantized, stored_variables
+
+
+def restore_saved_model(model: keras.Model, saved: Any, left_out: Sequence = ()) -> None:
+    """Sets the weights of a model to those that a SavedModel of the same configuration holds.
+
+    Args:
+        model: built.
+        saved: what TensorFlow loaded: a module with `weights`, see `StoredWeights`.
+        left_out: variables that a SavedModel does not hold.
+
+    Raises:
+        ValueError: the SavedModel holds other weights.
+    """
+    weights = getattr(saved, "weights", None)
+    files = [Path(os.fsdecode(file.asset_path.numpy())) for file in getattr(weights, "files", ())]
+    plain = list(getattr(weights, "variables_as_they_are", ()))
+    kept = stored_variables(model, left_out)
+    small = [v for v in kept if files and v.dtype == "float32"]
+    stored = {id(v) for v in small}
+    values = [(v, _of_file(file, tuple(v.shape))) for v, file in zip(small, files, strict=False)]
+    values += [
+        (v, other.numpy())
+        for v, other in zip([v for v in kept if id(v) not in stored], plain, strict=False)
+    ]
+    fits = len(values) == len(kept) == len(files) + len(plain)
+    if not fits or any(tuple(v.shape) != tuple(np.shape(value)) for v, value in values):
+        raise ValueError(
+            f"expected a SavedModel with the weights of {type(model).__name__}: "
+            f"{len(kept)} of the configuration's shapes. Received: {len(files) + len(plain)} that "
+            "do not fit"
+        )
+    for variable, value in values:
+        variable.assign(value)
+
+
+def restore_run(model: keras.Model, path: str | os.PathLike) -> None:
+    """Sets the weights of a model to those of a training run's `best.npz`.
+
+    Raises:
+        ValueError: the file holds other weights, or is damaged.
+    """
+    with open(path, "rb") as file, np.load(file) as arrays:
+        values = [arrays[str(i)] for i in range(sum(name.isdigit() for name in arrays.files))]
+    shapes = [tuple(v.shape) for v in model.variables]
+    if [value.shape for value in values] != shapes:
+        raise ValueError(f"{path}: expected weights of {type(model).__name__}, {shapes}")
+    for variable, value in zip(model.variables, values, strict=True):
+        variable.assign(value)
+
+
+def _of_file(path: Path, shape: tuple[int, ...]) -> np.ndarray:
+    """The numbers of a file that `StoredWeights` wrote, as many as there are."""
+    content = path.read_bytes()
+    size = int(np.prod(shape, dtype=np.int64))
+    if path.suffix == ".int8" and len(shape) > 1:
+        rows = size // shape[-1]
+        if len(content) != size + 4 * rows:
+            return np.zeros([0])
+        steps = np.frombuffer(content[size:], np.float32)
+        return dequantized(np.frombuffer(content[:size], np.int8), steps, shape)
+    if len(content) != 2 * size:
+        return np.zeros([0])
+    return np.frombuffer(content, np.float16).astype(np.float32).reshape(shape)
