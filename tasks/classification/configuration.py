@@ -51,6 +51,14 @@ class ClassificationRun(RunConfig):
         "Orders in which --mode=explain adds the words; more are slower and more exact.",
         at_least=1,
     )
+    explain_class: str = option(
+        "predicted", "Label that --mode=explain explains: its name, predicted, or all."
+    )
+    explain_seconds: float = option(
+        60.0,
+        "Seconds for each text, after which --mode=explain does with fewer orders.",
+        at_least=0,
+    )
 
 
 @dataclasses.dataclass(frozen=True)

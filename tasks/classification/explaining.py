@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import html
+import math
 import os
+import sys
+import time
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -13,7 +16,7 @@ import tensorflow as tf
 from tasks.classification.configuration import ClassificationConfig, ClassificationRun
 from tasks.framework.errors import UserError
 from tasks.framework.modes import needed_model
-from tasks.framework.task import Task, load_model
+from tasks.framework.task import Task, asset_lines, load_model
 from tasks.framework.text_io import batched, check_output, open_texts, write_output
 from zoo import text
 from zoo.catalog.loading import Model
@@ -24,12 +27,19 @@ _BATCH = 64
 
 @dataclasses.dataclass(frozen=True)
 class Explanation:
-    """The label of a text, its probability, and (word, contribution) pairs: what each word adds to
-    log(p / (1 - p)) of that label."""
+    """What each word adds to log(p / (1 - p)) of a label.
+
+    Attributes:
+        label: whose probability it is.
+        probability: of the label, for the whole text.
+        words: (word, contribution) pairs, in the text's order.
+        error: standard error of the contributions, the largest of all words.
+    """
 
     label: str
     probability: float
     words: list[tuple[str, float]]
+    error: float
 
 
 def contributions(
@@ -37,41 +47,51 @@ def contributions(
     words: Sequence[str],
     permutations: int,
     seed: int = 0,
-) -> np.ndarray:
-    """Shapley values of words: what each adds to a score, on average over the orders of adding.
+    seconds: float = math.inf,
+    progress: Callable[[int], None] = lambda done: None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Shapley values of words: what each adds to scores, on average over the orders of adding.
 
     A word is added to the words that came before it in a random order, and all stand in the text's
-    own order; what the score rises by is the word's. In each order the rises sum to the difference
+    own order; what a score rises by is the word's. In each order the rises sum to the difference
     of the whole text's score and the empty one's, and so do the means exactly.
 
     Source: Shapley 1953; Štrumbelj and Kononenko 2010, who sample the orders.
 
     Args:
-        score: from texts to a number for each.
+        score: from texts to `[texts, scores]`.
         words: of the text.
         permutations: how many orders; every second one is the one before reversed, which halves
             the variance of values that depend on what came before.
         seed: of the orders.
+        seconds: after which no further order is begun, but for the second.
+        progress: called with the number of orders done.
 
     Returns:
-        A number for each word.
+        Values `[words, scores]`, and the standard error of each.
     """
     random = np.random.default_rng(seed)
-    count = len(words)
-    orders: list[np.ndarray] = []
-    while len(orders) < permutations:
-        order = random.permutation(count)
-        orders += [order, order[::-1]]
-    values = np.zeros(count)
-    for order in orders[:permutations]:
+    count, start = len(words), time.perf_counter()
+    found: list[np.ndarray] = []
+    order = np.arange(count)
+    for number in range(permutations):
+        if number >= 2 and time.perf_counter() - start > seconds:
+            break
+        order = order[::-1] if number % 2 else random.permutation(count)
         kept = np.zeros([count + 1, count], bool)
         for row, word in enumerate(order, start=1):
             kept[row] = kept[row - 1]
             kept[row, word] = True
         texts = [" ".join(w for w, k in zip(words, row, strict=True) if k) for row in kept]
         scores = np.concatenate([score(part) for part in batched(texts, _BATCH)])
-        values[order] += np.diff(scores)
-    return values / permutations
+        rises = np.zeros([count, scores.shape[1]])
+        rises[order] = np.diff(scores, axis=0)
+        found.append(rises)
+        progress(number + 1)
+    # An order and its reverse belong together: they are drawn once.
+    pairs = [np.mean(found[i : i + 2], axis=0) for i in range(0, len(found), 2)]
+    spread = np.std(pairs, axis=0, ddof=1) if len(pairs) > 1 else np.full(pairs[0].shape, np.nan)
+    return np.mean(found, axis=0), spread / math.sqrt(len(pairs))
 
 
 def explain_mode(task: Task, config: ClassificationConfig, run: ClassificationRun) -> None:
@@ -83,28 +103,62 @@ def explain_mode(task: Task, config: ClassificationConfig, run: ClassificationRu
     pages = []
     with open_texts(run) as batches:
         model = load_model(task, needed_model(run))
+        labels = asset_lines(model, "labels.txt")
+        if run.explain_class not in ("predicted", "all", *labels):
+            raise UserError(
+                f"--explain_class: expected predicted, all, or one of {labels}. Received: "
+                f"{run.explain_class!r}"
+            )
         for one in (one for batch in batches for one in batch):
-            explanation = explain(task, model, one, run.permutations, config.training.seed)
-            print(as_line(explanation, os.isatty(1)), flush=True)
-            pages.append(as_html(explanation))
+            explanations = explain(task, model, one, run, config.training.seed)
+            for explanation in explanations:
+                print(as_line(explanation, os.isatty(1)), flush=True)
+            pages += [*map(as_html, explanations), "<hr>"]
     if path:
         write_output(path, [_PAGE.format(body="\n".join(pages))])
 
 
-def explain(task: Task, model: Model, one: str, permutations: int, seed: int = 0) -> Explanation:
-    """What each word that the model reads of a text adds to its answer."""
+def explain(
+    task: Task, model: Model, one: str, run: ClassificationRun, seed: int = 0
+) -> list[Explanation]:
+    """What each word that the model reads of a text adds to its answer.
+
+    Args:
+        task, model: what answers.
+        one: the text.
+        run: which classes are explained, in how many orders and how long.
+        seed: of the orders.
+
+    Returns:
+        One for each class that is asked for; the likeliest first.
+    """
     (answer,) = task.predict(model, [one])
+    names = list(answer.probabilities)
 
     def score(texts: Sequence[str]) -> np.ndarray:
-        answers = task.predict(model, texts)
-        p = np.array([one.probabilities[answer.label] for one in answers], np.float64)
-        p = np.clip(p, 1e-7, 1 - 1e-7)
+        rows = [list(each.probabilities.values()) for each in task.predict(model, texts)]
+        p = np.clip(np.array(rows, np.float64), 1e-7, 1 - 1e-7)
         return np.log(p / (1 - p))
 
+    def progress(done: int) -> None:
+        if os.isatty(2):
+            end = "\r" if done < run.permutations else "\r\033[K"
+            print(f"order {done} of {run.permutations}", end=end, file=sys.stderr, flush=True)
+
     words = words_read(model, one)
-    values = contributions(score, words, permutations, seed)
-    pairs = list(zip(words, values.tolist(), strict=True))
-    return Explanation(answer.label, answer.probability, pairs)
+    values, errors = contributions(
+        score, words, run.permutations, seed, run.explain_seconds, progress
+    )
+    wanted = sorted(names, key=lambda name: -answer.probabilities[name])
+    if run.explain_class != "all":
+        wanted = [answer.label if run.explain_class == "predicted" else run.explain_class]
+    found = []
+    for name in wanted:
+        k = names.index(name)
+        pairs = list(zip(words, values[:, k].tolist(), strict=True))
+        error = float(np.max(errors[:, k], initial=0))
+        found.append(Explanation(name, answer.probabilities[name], pairs, error))
+    return found
 
 
 def words_read(model: Model, one: str) -> list[str]:
@@ -126,33 +180,48 @@ def words_read(model: Model, one: str) -> list[str]:
 
 
 def as_line(one: Explanation, colour: bool) -> str:
-    """Green words speak for the label and red ones against it; without colour, by numbers."""
-    label, probability, pairs = one.label, one.probability, one.words
+    """Blue words speak for the label and orange ones against it; without colour, by numbers."""
+    head = f"{one.label} {one.probability:.1%}"
     if not colour:
-        numbered = " ".join(f"{word}({value:+.2f})" for word, value in pairs)
-        return f"{label} {probability:.1%}  {numbered}"
-    peak = max((abs(value) for _, value in pairs), default=1) or 1
-    words = []
-    for word, value in pairs:
-        depth = round(200 * abs(value) / peak)
-        red, green = (0, depth) if value > 0 else (depth, 0)
-        words.append(f"\033[48;2;{red};{green};0m\033[97m{word}\033[0m")
-    return f"\033[1m{label} {probability:.1%}\033[0m  {' '.join(words)}"
+        words = " ".join(f"{word}({value:+.2f})" for word, value in one.words)
+        return f"{head}  {words}  {_stated(one)}"
+    shades = " ".join(
+        f"\033[48;2;{';'.join(_shade(value, one))}m\033[97m{word}\033[0m"
+        for word, value in one.words
+    )
+    return f"\033[1m{head}\033[0m  {shades}  \033[2m{_stated(one)}\033[0m"
 
 
 def as_html(one: Explanation) -> str:
-    """A paragraph in which each word is as green or red as it speaks for or against the label."""
-    label, probability, pairs = one.label, one.probability, one.words
-    peak = max((abs(value) for _, value in pairs), default=1) or 1
+    """A paragraph in which each word is as blue or orange as it speaks for or against the label."""
     words = " ".join(
-        f'<span title="{value:+.3f}" style="background: rgb({_GREEN if value > 0 else _RED} / '
-        f'{abs(value) / peak:.2f})">{html.escape(word)}</span>'
-        for word, value in pairs
+        f'<span title="{value:+.3f}" style="background: rgb({" ".join(map(str, _hue(value)))} / '
+        f'{_depth(value, one):.2f})">{html.escape(word)}</span>'
+        for word, value in one.words
     )
-    return f"<p><b>{html.escape(label)}</b> {probability:.1%}<br>{words}</p>"
+    head = f"<b>{html.escape(one.label)}</b> {one.probability:.1%}"
+    return f"<p>{head} <small>{_stated(one)}</small><br>{words}</p>"
 
 
-_GREEN, _RED = "0 140 60", "210 40 40"
+def _stated(one: Explanation) -> str:
+    """How exact the numbers are."""
+    return "" if math.isnan(one.error) else f"(± {one.error:.2f})"
+
+
+def _depth(value: float, one: Explanation) -> float:
+    """How strong a colour is, from 0 to 1."""
+    return abs(value) / (max((abs(v) for _, v in one.words), default=0) or 1)
+
+
+def _hue(value: float) -> tuple[int, int, int]:
+    """Blue for and orange against: told apart without telling red from green."""
+    return (0, 114, 178) if value > 0 else (213, 94, 0)
+
+
+def _shade(value: float, one: Explanation) -> list[str]:
+    return [str(round(part * _depth(value, one))) for part in _hue(value)]
+
+
 _PAGE = """<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
@@ -160,10 +229,11 @@ _PAGE = """<!doctype html>
 <style>
 body {{ font: 17px/1.9 Georgia, serif; max-width: 46em; margin: 3em auto; padding: 0 1em; }}
 span {{ padding: .15em .1em; border-radius: .2em; }}
+hr {{ border: 0; border-top: 1px solid #ccc; }}
 </style>
 <h1>What each word adds</h1>
-<p>Green words speak for the label, red ones against it: Shapley values of log(p / (1 − p)).
-Point at a word to see its number.</p>
+<p>Blue words speak for the label, orange ones against it: Shapley values of log(p / (1 − p)).
+Point at a word to see its number; ± is the largest standard error.</p>
 {body}
 </html>
 """

@@ -8,17 +8,28 @@ import numpy as np
 
 from tasks.framework.figures import plt
 
+_LINES = ("-", (0, (6, 1.5)), (0, (3, 1)), (0, (1, 1)))
+
 
 def roc_curves(gold: Sequence[str], scores: Mapping[str, Sequence[float]], path: str) -> None:
     """True against false positives for each class; of two classes, for the second."""
     from sklearn import metrics
 
     figure, axes = plt.subplots(figsize=(4.5, 4.2), layout="constrained")
-    for name in list(scores)[-1:] if len(scores) == 2 else scores:
+    shown = list(scores)[-1:] if len(scores) == 2 else list(scores)
+    for number, name in enumerate(shown):
         is_class = [label == name for label in gold]
         if 0 < sum(is_class) < len(gold):
             false, true, _ = metrics.roc_curve(is_class, scores[name])
-            axes.plot(false, true, label=f"{name}, area {metrics.auc(false, true):.3f}")
+            # Curves that lie on each other stay visible: the later, the thinner and more broken.
+            axes.plot(
+                false,
+                true,
+                label=f"{name}, area {metrics.auc(false, true):.3f}",
+                linewidth=1.2 + 4 * (len(shown) - number - 1) / len(shown),
+                linestyle=_LINES[number % len(_LINES)],
+                color=f"C{number % 10}",
+            )
     axes.plot([0, 1], [0, 1], color="grey", linestyle=":")
     axes.set(xlabel="false positives", ylabel="true positives")
     axes.legend(loc="lower right", fontsize=8)

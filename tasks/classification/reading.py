@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import csv
 import functools
-import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from tasks.classification import demo
-from tasks.data import builders, corpora
+from tasks.data import builders, corpora, folders, formats, records
 from tasks.data.corpora import SPLITS
+from tasks.data.names import check_name, label_of
 from tasks.framework.errors import DataError
 
 UNLABELLED = -1
@@ -56,101 +55,52 @@ def load_corpus(
             path, text_column or "text", label_column or "label"
         ),
         read_builder=lambda name: _builder_readers(name, *columns),
+        names_of=lambda example: (example.label,),
     )
 
 
 def read_labelled_file(
     path: str | os.PathLike, text_column: str = "text", label_column: str = "label"
 ) -> list[Example]:
-    """Reads `.csv`, `.tsv` (with a line of column names), `.jsonl`, or a folder that holds a
-    folder of text files for each label.
+    """Reads a table (`.csv`, `.tsv`) with a line of column names, JSON lines (`.jsonl`), or a
+    folder that holds a folder of text files for each label.
+
+    A label is a text or a number, see `label_of`.
 
     Raises:
-        DataError: the file cannot be read, is of another kind, lacks a column or a cell, or holds
-            no example.
+        DataError: the file cannot be read, is of another kind, lacks a column or a cell, has a
+            label that is no single line, or holds no example; the message names the line.
     """
-    path = Path(path)
-    found: Iterator[Example]
-    ending = path.suffix.lower()
-    if path.is_dir():
-        found = _read_folder(path)
-    elif ending in (".csv", ".tsv"):
-        dialect: dict[str, Any] = {}
-        if ending == ".tsv":
-            dialect = {"delimiter": "\t", "quoting": csv.QUOTE_NONE}
-        found = _read_table(path, text_column, label_column, dialect)
-    elif ending in (".jsonl", ".json", ".ndjson"):
-        found = _read_json_lines(path, text_column, label_column)
+    if os.path.isdir(path):
+        examples = list(_read_folder(Path(path)))
     else:
-        raise DataError(f"{path}: expected a .csv, .tsv or .jsonl file, or a folder for each label")
-    examples = list(found)
+        file = formats.read(path)
+        wanted = {"text_column": text_column, "label_column": label_column}
+        rows = records.read_records(file, wanted)
+        if rows is None:
+            raise DataError(
+                f"{path}: expected a .csv, .tsv or .jsonl file, or a folder with a folder for each "
+                f"label, found {formats.recognise(file).value}"
+            )
+        examples = [
+            Example(row.text(text_column), label_of(row.fields[label_column], row.place))
+            for row in rows
+        ]
     if not examples:
         raise DataError(f"{path}: expected one or more texts with a label, found none")
     return examples
 
 
 def _read_folder(path: Path) -> Iterator[Example]:
-    for folder in sorted(child for child in path.iterdir() if child.is_dir()):
-        for file in sorted(folder.iterdir()):
-            if file.is_file() and not file.name.startswith("."):
-                text = "\n".join(line for _, line in corpora.lines(file))
-                yield Example(text.rstrip("\n"), folder.name)
-
-
-def _read_table(path: Path, text_column: str, label_column: str, dialect: dict) -> Iterator:
-    # By a generator of our own, which reports what is no UTF-8; quoted cells may hold line ends.
-    csv.field_size_limit(2**31 - 1)
-    rows = csv.reader((line + "\n" for _, line in corpora.lines(path)), **dialect)
-    header: list[str] = []
-    try:
-        for row in rows:
-            if not row or row == [""]:
-                continue
-            if not header:
-                header = [name.strip() for name in row]
-                for column in (text_column, label_column):
-                    if column not in header:
-                        raise DataError(
-                            f"{path}: expected a column {column!r}, found {', '.join(header)}; "
-                            "--text_column and --label_column say which to read"
-                        )
-                text, label = header.index(text_column), header.index(label_column)
-                continue
-            if len(row) != len(header):
-                raise DataError(
-                    f"{path}:{rows.line_num}: expected {len(header)} columns, found {len(row)}"
-                )
-            yield _example(row[text], row[label], f"{path}:{rows.line_num}")
-    except csv.Error as error:
-        raise DataError(f"{path}:{rows.line_num}: expected a table, found: {error}") from None
-
-
-def _read_json_lines(path: Path, text_column: str, label_column: str) -> Iterator[Example]:
-    for number, line in corpora.lines(path):
-        if not line:
+    for folder in folders.entries(path):
+        if not folder.is_dir():
             continue
-        place = f"{path}:{number}"
-        try:
-            row = json.loads(line)
-        except ValueError as error:
-            raise DataError(f"{place}: expected an object of JSON, found: {error}") from None
-        if not isinstance(row, dict) or not {text_column, label_column} <= row.keys():
-            found = ", ".join(row) if isinstance(row, dict) else type(row).__name__
-            raise DataError(
-                f"{place}: expected an object with {text_column!r} and {label_column!r}, "
-                f"found {found}"
-            )
-        yield _example(row[text_column], row[label_column], place)
-
-
-def _example(text: object, label: object, place: str) -> Example:
-    label = "" if label is None else str(label).strip()
-    if not isinstance(text, str) or not label:
-        raise DataError(
-            f"{place}: expected a text and a label, found text {str(text)[:40]!r} and "
-            f"label {label!r}"
-        )
-    return Example(text, label)
+        label = label_of(folder.name, str(folder))
+        texts = list(folders.read_texts(folder))
+        if not texts:
+            raise DataError(f"{folder}: expected one or more text files, found none")
+        for _, text in texts:
+            yield Example(text, label)
 
 
 # --- TensorFlow Datasets
@@ -188,7 +138,7 @@ def _builder_readers(
             f"found {', '.join(features)}"
         )
     builders.prepare(builder, name)
-    names = features[label].names
+    names = [check_name(one, f"tfds:{name}, feature {label}") for one in features[label].names]
 
     def read(split: str) -> list[Example]:
         return [

@@ -18,7 +18,7 @@ from tasks.data import batching, vocabularies
 from tasks.framework.checkpoints import keep_lines
 from tasks.framework.errors import UserError
 from tasks.framework.figures import confusion_matrix
-from tasks.framework.task import Task, Trainer, asset_lines
+from tasks.framework.task import VALIDATED, Task, Trainer, asset_lines
 from tasks.framework.text_io import PREDICT_BATCH
 from zoo import predictions, text
 from zoo.models import Classifier
@@ -181,6 +181,17 @@ class ClassifierTrainer(Trainer):
             pretrain(model, self.unlabelled, self.encoded["validation"], self.config, folder)
             print("\nThe classifier:", flush=True)
         return super().fit(model, predict)
+
+    def validation_batches(self):
+        data, examples = self.encoded["validation"], self.corpus["validation"]
+        count = min(len(data), VALIDATED)
+        return [
+            (
+                data.batch(rows, len(rows), padded),
+                np.array([self.label_names.index(examples[i].label) for i in rows], np.int32),
+            )
+            for rows, padded in batching.by_length(data.lengths, PREDICT_BATCH, range(count))
+        ]
 
     def predictor(self, model):
         classify = tf.function(model.probabilities, autograph=False, reduce_retracing=True)

@@ -13,14 +13,17 @@ from matplotlib import pyplot as plt
 
 
 def learning_curves(history: list[dict], score: str, path: str) -> None:
-    """Loss and validation score, a key of the rows, by epoch."""
+    """Training and validation loss, and the validation score, a key of the rows, by epoch."""
     epochs = [row["epoch"] for row in history]
     figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.2), layout="constrained")
-    for axes, name, title in (
-        (left, "loss", "training loss"),
-        (right, score, f"validation {score}"),
-    ):
-        axes.plot(epochs, [row[name] for row in history], marker="o", markersize=3)
+    left.plot(epochs, [row["loss"] for row in history], marker="o", markersize=3, label="training")
+    known = [row for row in history if "validation_loss" in row]  # older runs did not measure it
+    if known:
+        points = [row["epoch"] for row in known], [row["validation_loss"] for row in known]
+        left.plot(*points, marker="s", markersize=3, linestyle="--", label="validation")
+        left.legend()
+    right.plot(epochs, [row[score] for row in history], marker="o", markersize=3)
+    for axes, title in ((left, "loss"), (right, f"validation {score}")):
         axes.set(xlabel="epoch", title=title)
         axes.grid(alpha=0.3)
         axes.xaxis.get_major_locator().set_params(integer=True)
@@ -34,7 +37,7 @@ def learning_curves(history: list[dict], score: str, path: str) -> None:
 def confusion_matrix(gold: Sequence[str], predicted: Sequence[str], path: str) -> None:
     """Shares of each gold label by predicted label, with the counts written in."""
     pairs = Counter(zip(gold, predicted, strict=True))
-    names = sorted({name for pair in pairs for name in pair}, key=lambda n: (n == "O", n[2:], n))
+    names = sorted({name for pair in pairs for name in pair}, key=_order)
     size = 1.5 + 0.45 * len(names)
     figure, axes = plt.subplots(figsize=(size, size), layout="constrained")
     rows = [[pairs[g, p] for p in names] for g in names]
@@ -50,6 +53,12 @@ def confusion_matrix(gold: Sequence[str], predicted: Sequence[str], path: str) -
     axes.set(xlabel="predicted", ylabel="gold")
     figure.savefig(path, dpi=120)
     plt.close(figure)
+
+
+def _order(name: str) -> tuple:
+    """Numbers by their value, tags by the type of their entity, O last."""
+    is_number = name.isascii() and name.removeprefix("-").isdigit()
+    return name == "O", not is_number, int(name) if is_number else 0, name[2:], name
 
 
 def lines(rows: Mapping[str, Mapping[Any, float]], path: str, x: str, y: str) -> None:

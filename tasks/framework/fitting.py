@@ -69,6 +69,7 @@ def fit(
     score_name: str,
     model_dir: str,
     training: TrainingConfig,
+    validation_loss: Callable[[], float] | None = None,
 ) -> list[dict]:
     """Trains for some epochs, or until validation no longer improves; keeps the best weights.
 
@@ -85,9 +86,11 @@ def fit(
         score_name: what the score is called in logs.
         model_dir: folder of checkpoints and logs.
         training: how long, and with which learning rates.
+        validation_loss: of the model as it is.
 
     Returns:
-        One row for each epoch: epoch, loss, the score by its name, seconds, learning_rate.
+        One row for each epoch: epoch, loss, the score by its name, seconds, learning_rate, and
+        validation_loss where that is measured.
     """
     variables = [*model.variables, *model.optimizer.variables]
     history = checkpoints.restore(model_dir, checkpoints.CHECKPOINT, variables)
@@ -123,6 +126,8 @@ def fit(
             "seconds": seconds,
             "learning_rate": rate,
         }
+        if validation_loss is not None:
+            row["validation_loss"] = validation_loss()
         print(f"  {score_name} {row[score_name]:.4f}  ({seconds:.1f} s)", flush=True)
         if all(row[score_name] > past for past in scores):
             checkpoints.save(model_dir, checkpoints.BEST, model.variables, [])
@@ -131,8 +136,9 @@ def fit(
         _write_log(os.path.join(model_dir, LOG), history)
         checkpoints.save(model_dir, checkpoints.CHECKPOINT, variables, history)
         with writer.as_default(step=epoch + 1):
-            for name in ("loss", score_name, "learning_rate"):
-                tf.summary.scalar(name, row[name])
+            for name in ("loss", "validation_loss", score_name, "learning_rate"):
+                if name in row:
+                    tf.summary.scalar(name, row[name])
         writer.flush()
     checkpoints.restore_best(model, model_dir)
     return history

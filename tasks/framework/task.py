@@ -24,6 +24,9 @@ from zoo.predictor import Predictor
 from zoo.saving import export
 from zoo.saving.in_memory import InMemory
 
+# The loss of so many validation examples is measured after each epoch, at most.
+VALIDATED = 1024
+
 # From the ending of a file to what writes a prediction as text.
 Formats = Mapping[str, Callable[[Any], str]]
 
@@ -163,7 +166,33 @@ class Trainer(abc.ABC):
             self.task.score_name,
             self.model_dir,
             self.config.training,
+            self.validation_loss(model),
         )
+
+    def validation_loss(self, model: keras.Model) -> Callable[[], float] | None:
+        """What measures the loss of a model on validation examples; None where the score is it."""
+        batches = self.validation_batches()
+        if not batches:
+            return None
+
+        @tf.function(autograph=False, reduce_retracing=True)
+        def loss(inputs, answers):
+            scores = model(inputs, training=False)
+            return model.compute_loss(x=inputs, y=answers, y_pred=scores, training=False)
+
+        def measure() -> float:
+            sizes = [len(answers) for _, answers in batches]
+            losses = [
+                float(loss(tf.nest.map_structure(tf.constant, inputs), tf.constant(answers)))
+                for inputs, answers in batches
+            ]
+            return sum(s * one for s, one in zip(sizes, losses, strict=True)) / sum(sizes)
+
+        return measure
+
+    def validation_batches(self) -> list[tuple[Any, np.ndarray]]:
+        """Inputs and answers of some validation examples, without padded rows."""
+        return []
 
     def further_figures(self, model: keras.Model) -> dict:
         """What else results.json is to say of a trained model."""

@@ -14,7 +14,7 @@ from tasks.data import batching, vocabularies
 from tasks.framework import figures
 from tasks.framework.checkpoints import keep_lines
 from tasks.framework.errors import UserError
-from tasks.framework.task import Task, Trainer, asset_lines
+from tasks.framework.task import VALIDATED, Task, Trainer, asset_lines
 from tasks.framework.text_io import PREDICT_BATCH
 from tasks.tagging import formats, reading
 from tasks.tagging.configuration import TaggingConfig
@@ -151,6 +151,15 @@ class TaggerTrainer(Trainer):
             return arrays, arrays.pop("tags")
 
         return batching.as_dataset(groups, make_batch), len(groups)
+
+    def validation_batches(self):
+        data = self.encoded["validation"]
+        count = min(len(data), VALIDATED)
+        batches = []
+        for rows, padded in batching.by_length(data.lengths, PREDICT_BATCH, range(count)):
+            arrays = data.batch(rows, len(rows), padded)
+            batches.append((arrays, arrays.pop("tags")))
+        return batches
 
     def predictor(self, model):
         decode = tf.function(model.decode, autograph=False, reduce_retracing=True)

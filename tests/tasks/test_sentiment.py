@@ -289,14 +289,41 @@ def test_contributions_sum_to_the_difference_and_are_exact_for_a_sum():
     weights = {"good": 2.0, "not": -1.0, "bad": -3.0}
 
     def additive(texts):
-        return np.array([sum(weights[w] for w in t.split()) for t in texts])
+        return np.array([[sum(weights[w] for w in t.split())] for t in texts])
 
     def product(texts):  # a word that turns the others around
-        return np.array([(-1) ** t.count("not") * t.count("good") for t in texts], float)
+        return np.array([[(-1) ** t.count("not") * t.count("good")] for t in texts], float)
 
     words = ["not", "good", "bad"]
-    values = explaining.contributions(additive, words, permutations=3)
-    np.testing.assert_allclose(values, [weights[w] for w in words])
-    values = explaining.contributions(product, words, permutations=8)
-    np.testing.assert_allclose(values, [-1, 0, 0], atol=1e-9)
-    assert explaining.contributions(product, [], permutations=2).shape == (0,)
+    values, errors = explaining.contributions(additive, words, permutations=3)
+    np.testing.assert_allclose(values[:, 0], [weights[w] for w in words])
+    np.testing.assert_allclose(errors, 0, atol=1e-9)
+    values, _ = explaining.contributions(product, words, permutations=8)
+    np.testing.assert_allclose(values[:, 0], [-1, 0, 0], atol=1e-9)
+    assert explaining.contributions(product, [], permutations=2)[0].shape == (0, 1)
+
+
+def test_a_time_limit_ends_after_an_order_and_its_reverse_and_progress_counts():
+    done = []
+    values, errors = explaining.contributions(
+        lambda texts: np.array([[len(t)] for t in texts], float),
+        ["a", "b"],
+        permutations=50,
+        seconds=0,
+        progress=done.append,
+    )
+    assert done == [1, 2]
+    assert np.isnan(errors).all()
+    assert values.sum() == 3  # "a b"
+
+
+def test_an_explained_class_is_one_of_the_models(trained):
+    model = f"--model={trained['saved']}"
+    flags = ["--mode=explain", model, "--text=a wonderful film", "--permutations=4"]
+    every = program("sentiment", *flags, "--explain_class=all").stdout.splitlines()
+    assert every[0].startswith("3 ")
+    assert sorted(line.split()[0] for line in every) == ["1", "2", "3"]
+    one = program("sentiment", *flags, "--explain_class=1").stdout.splitlines()
+    assert [line.split()[0] for line in one] == ["1"]
+    wrong = program("sentiment", *flags, "--explain_class=4", check=False)
+    assert "expected predicted, all, or one of ['1', '2', '3']" in wrong.stderr
