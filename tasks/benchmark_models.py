@@ -67,8 +67,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the benchmark with the flags of the task that `--task` names; returns the exit code."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     named = [word.split("=", 1)[1] for word in arguments if word.startswith(("--task=", "-task="))]
-    task = PROGRAMS.get(named[-1] if named else "ner", ner.PROGRAM)
-    program = Program(
+    return program_of(named[-1] if named else "ner").main(arguments)
+
+
+def program_of(name: str) -> Program:
+    """The benchmark with the flags of a task; of one that is none, it says so when it runs."""
+    task = PROGRAMS.get(name, ner.PROGRAM)
+    return Program(
         "benchmark_models",
         __doc__,
         task.config,
@@ -77,7 +82,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         {"benchmark": benchmark},
         presets=task.name,
     )
-    return program.main(arguments)
 
 
 if __name__ == "__main__":

@@ -11,9 +11,11 @@ from pathlib import Path
 
 import pytest
 import tensorflow as tf
+from programs import script
 
 import zoo
 from zoo import text
+from zoo.configuration import ClassifierConfig, TaggerConfig
 from zoo.models import Classifier, Tagger
 from zoo.saving import ClassifierModule, TaggerModule, export
 
@@ -38,28 +40,28 @@ def save_models(folder):
     )
     names = text.write_lines(str(folder / "names.txt"), ["bad", "good"])
     vocabulary = text.Vocabulary(words)
-    size = vocabulary.size + 1
-    small = {"units": 4, "embedding_dim": 4}
-
-    classifier = Classifier(size, 2, **small)
-    classifier({"words": tf.ones([1, 2], tf.int32)})
-    tagger = Tagger(size, 2, character_dim=4, **small)
-    tagger({k: v[None] for k, v in text.features(tf.constant(["a"]), vocabulary).items()})
+    small = {"vocabulary_size": vocabulary.size + 1, "units": 4, "embedding_dim": 4}
+    labels = ("bad", "good")
+    classifier = Classifier(ClassifierConfig(labels=labels, max_length=10, **small))
+    tagger = Tagger(TaggerConfig(tags=labels, character_dim=4, **small))
+    classifier.build()
+    tagger.build()
     for name, module in (
-        ("reviews", ClassifierModule(classifier, vocabulary, names, 10, "start")),
-        ("reviews", ClassifierModule(classifier, vocabulary, names, 10, "start")),
+        ("reviews", ClassifierModule(classifier, vocabulary, names, "start")),
+        ("reviews", ClassifierModule(classifier, vocabulary, names, "start")),
         ("tags", TaggerModule(tagger, vocabulary, names)),
     ):
         signatures = {"serving_default": module.serving_default}
         export.save(module, signatures, str(folder / name))
 
 
-def run(name, *arguments, check=True, **options):
+def run(name, *arguments, **options):
+    return script(EXAMPLES / f"{name}.py", *arguments, **options)
+
+
+def run_process(name, *arguments, **options):
     command = [sys.executable, str(EXAMPLES / f"{name}.py"), *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, **options)
-    if check:
-        assert done.returncode == 0, done.stderr
-    return done
+    return subprocess.run(command, text=True, **options)
 
 
 def lines_of(path):
@@ -67,7 +69,8 @@ def lines_of(path):
 
 
 def test_plain_tensorflow(folder, tmp_path):
-    said = run("plain_tensorflow", f"--model={folder / 'reviews'}", *LINES[:2], cwd=tmp_path).stdout
+    flags = [f"--model={folder / 'reviews'}", *LINES[:2]]
+    said = run_process("plain_tensorflow", *flags, capture_output=True, cwd=tmp_path).stdout
     expected = zoo.load("reviews", folder=folder)(LINES[:2])
     assert said.splitlines()[0] == LINES[0]
     labels = re.findall(r"label: b'(\w+)'", said)
@@ -106,9 +109,15 @@ def test_bulk_scoring_answers_as_the_model_does(folder, tmp_path, name):
 def test_bulk_scoring_shows_its_progress_on_a_terminal(folder, tmp_path):
     (tmp_path / "in.txt").write_text("good\n" * 5)
     ours, theirs = pty.openpty()
-    command = [sys.executable, str(EXAMPLES / "bulk_scoring.py"), "--batch_size=2"]
-    command += [f"--model={folder / 'reviews'}", "--input=in.txt", "--output=out.jsonl"]
-    done = subprocess.run(command, stdout=theirs, stderr=subprocess.PIPE, text=True, cwd=tmp_path)
+    flags = [f"--model={folder / 'reviews'}", "--input=in.txt", "--output=out.jsonl"]
+    done = run_process(
+        "bulk_scoring",
+        *flags,
+        "--batch_size=2",
+        stdout=theirs,
+        stderr=subprocess.PIPE,
+        cwd=tmp_path,
+    )
     os.close(theirs)
     assert done.returncode == 0, done.stderr
     said = os.read(ours, 1 << 16).decode()
@@ -120,8 +129,8 @@ def test_bulk_scoring_leaves_the_output_as_it_was_when_it_fails(folder, tmp_path
     (tmp_path / "in.txt").write_text("good\n")
     (tmp_path / "out.jsonl").write_text("before")
     flags = ["--input=in.txt", "--output=out.jsonl", "--batch_size=-1"]
-    failed = run("bulk_scoring", f"--model={folder / 'reviews'}", *flags, check=False, cwd=tmp_path)
-    assert failed.returncode != 0
+    with pytest.raises(tf.errors.InvalidArgumentError):
+        run("bulk_scoring", f"--model={folder / 'reviews'}", *flags, cwd=tmp_path)
     assert (tmp_path / "out.jsonl").read_text() == "before"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.txt", "out.jsonl"]
 

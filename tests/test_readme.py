@@ -1,16 +1,27 @@
-"""README shows what was measured."""
+"""README shows what was measured, and what it tells a reader to type works."""
 
+import contextlib
+import importlib
 import json
 import pathlib
+import re
+import shlex
 
 import pytest
+import stand_in
+from programs import program
 
-from tasks import benchmark, results
+from tasks import benchmark, benchmark_models, results
 from tasks.framework import tables
+from zoo import __main__ as zoo_program
 from zoo.catalog import markdown
 from zoo.catalog.results import RunResults
+from zoo.saving import versions
 
 ROOT = pathlib.Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text("utf-8")
+
+# --- Tables --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -23,10 +34,9 @@ ROOT = pathlib.Path(__file__).parent.parent
     ],
 )
 def test_the_tables_in_the_readme_are_those_of_the_results_files(name, shown):
-    readme = (ROOT / "README.md").read_text()
     file = {"models": "benchmark_models.json"}.get(name, f"{name}.json")
     found = json.loads((ROOT / "docs" / file).read_text())
-    assert markdown.replace(readme, name, shown(found)) == readme
+    assert markdown.replace(README, name, shown(found)) == README
 
 
 def test_the_tables_of_the_benchmark_are_those_of_its_figures():
@@ -88,3 +98,142 @@ def test_the_program_takes_runs_into_the_collection(tmp_path, monkeypatch, capsy
 def test_a_markdown_file_without_markers_is_an_error():
     with pytest.raises(ValueError, match="expected the lines"):
         markdown.replace("text", "results", "")
+
+
+# --- Python --------------------------------------------------------------------------------------
+
+
+def titled(texts):
+    """With the first line of each as its name."""
+    return [pytest.param(text, id=text.strip().splitlines()[0][:40]) for text in texts]
+
+
+BLOCKS = re.findall(r"^```python\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+PROGRAMS = [block for block in BLOCKS if re.search(r"^(import|from) ", block, re.MULTILINE)]
+TRAINING = [block for block in PROGRAMS if "train(" in block]
+QUOTATIONS = [block for block in BLOCKS if block not in PROGRAMS]
+SOURCES = "\n".join(path.read_text("utf-8") for path in (ROOT / "layers").glob("*.py"))
+
+
+@pytest.fixture
+def elsewhere(tmp_path, monkeypatch):
+    """A working directory with the models of the clone, and room for others."""
+    for path in (ROOT / "saved_models").iterdir():
+        (tmp_path / "saved_models").mkdir(exist_ok=True)
+        (tmp_path / "saved_models" / path.name).symlink_to(path)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@contextlib.contextmanager
+def addresses_of_servers(block):
+    """The block with the address of a server that runs, where it names one."""
+    asked = re.search(r"localhost:8501\W+(\w+)", block)
+    if asked is None:
+        yield block
+        return
+    with stand_in.serve({asked[1]: str(ROOT / "saved_models" / asked[1])}) as (rest, _):
+        yield block.replace("http://localhost:8501", rest)
+
+
+@pytest.mark.parametrize("block", titled([block for block in PROGRAMS if block not in TRAINING]))
+def test_python_runs(block, elsewhere):
+    names = {}
+    with addresses_of_servers(block) as code:
+        exec(compile(code, "README.md", "exec"), names)
+    if "answer" in names:
+        assert "tags" in names["answer"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("block", titled(TRAINING))
+def test_python_that_trains_runs(block, elsewhere):
+    names = {}
+    exec(compile(block, "README.md", "exec"), names)
+    assert "tags" in names["answer"]
+    assert (elsewhere / "saved_models" / "mine" / "1" / "saved_model.pb").exists()
+    assert (elsewhere / "runs" / "mine" / "results.json").exists()
+
+
+@pytest.mark.parametrize("block", titled(QUOTATIONS))
+def test_equations_are_those_of_the_code(block):
+    code = "".join(SOURCES.split())
+    for line in block.splitlines():
+        wanted = re.escape("".join(line.split())).replace(re.escape("..."), ".{1,200}")
+        assert re.search(wanted, code), line
+
+
+def test_every_block_is_tested():
+    assert len(PROGRAMS) + len(QUOTATIONS) == README.count("```python\n")
+    assert len(TRAINING) == 1
+    assert len(QUOTATIONS) == 2
+
+
+# --- Commands ------------------------------------------------------------------------------------
+
+# In blocks and in the text: `python -m tasks.NAME FLAGS`.
+COMMANDS = sorted(set(re.findall(r"python -m (?:tasks\.\w+|zoo\b)[^`\n]*", README)))
+WORDS = {line: shlex.split(line, comments=True)[2:] for line in COMMANDS}
+OF_TASKS = {line: (w[0].removeprefix("tasks."), w[1:]) for line, w in WORDS.items() if "." in w[0]}
+ASKING = ("predict", "score", "generate", "explain")
+
+
+def parsed(task, flags):
+    """The configurations of a command, of the program or the benchmark."""
+    module = importlib.import_module(f"tasks.{task}")
+    if module is benchmark_models:
+        named = [flag.partition("=")[2] for flag in flags if flag.startswith("--task=")]
+        return benchmark_models.program_of(named[-1] if named else "ner").parse(flags)
+    return module.PROGRAM.parse(flags)
+
+
+@pytest.mark.parametrize("line", titled(line for line, (t, _) in OF_TASKS.items()))
+def test_every_flag_preset_mode_and_model_is_real(line):
+    task, flags = OF_TASKS[line]
+    if task in ("results", "benchmark") or "--help" in flags or "NAME" in task:
+        assert task == "NAME" or (ROOT / "tasks" / f"{task}.py").exists()
+        return
+    _, run = parsed(task, flags)
+    assert run.model is None or run.model in versions.list_models(ROOT / "saved_models")
+
+
+@pytest.mark.parametrize("line", titled(WORDS.keys() - OF_TASKS.keys()))
+def test_every_command_of_the_zoo_is_real(line, capsys):
+    _, *words = WORDS[line]
+    if words:
+        with pytest.raises(SystemExit) as stop:
+            zoo_program.main([words[0], "--help"])
+        assert stop.value.code == 0
+        assert f"python -m zoo {words[0]}" in capsys.readouterr().out
+    for name in words[1:]:
+        assert name == "NAME" or name in versions.list_models(ROOT / "saved_models")
+
+
+QUESTIONS = [
+    line
+    for line, (_, flags) in OF_TASKS.items()
+    if any(f"--mode={mode}" in flags for mode in ASKING) and "--model=" in line
+]
+
+
+@pytest.mark.parametrize("line", titled(QUESTIONS))
+def test_what_asks_a_model_runs(line, tmp_path):
+    task, flags = OF_TASKS[line]
+    (tmp_path / "in.txt").write_text("Harry Potter met Teddy Roosevelt.\n\n")
+    run = program(task, *flags, cwd=tmp_path)
+    assert run.stderr == ""
+    _, said = parsed(task, flags)
+    if said.output_file:
+        assert (tmp_path / said.output_file).stat().st_size
+    else:
+        assert run.stdout.strip()
+
+
+def test_every_mode_that_asks_is_shown():
+    shown = {mode for mode in ASKING for line in QUESTIONS if f"--mode={mode}" in line}
+    assert shown == set(ASKING)
+
+
+def test_targets_of_make_are_there():
+    for target in re.findall(r"^    make (\w+)", README, re.MULTILINE):
+        assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.MULTILINE)

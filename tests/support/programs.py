@@ -5,6 +5,7 @@ import importlib
 import json
 import os
 import pathlib
+import runpy
 import signal
 import subprocess
 import sys
@@ -38,17 +39,40 @@ def program(task, *arguments, check=True, input="", cwd=None):
     module = importlib.import_module(f"tasks.{task}")
     main = module.main if hasattr(module, "main") else module.PROGRAM.main
     words = [str(argument) for argument in arguments]
+    return _in_process(lambda: main(words), [f"tasks.{task}", *words], check, input, cwd)
+
+
+def script(path, *arguments, check=True, input="", cwd=None):
+    """Runs a file as a program within this process, as `program` does."""
+    words = [str(path), *map(str, arguments)]
+
+    def run():
+        before = sys.argv, sys.path[:]
+        sys.argv, sys.path[:0] = words, [str(pathlib.Path(path).parent)]
+        try:
+            runpy.run_path(str(path), run_name="__main__")
+        finally:
+            sys.argv, sys.path[:] = before
+
+    return _in_process(run, words, check, input, cwd)
+
+
+def _in_process(run, words, check, input, cwd):
     with contextlib.ExitStack() as stack:
         empty = stack.enter_context(tempfile.TemporaryDirectory())
         stack.enter_context(contextlib.chdir(cwd or empty))
         stack.enter_context(_as_before())
         streams = stack.enter_context(_standard_streams(input))
+        code = 0
         try:
-            code = main(words)
+            code = run()
         except SystemExit as stop:
             code = stop.code
+            if isinstance(code, str):  # as Python does
+                print(code, file=sys.stderr)
+                code = 1
     out, err = (stream.decode("utf-8") for stream in streams)
-    done = subprocess.CompletedProcess([f"tasks.{task}", *words], code or 0, out, err)
+    done = subprocess.CompletedProcess(words, code or 0, out, err)
     if check:
         assert done.returncode == 0, done.stderr
     return done
