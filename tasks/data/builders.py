@@ -52,6 +52,19 @@ def reason(error: Exception) -> str:
     return textwrap.shorten(f"{type(error).__name__}: {lines[0]}", 300, placeholder=" …")
 
 
+def decoded(value: bytes, place: str) -> str:
+    """A token or a tag of a builder.
+
+    Raises:
+        DataError: it is none in UTF-8.
+    """
+    try:
+        return value.decode()
+    except UnicodeDecodeError as error:
+        byte = value[error.start]
+        raise DataError(f"{place}: expected UTF-8, found byte 0x{byte:02x} in {value!r}") from None
+
+
 def text_feature(name: str, features: Mapping, wanted: str | None) -> str:
     """Which feature of a builder is its text."""
     import tensorflow_datasets as tfds

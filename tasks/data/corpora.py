@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import functools
-import os
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 from tasks.framework.errors import DataError
 
@@ -14,19 +14,44 @@ FILE_FLAGS = {"train": "train_file", "validation": "valid_file", "test": "test_f
 SPLITS = tuple(FILE_FLAGS)
 HELD_OUT = 0.1
 
-# Not str.split and str.strip: a no-break space or a line separator may well be a token.
-BLANKS = " \t\r\f\v"
 
+def hold_out_examples(
+    data: str,
+    examples: list,
+    seed: int,
+    names_of: Callable[[Any], Iterable[str]] = lambda example: (),
+) -> tuple[list, list]:
+    """The examples without a tenth of them, and that tenth, both in the order of the corpus.
 
-def hold_out_examples(data: str, examples: list, seed: int) -> tuple[list, list]:
-    """The examples without a tenth of them, and that tenth, both in the order of the corpus."""
-    if len(examples) < 2:
-        raise DataError(
-            f"{data}: expected a validation split, or two or more training examples to hold "
-            f"some out, found {len(examples)}"
-        )
+    What is drawn stays where it alone has a label or a tag: others are drawn in its place, as far
+    as there are any.
+
+    Args:
+        data: for messages.
+        examples: two or more.
+        seed: of what is drawn.
+        names_of: the label of an example, or its tags.
+
+    Raises:
+        DataError: nothing can be held out.
+    """
     count = max(1, round(HELD_OUT * len(examples)))
-    chosen = set(random.Random(seed).sample(range(len(examples)), count))
+    draw = random.Random(seed)
+    drawn = draw.sample(range(len(examples)), count) if len(examples) > 1 else []
+    others = sorted({*range(len(examples))}.difference(drawn))
+    draw.shuffle(others)
+    left = Counter(name for example in examples for name in {*names_of(example)})
+    chosen: set[int] = set()
+    for index in [*drawn, *others]:
+        names = {*names_of(examples[index])}
+        if len(chosen) < min(count, len(examples) - 1) and all(left[name] > 1 for name in names):
+            chosen.add(index)
+            left.subtract(names)
+    if not chosen:
+        raise DataError(
+            f"{data}: expected a validation split, or training examples of which some can be held "
+            f"out while the others have all labels, found {len(examples)}"
+        )
     return (
         [example for index, example in enumerate(examples) if index not in chosen],
         [example for index, example in enumerate(examples) if index in chosen],
@@ -43,7 +68,8 @@ def load(
     demo: Callable[[], Mapping[str, list]],
     read_file: Callable[[str], list],
     read_builder: Callable[[str], Mapping[str, Callable[[], list]]],
-    hold_out: Callable[[str, list, int], tuple[list, list]] = hold_out_examples,
+    hold_out: Callable[[str, list, int], tuple[list, list]] | None = None,
+    names_of: Callable[[Any], Iterable[str]] = lambda example: (),
 ) -> dict[str, list]:
     """Loads the splits of a corpus.
 
@@ -59,7 +85,9 @@ def load(
         demo: gives the built-in corpus.
         read_file: reads the examples of a file.
         read_builder: from the name of a builder to what reads each of its splits.
-        hold_out: from `data`, training examples and seed to what is left, and what is held out.
+        hold_out: from `data`, training examples and seed to what is left, and what is held out; by
+            default `hold_out_examples`.
+        names_of: the label of an example, or its tags: training keeps one example of each.
 
     Raises:
         DataError: `data` is unknown, a split cannot be had, or its data cannot be read.
@@ -97,22 +125,6 @@ def load(
         raise DataError(f"{data}: expected a split {split!r}, found {found}")
     corpus = {split: readers[split]() for split in needed}
     if without and "train" in corpus:
+        hold_out = hold_out or functools.partial(hold_out_examples, names_of=names_of)
         corpus["train"], corpus["validation"] = hold_out(data, corpus["train"], seed)
     return {split: corpus[split] for split in splits}
-
-
-def lines(path: str | os.PathLike) -> Iterator[tuple[int, str]]:
-    """Number and text of each line; a line of nothing but blanks comes as the empty string."""
-    try:
-        # Split at line feeds alone: a token may hold what Unicode also counts as a line break.
-        raw_lines = Path(path).read_bytes().split(b"\n")
-    except OSError as error:
-        raise DataError(f"{path}: expected a readable file, found: {error.strerror}") from None
-    for number, raw_line in enumerate(raw_lines, start=1):
-        try:
-            line = raw_line.decode("utf-8-sig" if number == 1 else "utf-8")
-        except UnicodeDecodeError as error:
-            byte = raw_line[error.start]
-            raise DataError(f"{path}:{number}: expected UTF-8, found byte 0x{byte:02x}") from None
-        line = line.removesuffix("\r")
-        yield number, line if line.strip(BLANKS) else ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Mapping, Sequence
 
-from tasks.data import builders, corpora
+from tasks.data import builders, corpora, formats, records
 from tasks.data.corpora import HELD_OUT, SPLITS
 from tasks.framework.errors import DataError
 from tasks.language import demo
@@ -25,7 +25,8 @@ def load_corpus(
     Args:
         running: whether a file is one running text, or a text a line. Of a running text without a
             validation file, the last tenth is held out for it.
-        text_column: what the text of a builder is called, by default the likeliest feature.
+        text_column: what the text of a table, of JSON lines or of a builder is called; by default
+            `text`, and of a builder the likeliest feature.
 
     Raises:
         DataError: the corpus cannot be read, or holds no text.
@@ -37,7 +38,7 @@ def load_corpus(
         seed,
         optional,
         demo=demo.corpus,
-        read_file=functools.partial(read_text_file, running=running),
+        read_file=lambda path: read_text_file(path, running, text_column or "text"),
         read_builder=functools.partial(_builder_readers, text_column=text_column),
         hold_out=_hold_out_end if running else corpora.hold_out_examples,
     )
@@ -55,14 +56,29 @@ def _hold_out_end(data: str, texts: list[str], seed: int) -> tuple[list[str], li
     return [whole[:at]], [whole[at:]]
 
 
-def read_text_file(path: str, running: bool = False) -> list[str]:
-    """The lines of a UTF-8 file that are not blank; or all of it, as one text.
+def read_text_file(path: str, running: bool = False, text_column: str = "text") -> list[str]:
+    """The texts of a file: the lines that are not blank, or the column of a table or JSON lines.
+
+    A running text is all of a file as one, whatever is in it, unless its name says that it is a
+    table or JSON lines.
 
     Raises:
         DataError: the file cannot be read, or there is no text in it.
     """
-    lines = [line for _, line in corpora.lines(path)]
-    texts = ["\n".join(lines).removesuffix("\n")] if running else [line.strip() for line in lines]
+    file = formats.read(path)
+    if running and formats.says_nothing(file):
+        texts = ["\n".join(file.lines)]
+    else:
+        rows = records.read_records(file, {"text_column": text_column})
+        kind = formats.recognise(file)
+        if rows is not None:
+            texts = [row.text(text_column) for row in rows]
+        elif kind is formats.Kind.TEXT:
+            texts = [line.strip() for line in file.lines]
+        else:
+            raise DataError(
+                f"{path}: expected plain text, .csv, .tsv or .jsonl, found {kind.value}"
+            )
     texts = [one for one in texts if one.strip()]
     if not texts:
         raise DataError(f"{path}: expected text, found none")

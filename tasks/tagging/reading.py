@@ -5,12 +5,12 @@ from __future__ import annotations
 import functools
 import itertools
 import os
-import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from tasks.data import builders, corpora
-from tasks.data.corpora import BLANKS, SPLITS
+from tasks.data import builders, columns, corpora, formats
+from tasks.data.corpora import SPLITS
+from tasks.data.names import check_name
 from tasks.framework.errors import DataError
 from tasks.tagging import demo
 from zoo.text.tags import Sentence, split_tag, to_bio
@@ -21,151 +21,141 @@ TAG_FEATURES = {"ner": ("ner_tags", "ner", "tags"), "pos": ("upos", "pos_tags", 
 TOKEN_FEATURE = "tokens"
 HEAD_FEATURE = "head"
 
-DOCUMENT_START = "-DOCSTART-"
+UPOS, UNSPECIFIED = 3, "_"
 
-CONLLU_COLUMNS = 10
-CONLLU_FIELDS = {"upos": 3, "xpos": 4}
-UNSPECIFIED = "_"
-
-_RUN_OF_BLANKS = re.compile(f"[{BLANKS}]+")
 _EXAMPLES_AT_ONCE = 1024
+# What CoNLL-2000 and 2003 tag beside entities, as B-NP: phrases.
+_PHRASES = frozenset(
+    ["ADJP", "ADVP", "CONJP", "INTJ", "LST", "NP", "PP", "PRT", "SBAR", "UCP", "VP"]
+)
+_TOKEN_NAMES = frozenset(["token", "tokens", "word", "words", "form"])
+_TAG_NAMES = frozenset(["tag", "tags", "label", "pos", "upos", "ner", "ner_tag", "ner_tags"])
 
 
-def read_conll(
+def read_tagged_file(
     path: str | os.PathLike,
-    tag_column: int = -1,
-    token_column: int = 0,
-    check_tag: Callable[[str], object] | None = None,
+    task: str,
+    token_column: int | None = None,
+    tag_column: int | None = None,
 ) -> list[Sentence]:
-    """Reads a file with one token a line, in two or more columns; a blank line ends a sentence.
+    """Reads a file with a token and its tag on each line, in columns or in CoNLL-U, see
+    `tasks.data.columns`.
 
-    A line with a TAB is split at TABs only, any other at runs of spaces. Lines that hold nothing
-    but blanks or TABs count as blank. `-DOCSTART-` lines are skipped, and so are comments before a
-    sentence (`# sent_id = 3`), which start with "# " and are not in the columns of the file.
+    Tokens are in the first column, or behind one that numbers them. Tags are in the last column;
+    for `"ner"`, in the only one that holds tags of entities, where there is just one. In CoNLL-U
+    they are the universal parts of speech. For `"ner"`, tags come back as BIO, whatever scheme the
+    file is in.
 
     Args:
-        path: a UTF-8 file; Windows line ends and a byte order mark do no harm.
-        tag_column: which column holds the tag; by default the last.
-        token_column: which column holds the token.
-        check_tag: called with each tag; its ValueError becomes a DataError that names the line.
+        path: of the file.
+        task: `"ner"` or `"pos"`.
+        token_column, tag_column: which columns hold them, from 0, or from the end below 0.
 
     Raises:
-        DataError: the file cannot be read, holds no sentence, or has a malformed line.
+        DataError: the file cannot be read, is of another kind, holds no sentence or has a malformed
+            line; a tag is no single line, or for `"ner"` fits no scheme; or it is not clear which
+            columns are meant.
 
     Example:
-        >>> with open("train.conll", "w") as file:
-        ...     _ = file.write("Teddy B-PER\\nsmiled O\\n")
-        >>> read_conll("train.conll")[0]
+        >>> import pathlib
+        >>> pathlib.Path("train.conll").write_text("1 Teddy B-PER\\n2 smiled O\\n")
+        28
+        >>> read_tagged_file("train.conll", "ner")[0]
         Sentence(tokens=('Teddy', 'smiled'), tags=('B-PER', 'O'))
     """
-    lines = list(corpora.lines(path))
-    # The first line that is surely no comment says how many columns there are.
-    first, model = next(
-        ((n, line) for n, line in lines if line and not line.startswith(("# ", DOCUMENT_START))),
-        (1, ""),
-    )
-    columns = len(_cells(model))
-    needed = max(2, *(c + 1 if c >= 0 else -c for c in (token_column, tag_column)))
-
-    def rows() -> Iterator[tuple[str, str] | None]:
-        at_start = True
-        for number, line in lines:
-            cells = _cells(line)
-            if not line or cells[0] == DOCUMENT_START:
-                at_start = True
-                yield None
-                continue
-            if at_start and _is_comment(line, model):
-                continue
-            at_start = False
-            place = f"{path}:{number}"
-            if len(cells) < needed:
-                raise DataError(f"{place}: expected {needed} or more columns, found {len(cells)}")
-            if len(cells) != columns:
-                raise DataError(
-                    f"{place}: expected {columns} columns, as in line {first}, found {len(cells)}"
-                )
-            token, tag = cells[token_column], cells[tag_column]
-            if not (token and tag):
-                raise DataError(
-                    f"{place}: expected a token and a tag, found token {token!r} and tag {tag!r}"
-                )
-            if check_tag is not None:
-                try:
-                    check_tag(tag)
-                except ValueError as error:
-                    raise DataError(f"{place}: {error}") from None
-            yield token, tag
-
-    return _sentences(path, rows())
-
-
-def read_conllu(path: str | os.PathLike, field: str = "upos") -> list[Sentence]:
-    """Reads the words of a CoNLL-U file and one of their fields.
-
-    Multiword tokens (3-4) and empty nodes (5.1) are skipped: what remains are the words which
-    Universal Dependencies counts.
-
-    Args:
-        path: a UTF-8 file.
-        field: `"upos"` or `"xpos"`.
-
-    Raises:
-        DataError: the file cannot be read, holds no sentence, or has a malformed line.
-    """
-    if field not in CONLLU_FIELDS:
-        raise ValueError(f"field: expected one of {', '.join(CONLLU_FIELDS)}. Received: {field!r}")
-
-    def rows() -> Iterator[tuple[str, str] | None]:
-        words = 0
-        for number, line in corpora.lines(path):
-            if not line:
-                words = 0
-                yield None
-                continue
-            if line.startswith("#"):
-                continue
-            place = f"{path}:{number}"
-            cells = [cell.strip(BLANKS) for cell in line.split("\t")]
-            if len(cells) != CONLLU_COLUMNS:
-                raise DataError(
-                    f"{place}: expected {CONLLU_COLUMNS} columns separated by TABs, "
-                    f"found {len(cells)}"
-                )
-            word_id, token, tag = cells[0], cells[1], cells[CONLLU_FIELDS[field]]
-            if re.fullmatch(r"\d+-\d+|\d+\.\d+", word_id):
-                continue
-            words += 1
-            if word_id != str(words):
-                raise DataError(f"{place}: expected word {words} of a sentence, found {word_id!r}")
-            if not token or tag in ("", UNSPECIFIED):
-                raise DataError(
-                    f"{place}: expected a word and its {field}, "
-                    f"found word {token!r} and {field} {tag!r}"
-                )
-            yield token, tag
-
-    return _sentences(path, rows())
-
-
-def read_tagged_file(path: str | os.PathLike, task: str) -> list[Sentence]:
-    """Reads a file for a task: CoNLL-U if its name ends in .conllu, otherwise columns.
-
-    For `"ner"`, the tags come back as BIO, whatever scheme the file is in.
-
-    Raises:
-        DataError: as `read_conll` and `read_conllu`; or a tag for "ner" fits no scheme.
-    """
     _check_task(task)
-    is_conllu = Path(path).suffix.lower() == ".conllu"
-    if task == "pos":
-        return read_conllu(path) if is_conllu else read_conll(path)
-    if is_conllu:
+    file = formats.read(path)
+    kind = formats.recognise(file)
+    if kind is formats.Kind.JSON or (kind is formats.Kind.TABLE and file.ending == ".csv"):
         raise DataError(
-            f"{path}: expected a file of columns with entity tags for ner, found a CoNLL-U file, "
-            "which holds parts of speech"
+            f"{path}: expected a token and its tag on each line, with TABs or blanks between, in a "
+            f"file such as train.conll, found {kind.value}"
         )
-    return _as_bio(read_conll(path, check_tag=split_tag))
+    if kind is formats.Kind.CONLLU:
+        if task == "ner" and tag_column is None:
+            raise DataError(
+                f"{path}: expected a file of columns with entity tags for ner, found a CoNLL-U "
+                "file, which holds parts of speech; --tag_column says where entity tags are"
+            )
+        blocks = columns.read_conllu(file)
+        tokens, tags = columns.CONLLU_TOKEN, UPOS
+        if token_column is not None:
+            tokens = columns.check_index(blocks, token_column, "token_column")
+        if tag_column is not None:
+            tags = columns.check_index(blocks, tag_column, "tag_column")
+    else:
+        blocks = columns.read_columns(file)
+        tokens = columns.find_tokens(file, blocks, token_column)
+        tags = _find_tags(file, blocks, task, tokens, tag_column)
+    if tokens == tags:
+        raise DataError(f"{path}: expected tokens and tags in two columns, found {tokens} for both")
+    first = blocks[0].words[0]
+    token, tag = first.cells[tokens], first.cells[tags]
+    if token.lower() in _TOKEN_NAMES and tag.lower() in _TAG_NAMES:
+        raise DataError(
+            f"{first.place}: expected a token and its tag, found {token} and {tag}, which are names "
+            "of columns; take the line out"
+        )
+    check = functools.partial(_check, task=task, conllu=kind is formats.Kind.CONLLU)
+    for block in blocks:
+        for row in block.words:
+            check(row.cells[tokens], row.cells[tags], row.place)
+    pairs = zip(columns.column(blocks, tokens), columns.column(blocks, tags), strict=True)
+    sentences = [Sentence(tuple(some), tuple(names)) for some, names in pairs]
+    return _as_bio(sentences) if task == "ner" else sentences
+
+
+def _check(token: str, tag: str, place: str, task: str, conllu: bool) -> None:
+    if not token or not tag or (conllu and tag == UNSPECIFIED):
+        raise DataError(
+            f"{place}: expected a token and a tag, found token {token!r} and tag {tag!r}"
+        )
+    check_name(tag, place, "tag")
+    if task == "ner":
+        try:
+            split_tag(tag)
+        except ValueError as error:
+            raise DataError(f"{place}: {error}; --tag_column says where tags are") from None
+
+
+def _find_tags(
+    file: formats.TextFile,
+    blocks: Sequence[columns.Block],
+    task: str,
+    tokens: int,
+    given: int | None,
+) -> int:
+    """The column of the tags."""
+    if given is not None:
+        return columns.check_index(blocks, given, "tag_column")
+    count = len(blocks[0].rows[0].cells)
+    last = count - 1
+    types = [_entity_types(columns.column(blocks, index)) for index in range(count)]
+    entities = [i for i in range(tokens + 1, count) if types[i] and not types[i] <= _PHRASES]
+    if task == "ner" and len(entities) == 1:
+        if entities != [last]:
+            print(f"{file.path}: tags are read from column {entities[0]}.", file=sys.stderr)
+        return entities[0]
+    if task == "ner" and entities:
+        found = f"found them in columns {' and '.join(map(str, entities))}"
+    elif task == "pos" and types[last]:
+        found = f"found entities or phrases in the last one, {last}"
+    elif task == "pos" and tokens and last > tokens + 1:
+        found = f"found columns {tokens + 1} to {last} behind the tokens"
+    else:
+        return last
+    kind = "entity tags" if task == "ner" else "parts of speech"
+    raise DataError(
+        f"{file.path}: expected {kind} in one column, {found}; --tag_column says which to read"
+    )
+
+
+def _entity_types(sentences: Iterable[Sequence[str]]) -> set[str]:
+    """The types in a column of entity tags; of another column, none."""
+    tags = {tag for some in sentences for tag in some}
+    if not formats.are_entity_tags(tags):
+        return set()
+    return {split_tag(tag)[1] for tag in tags} - {""}
 
 
 def read_tfds(
@@ -199,11 +189,13 @@ def load_corpus(
     splits: Sequence[str] = SPLITS,
     seed: int = 0,
     optional: Sequence[str] = (),
+    token_column: int | None = None,
+    tag_column: int | None = None,
 ) -> dict[str, list[Sentence]]:
     """Loads the splits of a corpus for a tagging task.
 
     Where a corpus has no validation split, a tenth of its training sentences, drawn by `seed`, is
-    held out for it: "train" is then the rest.
+    held out for it: "train" is then the rest, and has all tags.
 
     Args:
         data: `"demo"`, the built-in corpus (always the same one, whatever the seed); `"tfds:NAME"`,
@@ -213,6 +205,7 @@ def load_corpus(
         splits: the splits wanted, of train, validation, test.
         seed: of what is held out.
         optional: splits that are left out where the corpus has none.
+        token_column, tag_column: of files, see `read_tagged_file`.
 
     Raises:
         DataError: `data` is unknown, a split cannot be had, or its data cannot be read.
@@ -230,8 +223,9 @@ def load_corpus(
         seed,
         optional,
         demo=demo.ner if task == "ner" else demo.pos,
-        read_file=functools.partial(read_tagged_file, task=task),
+        read_file=lambda path: read_tagged_file(path, task, token_column, tag_column),
         read_builder=functools.partial(_tfds_readers, task=task),
+        names_of=lambda sentence: sentence.tags,
     )
 
 
@@ -242,33 +236,6 @@ def _check_task(task: str) -> None:
 
 def _as_bio(sentences: list[Sentence]) -> list[Sentence]:
     return [Sentence(tokens, tuple(to_bio(tags))) for tokens, tags in sentences]
-
-
-# --- files
-
-
-def _cells(line: str) -> list[str]:
-    if "\t" in line:
-        return [cell.strip(BLANKS) for cell in line.split("\t")]
-    return _RUN_OF_BLANKS.split(line.strip(BLANKS))
-
-
-def _is_comment(line: str, model: str) -> bool:
-    """Whether the first line of a sentence is a comment, and not the token "#" in columns."""
-    if not line.startswith("# "):
-        return False
-    cells = _cells(line)
-    as_columns = ("\t" in line) == ("\t" in model) and len(cells) == len(_cells(model))
-    return not as_columns or cells[2:3] == ["="]
-
-
-def _sentences(path: str | os.PathLike, rows: Iterable[tuple[str, str] | None]) -> list[Sentence]:
-    """Cuts rows (token, tag) into sentences at each None."""
-    groups = itertools.groupby(rows, key=lambda row: row is None)
-    sentences = [Sentence(*zip(*group, strict=True)) for ends, group in groups if not ends]
-    if not sentences:
-        raise DataError(f"{path}: expected one or more sentences, found none")
-    return sentences
 
 
 # --- TensorFlow Datasets
@@ -322,27 +289,32 @@ def _tfds_sentences(name: str, builder, split: str, tag_feature: str, task: str)
         split=split, decoders=tfds.decode.PartialDecoding(dict.fromkeys(wanted, True))
     ).ragged_batch(_EXAMPLES_AT_ONCE)
     tag_names = getattr(features[tag_feature].feature, "names", None)
+    place = f"tfds:{name}, split {split}"
     sentences = []
     for batch in batches:
         for row in zip(*(batch[key].to_list() for key in wanted), strict=True):
-            tokens = [token.decode() for token in row[0]]
-            tags = [tag_names[tag] if tag_names else tag.decode() for tag in row[1]]
+            tokens = [builders.decoded(token, place) for token in row[0]]
+            tags = [
+                _tfds_tag(tag, tag_names, place) if tag_names else builders.decoded(tag, place)
+                for tag in row[1]
+            ]
             if len(tokens) != len(tags):
                 raise DataError(
-                    f"tfds:{name}, split {split}: expected a tag for each token, "
+                    f"{place}: expected a tag for each token, "
                     f"found {len(tokens)} tokens and {len(tags)} tags"
                 )
             if not (all(tokens) and all(tags)):
                 token, tag = next(pair for pair in zip(tokens, tags, strict=True) if not all(pair))
                 raise DataError(
-                    f"tfds:{name}, split {split}: expected tokens and tags, "
-                    f"found token {token!r} and tag {tag!r}"
+                    f"{place}: expected tokens and tags, found token {token!r} and tag {tag!r}"
                 )
             # In a treebank, only words have a head: not the surface form "don't" of the words
             # "do" and "n't", nor a word that the sentence leaves out.
             is_word = [head.isdigit() for head in row[2]] if len(row) > 2 else [True] * len(tokens)
             if task == "pos":
                 is_word = [w and tag != UNSPECIFIED for w, tag in zip(is_word, tags, strict=True)]
+            for tag in itertools.compress(tags, is_word):
+                check_name(tag, place, "tag")
             if any(is_word):
                 sentences.append(
                     Sentence(
@@ -358,3 +330,9 @@ def _tfds_sentences(name: str, builder, split: str, tag_feature: str, task: str)
         return _as_bio(sentences)
     except ValueError as error:
         raise DataError(f"tfds:{name}, feature {tag_feature}: {error}") from None
+
+
+def _tfds_tag(number: int, names: Sequence[str], place: str) -> str:
+    if not 0 <= number < len(names):
+        raise DataError(f"{place}: expected the number of one of {len(names)} tags, found {number}")
+    return names[number]

@@ -8,8 +8,6 @@ from tasks.framework.errors import DataError
 from tasks.tagging import demo as demo_corpus
 from tasks.tagging.reading import (
     load_corpus,
-    read_conll,
-    read_conllu,
     read_tagged_file,
     read_tfds,
 )
@@ -49,41 +47,42 @@ def error_of(function, *args, **kwargs):
         "Teddy B-PER\nsmiled O\n  \t \nParis B-LOC\n\n\n",
         "Teddy  B-PER\nsmiled   O \n\n\n\nParis B-LOC\n",
         "\n\nTeddy B-PER\r\nsmiled O\r\n\r\nParis B-LOC\r\n",
+        "Teddy B-PER\rsmiled O\r\rParis B-LOC\r",
         b"\xef\xbb\xbfTeddy\tB-PER\nsmiled\tO\n\nParis\tB-LOC\n",
+        b"Teddy\tB-PER\nsmiled\tO\n\n\xef\xbb\xbfParis\tB-LOC\n",  # of two files that were joined
         "-DOCSTART- -X- O O\n\nTeddy NNP x B-PER\nsmiled VBD y O\n\nParis NNP z B-LOC\n",
         "Teddy\tB-PER\nsmiled\tO\n-DOCSTART-\tO\nParis\tB-LOC\n",
         "# sent_id = 1\n# text = Teddy smiled\nTeddy\tB-PER\nsmiled\tO\n\n# x\nParis\tB-LOC\n",
         "# sent_id = 1\nTeddy a b B-PER\nsmiled a b O\n\nParis a b B-LOC\n",
+        "#begin document (x); part 0\nTeddy B-PER\nsmiled O\n\nParis B-LOC\n\n#end document\n",
     ],
 )
 def test_columns(write, text):
-    assert read_conll(write(text)) == TWO
+    assert read_tagged_file(write(text), "ner") == TWO
 
 
 def test_many_lone_tabs_end_sentences_and_are_no_tokens(write):
     path = write("a\tO\n\t\n" * 50)
-    assert read_conll(path) == [Sentence(("a",), ("O",))] * 50
+    assert read_tagged_file(path, "ner") == [Sentence(("a",), ("O",))] * 50
 
 
 def test_a_hash_is_a_token_where_it_has_a_tag(write):
-    assert read_conll(write("#\tO\n1\tO\n")) == [Sentence(("#", "1"), ("O", "O"))]
-    assert read_conll(write("#\tO\n\n#\tO\n")) == [Sentence(("#",), ("O",))] * 2
-    assert read_conll(write("a O\n# O\n\n# O\n")) == [
+    def read(text):
+        return read_tagged_file(write(text), "ner")
+
+    assert read("#\tO\n1\tO\n") == [Sentence(("#", "1"), ("O", "O"))]
+    assert read("#\tO\n\n#\tO\n") == [Sentence(("#",), ("O",))] * 2
+    assert read("a O\n# O\n\n# O\n") == [
         Sentence(("a", "#"), ("O", "O")),
         Sentence(("#",), ("O",)),
     ]
-
-
-def test_which_columns(write):
-    path = write("1 Teddy NNP B-PER\n2 smiled VBD O\n")
-    assert read_conll(path, tag_column=2, token_column=1) == [
-        Sentence(("Teddy", "smiled"), ("NNP", "VBD"))
-    ]
+    assert read("#topic O\n\na O\n")[0].tokens == ("#topic",)
 
 
 def test_unicode_spaces_and_line_breaks_belong_to_tokens(write):
     path = write("New\u00a0York B-LOC\na\u2028b O\n\x85 O\n\u00a0\tO\n10 000\tO\n")
-    assert read_conll(path)[0].tokens == ("New\u00a0York", "a\u2028b", "\x85", "\u00a0", "10 000")
+    tokens = read_tagged_file(path, "ner")[0].tokens
+    assert tokens == ("New\u00a0York", "a\u2028b", "\x85", "\u00a0", "10 000")
 
 
 @pytest.mark.parametrize(
@@ -97,38 +96,161 @@ def test_unicode_spaces_and_line_breaks_belong_to_tokens(write):
         ("a\tO\nb\t\n", 2, "expected a token and a tag, found token 'b' and tag ''"),
         ("a\tO\nb\t \n", 2, "expected a token and a tag, found token 'b' and tag ''"),
         (b"a\tO\n\xff\tO\n", 2, "expected UTF-8, found byte 0xff"),
+        (b"a\tO\na\0b\tO\n", 2, "expected UTF-8, found byte 0x00"),
+        ("token\ttag\na\tO\n", 1, "expected a token and its tag, found token and tag, which are"),
+        ("a\tO\n\nb\tADJ\n", 3, "expected an entity tag (O, or B- I- E- S- L- U- and a type, such"),
+        ("a\tO\n\nb\tX-\n", 3, "found 'X-'; --tag_column says where tags are"),
     ],
 )
 def test_a_malformed_line_is_named(write, text, line, message):
     path = write(text)
-    error = error_of(read_conll, path)
+    error = error_of(read_tagged_file, path, "ner")
     assert error.startswith(f"{path}:{line}: ")
     assert message in error
 
 
-def test_a_column_that_is_not_there(write):
-    path = write("a\tO\n")
-    assert error_of(read_conll, path, tag_column=3) == (
-        f"{path}:1: expected 4 or more columns, found 2"
-    )
+@pytest.mark.parametrize("broken", ["\u2028", "\x85", "\x0b", "\x1c", "\x7f", "\ufeff", "\r"])
+@pytest.mark.parametrize("task", ["ner", "pos"])
+def test_a_tag_that_no_line_can_hold_is_refused(write, broken, task):
+    path = write(f"a\tO\nb\tB-P{broken}X\nc\tO\n")
+    error = error_of(read_tagged_file, path, task, tag_column=1)
+    assert error.startswith(f"{path}:2: expected a tag on one line, ")
+    assert ascii(broken)[1:-1] in error
 
 
 @pytest.mark.parametrize("text", ["", "\n\t\n", "-DOCSTART- O\n\n", "# nothing\n"])
-@pytest.mark.parametrize("read", [read_conll, read_conllu])
-def test_a_file_without_sentences(write, text, read):
-    if read is read_conllu and text.startswith("-DOC"):
+@pytest.mark.parametrize("name", ["a.conll", "a.conllu"])
+def test_a_file_without_sentences(write, text, name):
+    if name == "a.conllu" and text.startswith("-DOC"):
         text = "# newdoc\n\n"
-    path = write(text)
-    assert error_of(read, path) == f"{path}: expected one or more sentences, found none"
+    path = write(text, name)
+    error = error_of(read_tagged_file, path, "pos")
+    assert error == f"{path}: expected one or more sentences, found none"
 
 
-@pytest.mark.parametrize("read", [read_conll, read_conllu])
-def test_a_file_that_cannot_be_read(tmp_path, read):
+def test_a_file_that_cannot_be_read(tmp_path):
     missing = tmp_path / "missing.conll"
-    assert error_of(read, missing) == (
+    assert error_of(read_tagged_file, missing, "pos") == (
         f"{missing}: expected a readable file, found: No such file or directory"
     )
-    assert "Is a directory" in error_of(read, tmp_path)
+    assert "Is a directory" in error_of(read_tagged_file, tmp_path, "pos")
+
+
+# --- which columns
+
+
+def ner(write, *lines, name="train.conll", **which):
+    return read_tagged_file(write("\n".join(lines), name), "ner", **which)
+
+
+def test_a_column_that_numbers_the_words_holds_no_tokens(write, capsys):
+    expected = [Sentence(("Anna", "ran"), ("B-PER", "O")), Sentence(("Oslo",), ("B-LOC",))]
+    rows = ["1\tAnna\tB-PER", "2\tran\tO", "", "1\tOslo\tB-LOC"]
+    assert ner(write, *rows) == expected
+    assert "column 0 numbers the words; tokens are read from column 1" in capsys.readouterr().err
+    assert ner(write, "0 Anna NNP B-PER", "1 ran VBD O", "", "0 Oslo NNP B-LOC") == expected
+    # As in CoNLL-2012, where document and part come first.
+    rows = ["bc/a 0 0 Anna B-PER", "bc/a 0 1 ran O", "", "bc/a 0 0 Oslo B-LOC"]
+    assert ner(write, *rows) == expected
+
+
+def test_numbers_may_be_tokens(write, capsys):
+    counted = ["1\tO", "", "2\tO", "3\tO", "", "1\tO", "2\tO"]
+    assert [s.tokens for s in ner(write, *counted, token_column=0)] == [
+        ("1",), ("2", "3"), ("1", "2"),
+    ]  # fmt: skip
+    assert ner(write, "1\tO", "", "1\tO")[0].tokens == ("1",)
+    assert ner(write, "1 O", "2 O", "", "Anna B-PER", "ran O", "", "a O", "b O")[0].tokens == (
+        "1", "2",
+    )  # fmt: skip
+    assert not capsys.readouterr().err
+
+
+def test_numbers_in_most_sentences_are_refused(write):
+    rows = ["1 Anna O", "2 ran O", "", "1 a O", "2 b O", "", "4 c O", "5 d O"]
+    path = write("\n".join(rows))
+    error = error_of(read_tagged_file, path, "ner")
+    assert error.startswith(f"{path}: expected tokens in column 0")
+    assert "found numbers in 2 of 3; --token_column says" in error
+    assert "expected tokens behind column 1" in error_of(
+        read_tagged_file, write("a 1\nb 2\n"), "ner"
+    )
+
+
+GERMEVAL = [
+    "#\thttp://de.wikipedia.org/wiki/Manfred_Korfmann [2009-10-17]",
+    "1\tAufgrund\tO\tO",
+    "2\tTroia\tB-LOC\tO",
+    "",
+    "#\thttp://de.wikipedia.org/wiki/Stadion [2009-10-17]",
+    "1\tNordkurve\tB-OTH\tB-LOC",
+    "2\tBochum\tI-OTH\tO",
+]
+
+
+def test_columns_of_germeval(write, capsys):
+    expected = [
+        Sentence(("Aufgrund", "Troia"), ("O", "B-LOC")),
+        Sentence(("Nordkurve", "Bochum"), ("B-OTH", "I-OTH")),
+    ]
+    path = write("\n".join(GERMEVAL), "de.tsv")
+    assert error_of(read_tagged_file, path, "ner") == (
+        f"{path}: expected entity tags in one column, found them in columns 2 and 3; --tag_column "
+        "says which to read"
+    )
+    for column in (2, -2):
+        assert read_tagged_file(path, "ner", tag_column=column) == expected
+    assert read_tagged_file(path, "ner", tag_column=-1)[1].tags == ("B-LOC", "O")
+    capsys.readouterr()
+    assert ner(write, *GERMEVAL[:3]) == expected[:1]
+    assert "tags are read from column 2" in capsys.readouterr().err
+
+
+def test_tags_need_not_be_in_the_last_column(write, capsys):
+    rows = ["# sent_id = 1", "1\tAnna\tB-PER\t-\tmax", "2\tran\tO\t-\tmax"]
+    assert ner(write, *rows) == [Sentence(("Anna", "ran"), ("B-PER", "O"))]
+    assert "tags are read from column 2" in capsys.readouterr().err
+    # Phrases are no entities.
+    rows = ["EU NNP B-NP B-ORG", "rejects VBZ B-VP O", "calls NNS I-NP O"]
+    assert ner(write, *rows)[0].tags == ("B-ORG", "O", "O")
+    assert not capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        (["EU NNP B-NP B-ORG", "won VBD B-VP O"], "found entities or phrases in the last one, 3"),
+        (["1 EU eu NNP", "2 won win VBD"], "found columns 2 to 3 behind the tokens"),
+    ],
+)
+def test_parts_of_speech_in_an_unclear_column(write, rows, message):
+    path = write("\n".join(rows))
+    error = error_of(read_tagged_file, path, "pos")
+    assert error.startswith(f"{path}: expected parts of speech in one column, {message}")
+    assert "--tag_column says" in error
+    column = 3 if rows[0].startswith("1") else 1
+    assert read_tagged_file(path, "pos", tag_column=column)[0].tags == ("NNP", "VBD")
+
+
+@pytest.mark.parametrize(
+    ("which", "message"),
+    [
+        ({"tag_column": 3}, ":1: expected 4 or more columns, as --tag_column=3 asks for, found 3"),
+        ({"token_column": -4}, ":1: expected 4 or more columns, as --token_column=-4 asks for"),
+        ({"token_column": 2}, ": expected tokens and tags in two columns, found 2 for both"),
+        ({"token_column": 1, "tag_column": -2}, "found 1 for both"),
+    ],
+)
+def test_columns_that_are_not_there(write, which, message):
+    path = write("a\tx\tO\n")
+    assert message in error_of(read_tagged_file, path, "ner", **which)
+
+
+def test_which_columns(write):
+    path = write("1 Teddy NNP B-PER\n2 smiled VBD O\n")
+    assert read_tagged_file(path, "pos", token_column=1, tag_column=2) == [
+        Sentence(("Teddy", "smiled"), ("NNP", "VBD"))
+    ]
 
 
 # --- CoNLL-U
@@ -151,14 +273,17 @@ CONLLU = (
 )
 
 
-def test_conllu_reads_words_only(write):
+@pytest.mark.parametrize("name", ["a.conllu", "a.conll", "a.txt", "a", "a.tsv", "A.CONLLU"])
+def test_conllu_is_known_under_any_name_and_its_words_are_read(write, name):
     expected = [
         Sentence(("I", "do", "n't", "know"), ("PRON", "AUX", "PART", "VERB")),
         Sentence(("#",), ("SYM",)),
     ]
-    assert read_conllu(write(CONLLU)) == expected
-    assert read_conllu(write(CONLLU.replace("\n", "\r\n"))) == expected
-    assert read_conllu(write(CONLLU), "xpos")[0].tags == ("NN", "NN", "RB", "NN")
+    path = write(CONLLU, name)
+    assert read_tagged_file(path, "pos") == expected
+    assert read_tagged_file(write(CONLLU.replace("\n", "\r\n"), name), "pos") == expected
+    xpos = read_tagged_file(path, "pos", tag_column=4)
+    assert xpos[0].tags == ("NN", "NN", "RB", "NN")
 
 
 @pytest.mark.parametrize(
@@ -167,30 +292,57 @@ def test_conllu_reads_words_only(write):
         ("# a\n1\tI\tPRON\n", 2, "expected 10 columns separated by TABs, found 3"),
         (row("1", "I", "PRON") + row("3", "know", "VERB"), 2, "expected word 2 of a sentence"),
         (row("1", "I", "PRON") + row("1", "You", "PRON"), 2, "found '1'"),
-        (row("1", "", "PRON"), 1, "expected a word and its upos, found word ''"),
-        (row("1", "I", "_"), 1, "found word 'I' and upos '_'"),
-        (row("1", "I", ""), 1, "found word 'I' and upos ''"),
+        (row("1", "", "PRON"), 1, "expected a token and a tag, found token ''"),
+        (row("1", "I", "_"), 1, "found token 'I' and tag '_'"),
+        (row("1", "I", ""), 1, "found token 'I' and tag ''"),
         (b"1\t\xe9\n", 1, "expected UTF-8, found byte 0xe9"),
     ],
 )
 def test_a_malformed_line_of_conllu_is_named(write, text, line, message):
     path = write(text, "train.conllu")
-    error = error_of(read_conllu, path)
+    error = error_of(read_tagged_file, path, "pos")
     assert error.startswith(f"{path}:{line}: ")
     assert message in error
 
 
-def test_an_unknown_field(write):
-    with pytest.raises(ValueError, match=r"expected one of upos, xpos\. Received: 'lemma'"):
-        read_conllu(write(CONLLU), "lemma")
+@pytest.mark.parametrize("name", ["a.conllu", "a.conll", "a.txt"])
+def test_conllu_holds_no_entities_unless_told_where(write, name):
+    path = write(CONLLU, name)
+    error = error_of(read_tagged_file, path, "ner")
+    assert error.startswith(f"{path}: expected a file of columns with entity tags")
+    tagged = row("1", "Anna", "PROPN").replace("_\n", "B-PER\n") + row("2", "ran", "VERB").replace(
+        "_\n", "O\n"
+    )
+    path = write(tagged, name)
+    assert read_tagged_file(path, "ner", tag_column=-1)[0].tags == ("B-PER", "O")
 
 
 # --- files of a task
 
 
-def test_the_name_says_the_format(write):
-    assert read_tagged_file(write(CONLLU, "a.conllu"), "pos")[1].tags == ("SYM",)
+def test_a_file_in_columns_may_be_called_tsv(write):
     assert read_tagged_file(write("a\tADJ\n", "a.tsv"), "pos")[0].tags == ("ADJ",)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("a.csv", "token,tag\nAnna,B-PER\n", "found a table"),
+        ("a.jsonl", '{"tokens": ["Anna"], "tags": ["B-PER"]}\n', "found JSON lines"),
+        ("a", '{"tokens": ["Anna"], "tags": ["B-PER"]}\n', "found JSON lines"),
+        ("a.conll", '{"tokens": ["Anna"], "tags": ["B-PER"]}\n', "found JSON lines"),
+        ("a.conll", "<!DOCTYPE html>\n<html>", "found a file of HTML or XML"),
+        ("a.conll", b"\x1f\x8b\x08\x00", "found a gzip file"),
+        ("a.conll", b"PK\x03\x04", "found a zip archive"),
+        ("a.conll", "Anna\tB-PER\n".encode("utf-16"), "found UTF-16"),
+        ("a.conll", "Anna\tB-PER\n".encode("utf-16-le"), "found byte 0x00"),
+    ],
+)
+def test_other_files_are_refused(write, name, text, message):
+    path = write(text, name)
+    error = error_of(read_tagged_file, path, "ner")
+    assert error.startswith(path)
+    assert message in error
 
 
 @pytest.mark.parametrize(
@@ -199,19 +351,6 @@ def test_the_name_says_the_format(write):
 def test_entities_come_as_bio(write, tags):
     path = write("".join(f"w\t{tag}\n" for tag in tags))
     assert read_tagged_file(path, "ner")[0].tags == ("B-PER", "I-PER", "B-PER")
-
-
-@pytest.mark.parametrize("tag", ["ADJ", "B", "X-"])
-def test_a_tag_that_is_no_entity_tag_is_named(write, tag):
-    path = write(f"a\tO\n\nb\t{tag}\n")
-    error = error_of(read_tagged_file, path, "ner")
-    assert error.startswith(f"{path}:3: expected an entity tag")
-    assert error.endswith(f"found {tag!r}")
-
-
-def test_conllu_holds_no_entities(write):
-    path = write(CONLLU, "a.conllu")
-    assert error_of(read_tagged_file, path, "ner").startswith(f"{path}: expected a file of columns")
 
 
 # --- TensorFlow Datasets
@@ -223,7 +362,10 @@ class TinyTagged(tfds.core.GeneratorBasedBuilder):
     VERSION = tfds.core.Version("1.0.0")
     BUILDER_CONFIGS = [  # noqa: RUF012
         tfds.core.BuilderConfig(name=name)
-        for name in ("ner", "pos", "pos_text", "no_head", "broken", "odd", "uneven")
+        for name in (
+            *("ner", "pos", "pos_text", "no_head", "broken", "odd", "uneven"),
+            *("lines", "latin", "hidden"),
+        )
     ]
 
     def _info(self):
@@ -241,6 +383,9 @@ class TinyTagged(tfds.core.GeneratorBasedBuilder):
             "broken": {"tokens": text, "ner_tags": labels("O", "PER")},
             "odd": {"words": text, "tags": tfds.features.Text()},
             "uneven": {"tokens": text, "pos": text},
+            "lines": {"tokens": text, "pos": labels("X\nY")},
+            "latin": {"tokens": text, "pos": text},
+            "hidden": {"tokens": text, "pos": labels("X")},
         }
         return tfds.core.DatasetInfo(
             builder=self, features=tfds.features.FeaturesDict(features[self.builder_config.name])
@@ -267,6 +412,9 @@ class TinyTagged(tfds.core.GeneratorBasedBuilder):
                 "broken": {"tokens": ["A"], "ner_tags": ["PER"]},
                 "odd": {"words": ["a"], "tags": "O"},
                 "uneven": {"tokens": ["A", "b"], "pos": ["X"]},
+                "lines": {"tokens": ["a"], "pos": [0]},
+                "latin": {"tokens": [b"caf\xe9"], "pos": ["X"]},
+                "hidden": {"tokens": ["a"], "pos": [-1]},
             }[self.builder_config.name],
         )
 
@@ -300,6 +448,9 @@ def test_tfds(data_dir, name, task, expected):
         ("tiny_tagged/broken", "train", "ner", "feature ner_tags: expected an entity tag"),
         ("tiny_tagged/uneven", "train", "pos", "found 2 tokens and 1 tags"),
         ("tiny_tagged/pos_text", "train", "pos", "expected tokens and tags, found token ''"),
+        ("tiny_tagged/lines", "train", "pos", "split train: expected a tag on one line"),
+        ("tiny_tagged/latin", "train", "pos", "split train: expected UTF-8, found byte 0xe9"),
+        ("tiny_tagged/hidden", "train", "pos", "the number of one of 1 tags, found -1"),
     ],
 )
 def test_tfds_errors(data_dir, name, split, task, message):
@@ -348,7 +499,9 @@ def test_a_tenth_of_train_is_held_out_by_seed(write):
     )
     assert first == again != other
     assert [len(first["train"]), len(first["validation"])] == [45, 5]
-    assert sorted(first["train"] + first["validation"]) == sorted(read_conll(files["train"]))
+    assert sorted(first["train"] + first["validation"]) == sorted(
+        read_tagged_file(files["train"], "pos")
+    )
     # Whichever splits are asked for, the training sentences are the same.
     assert load_corpus("files", "pos", files, ["train"], seed=1)["train"] == first["train"]
 
@@ -361,7 +514,18 @@ def test_no_hold_out_where_there_is_a_validation_file(write):
 
 def test_one_sentence_is_too_little_to_hold_some_out(write):
     error = error_of(load_corpus, "files", "pos", {"train": write("a\tX\n")}, ["train"])
-    assert "two or more training examples" in error
+    assert "expected a validation split, or training examples of which some" in error
+
+
+def test_tags_that_few_sentences_have_stay_in_training(write):
+    common, rare = "a\tX\n\n" * 8, "b\tX\nc\tRARE\n\n"
+    files = {"train": write(common + rare + "d\tONCE\n")}
+    for seed in range(20):
+        corpus = load_corpus("files", "pos", files, ["train", "validation"], seed=seed)
+        assert len(corpus["validation"]) == 1
+        assert {tag for s in corpus["train"] for tag in s.tags} == {"X", "RARE", "ONCE"}
+    error = error_of(load_corpus, "files", "pos", {"train": write("a\tX\n\nb\tY\n")}, ["train"])
+    assert "while the others have all labels, found 2" in error
 
 
 def test_a_split_without_data_is_named(write):
