@@ -10,6 +10,8 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
+import time
 
 import keras
 import numpy as np
@@ -76,6 +78,26 @@ def _in_process(run, words, check, input, cwd):
     if check:
         assert done.returncode == 0, done.stderr
     return done
+
+
+def program_stopped_after(checkpoint, task, *arguments, seconds=60):
+    """`program`, told to stop by SIGTERM, as a user would, once its first epoch is in a file."""
+
+    def watch():
+        deadline = time.monotonic() + seconds
+        while not checkpoint.exists() and time.monotonic() < deadline:
+            time.sleep(0.002)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    # Should the program have ended already, nothing is to happen.
+    before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    thread = threading.Thread(target=watch)
+    thread.start()
+    try:
+        return program(task, *arguments, check=False)
+    finally:
+        thread.join()
+        signal.signal(signal.SIGTERM, before)
 
 
 def program_process(task, *arguments, check=True, **options):

@@ -1,11 +1,8 @@
 """The language model program, run as a user runs it, and its SavedModel."""
 
 import json
-import os
 import re
 import signal
-import threading
-import time
 
 import numpy as np
 import pytest
@@ -17,6 +14,7 @@ from programs import (
     check_saved_once_without_xla,
     program,
     program_process,
+    program_stopped_after,
     replay_warmup,
 )
 
@@ -64,31 +62,14 @@ def test_training_evaluation_and_the_savedmodel_agree(trained, served, tmp_path)
     assert again["nats_per_token"] == pytest.approx(nats, abs=1e-4)
 
 
-def stop_after(checkpoint, seconds=60):
-    """Stops this process' program, as a user would, when its first epoch is there."""
-
-    def watch():
-        deadline = time.monotonic() + seconds
-        while not checkpoint.exists() and time.monotonic() < deadline:
-            time.sleep(0.002)
-        os.kill(os.getpid(), signal.SIGTERM)
-
-    # Should the program have ended already, nothing is to happen.
-    before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    thread = threading.Thread(target=watch)
-    thread.start()
-    return lambda: (thread.join(), signal.signal(signal.SIGTERM, before))
-
-
 def test_a_run_that_was_stopped_goes_on_with_its_carried_state(trained, tmp_path):
     """One epoch, and then the rest, as one run: the states at the end of the epoch are kept."""
     flags = [*trained["flags"], "--model_dir", tmp_path / "m", "--export_dir", tmp_path / "s"]
-    ended = stop_after(tmp_path / "m" / "checkpoint.npz")
-    stopped = program("lm", *flags, check=False)
-    ended()
+    stopped = program_stopped_after(tmp_path / "m" / "checkpoint.npz", "lm", *flags)
     assert stopped.returncode == 128 + signal.SIGTERM
     assert "the same command resumes it" in stopped.stderr
     assert not (tmp_path / "m" / "results.json").exists()
+    assert not list((tmp_path / "m").glob("*.tmp*"))
     assert "Resuming after epoch" in program("lm", *flags).stdout
     rows = [
         json.loads((folder / "results.json").read_text())["epochs"]
