@@ -24,6 +24,7 @@ from zoo.catalog.entries import ENTRIES, entry
 from zoo.catalog.results import RESULTS, RunResults, read_entry
 from zoo.quiet import import_tensorflow
 from zoo.saving import versions
+from zoo.serving import command as serving
 
 # TensorFlow takes seconds to import: what needs it is imported by the commands that need it.
 
@@ -133,7 +134,9 @@ def _parser() -> argparse.ArgumentParser:
     collecting.add_argument("run", type=Path, help="folder of the run, its --model_dir")
     collecting.add_argument("--baseline", type=Path, help="folder of what it is compared with")
     commands.add_parser("cards", help="writes all cards, and the table in README.md")
-    commands.add_parser("serve-config", help="what TensorFlow Serving is started with")
+    serving.add_arguments(
+        commands.add_parser("serve-config", help="what TensorFlow Serving is started with")
+    )
     return parser
 
 
@@ -165,10 +168,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             case "cards":
                 cards.write_all(folder)
             case "serve-config":
-                from zoo.serving import configuration as serving
-
-                for path in serving.write_config(folder):
-                    print(path)
+                paths = serving.run(given, folder)
+                print(*paths, sep="\n")
+                print(f"Start it: docker compose -f {paths[-1]} up")
             case _:
                 show_table(folder)
     except (ValueError, OSError, RuntimeError) as error:

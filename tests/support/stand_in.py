@@ -1,18 +1,15 @@
 """A server that speaks TensorFlow Serving's protocol over REST and gRPC, for tests.
 
-Each version of a model runs as the stock server runs it: in TensorFlow's C API with XLA disabled,
-in a process of its own that never imports TensorFlow. What is JSON, what is an error and in which
-words, is as in `tensorflow_serving/util/json_tensor.cc` and `servables/tensorflow/predict_util.cc`.
+Each version of a model runs in a process of its own, `stand_in_process`. What is JSON, what is an
+error and in which words, is as in `tensorflow_serving/util/json_tensor.cc`,
+`servables/tensorflow/predict_util.cc`, `model_servers/server_core.cc`,
+`model_servers/get_model_status_impl.cc` and TensorFlow's `shared_batch_scheduler.h`.
 
     with serve({"ner_demo": "saved_models/ner_demo"}) as (rest, grpc):
         ...
-
-As a program it is such a process: python tests/support/stand_in.py LIBRARY FOLDER
 """
 
-import base64
 import contextlib
-import ctypes
 import http.server
 import json
 import os
@@ -26,91 +23,14 @@ import urllib.parse
 from concurrent import futures
 
 import numpy as np
-from c_api import STRING, STRING_BYTES, Session, pointer
-
-# DataType in TensorFlow, but for strings, which are arrays of bytes.
-DTYPES = {1: "f4", 2: "f8", 3: "i4", 4: "u1", 5: "i2", 6: "i1", 9: "i8", 10: "?", 19: "f2"}
-DTYPES = {number: np.dtype(name) for number, name in DTYPES.items()}
+import stand_in_process
+from stand_in_json import INVALID, fill_request, json_of
+from stand_in_process import StatusError
 
 # grpc.StatusCode, whose numbers are TensorFlow's, in HTTP.
 CODES = {3: ("INVALID_ARGUMENT", 400), 5: ("NOT_FOUND", 404), 9: ("FAILED_PRECONDITION", 400)}
 CODES |= {11: ("OUT_OF_RANGE", 400), 12: ("UNIMPLEMENTED", 501), 14: ("UNAVAILABLE", 503)}
-INVALID, NOT_FOUND, FAILED_PRECONDITION = 3, 5, 9
-
-
-class StatusError(Exception):
-    """An error as TensorFlow has it: a code and a message."""
-
-    def __init__(self, code, message):
-        super().__init__(code, message)
-        self.code, self.message = code, message
-
-
-class ArraySession(Session):
-    """Arrays of all types in and out."""
-
-    def _check(self):
-        code = self.tf.TF_GetCode(self.status)
-        if code:
-            message = ctypes.string_at(self.tf.TF_Message(self.status)).decode("utf-8", "replace")
-            raise StatusError(code, message)
-
-    def _tensor(self, array):
-        numbers = {dtype: number for number, dtype in DTYPES.items()}
-        dtype = numbers.get(array.dtype, STRING)
-        size = STRING_BYTES * array.size if dtype == STRING else array.nbytes
-        shape = (ctypes.c_int64 * array.ndim)(*array.shape)
-        tensor = self.tf.TF_AllocateTensor(dtype, shape, array.ndim, ctypes.c_size_t(size))
-        data = self.tf.TF_TensorData(pointer(tensor))
-        if dtype == STRING:
-            for i, content in enumerate(array.ravel()):
-                at = pointer(data + STRING_BYTES * i)
-                self.tf.TF_StringInit(at)
-                self.tf.TF_StringCopy(at, content, ctypes.c_size_t(len(content)))
-        elif size:
-            ctypes.memmove(data, np.ascontiguousarray(array).ctypes.data, size)
-        return tensor
-
-    def _value(self, tensor):
-        shape = [self.tf.TF_Dim(tensor, i) for i in range(self.tf.TF_NumDims(tensor))]
-        dtype, data = self.tf.TF_TensorType(tensor), self.tf.TF_TensorData(tensor)
-        count = int(np.prod(shape))
-        if dtype == STRING:
-            places = [pointer(data + STRING_BYTES * i) for i in range(count)]
-            texts = [
-                ctypes.string_at(self.tf.TF_StringGetDataPointer(at), self.tf.TF_StringGetSize(at))
-                for at in places
-            ]
-            array = np.array(texts, object)
-        else:
-            content = ctypes.string_at(data, count * DTYPES[dtype].itemsize) if count else b""
-            array = np.frombuffer(content, DTYPES[dtype])
-        self.tf.TF_DeleteTensor(tensor)
-        return array.reshape(shape)
-
-
-def run_session(library, folder):
-    """Answers (feeds, fetches) with (arrays, None) or (None, (code, message))."""
-
-    def put(answer):
-        pickle.dump(answer, sys.stdout.buffer)
-        sys.stdout.buffer.flush()
-
-    try:
-        session = ArraySession(library, folder)
-    except StatusError as error:
-        return put((None, error.args))
-    put(([], None))
-    while True:
-        try:
-            question = pickle.load(sys.stdin.buffer)
-        except EOFError:
-            break
-        try:
-            put((session.run(*question), None))
-        except StatusError as error:
-            put((None, error.args))
-    assert "tensorflow" not in sys.modules
+NOT_FOUND, FAILED_PRECONDITION = 5, 9
 
 
 def merged(*inputs):
@@ -132,17 +52,18 @@ class Version:
         warmed: how many they were.
         company: feeds of another client's request, which a server that batches runs in the same
             batch, by signature.
+        max_batch_size: of a server that batches.
     """
 
     def __init__(self, name, number, folder):
         import tensorflow as tf
         from programs import graph_of
 
-        self.name, self.number, self.company = name, number, {}
+        self.name, self.number, self.company, self.max_batch_size = name, number, {}, None
         self.signatures = graph_of(folder).signature_def
         self._lock = threading.Lock()
         library = os.path.join(os.path.dirname(tf.__file__), "libtensorflow_cc.so.2")
-        command = [sys.executable, __file__, library, str(folder)]
+        command = [sys.executable, stand_in_process.__file__, library, str(folder)]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         try:
             self._get()
@@ -179,7 +100,7 @@ class Version:
             )
         feeds = {signature.inputs[k].name: tf.make_ndarray(v) for k, v in request.inputs.items()}
         aliases = sorted(request.output_filter or signature.outputs)
-        rows = len(next(iter(feeds.values())))
+        rows = self._batch_size(feeds.values())
         for key, more in self.company.get(name, {}).items():
             tensor = signature.inputs[key].name
             feeds[tensor] = merged(feeds[tensor], more)
@@ -191,6 +112,25 @@ class Version:
             proto = tf.make_tensor_proto(array, dtype, array.shape)
             response.outputs[alias].CopyFrom(proto)
         return response
+
+    def _batch_size(self, feeds):
+        """Rows of a request; a server that batches takes only what has them, and not too many."""
+        sizes = {feed.shape[0] if feed.ndim else None for feed in feeds}
+        if self.max_batch_size is None:
+            return next(iter(sizes), None)
+        if not sizes:
+            raise StatusError(INVALID, "Batching Run() must have at least one input tensor")
+        if None in sizes:
+            message = "Batching Run() input tensors must have at least one dimension"
+            raise StatusError(INVALID, message)
+        if len(sizes) > 1:
+            message = "Batching Run() input tensors must have equal 0th-dimension size"
+            raise StatusError(INVALID, message)
+        (size,) = sizes
+        if size > self.max_batch_size:
+            message = f"Task size {size} is larger than maximum input batch size"
+            raise StatusError(INVALID, f"{message} {self.max_batch_size}")
+        return size
 
     def spec(self, signature=""):
         from tensorflow_serving.apis import model_pb2
@@ -245,10 +185,25 @@ class Models:
             version is served.
         root: folder to which the base paths of a models.config are relative, even absolute ones:
             what a container has at `/`.
+        max_batch_size: of a server that batches.
+        allow_version_labels_for_unavailable_models: the server's flag.
+
+    Attributes:
+        versions: that are loaded, by name and number.
+        states: (name, error code, message) of all versions that there ever were, by name and
+            number; what a test writes there is what the server says and does.
     """
 
-    def __init__(self, config, root=None):
-        self.versions, self.labels = {}, {}
+    def __init__(
+        self,
+        config,
+        root=None,
+        max_batch_size=None,
+        allow_version_labels_for_unavailable_models=False,
+    ):
+        self.versions, self.states, self.labels = {}, {}, {}
+        self._root, self._max_batch_size = root, max_batch_size
+        self._early_labels = allow_version_labels_for_unavailable_models
         if not isinstance(config, str):
             config = "".join(
                 f"config {{ name: {json.dumps(name)} base_path: {json.dumps(str(base))} "
@@ -257,23 +212,50 @@ class Models:
             )
             config = f"model_config_list {{ {config} }}"
         try:
-            for model in self._parsed(config):
-                base = pathlib.Path(model.base_path)
-                base = pathlib.Path(root) / str(base).lstrip("/") if root is not None else base
-                self.versions[model.name] = {}
-                for number in self._chosen(base, model.model_version_policy):
-                    version = Version(model.name, number, base / str(number))
-                    self.versions[model.name][number] = version
-                self.labels[model.name] = dict(model.version_labels)
-                if not {*self.labels[model.name].values()} <= {*self.versions[model.name]}:
-                    raise StatusError(
-                        FAILED_PRECONDITION,
-                        f"Request to assign label to a version of {model.name} that is not "
-                        "currently available for inference",
-                    )
+            self.reload(config)
         except BaseException:
             self.close()
             raise
+
+    def reload(self, config):
+        """Takes a models.config: first its labels, and only where these are allowed its models."""
+        models = self._parsed(config)
+        self.labels = self._assigned(models)
+        for name in self.versions.keys() - {model.name for model in models}:
+            self._serve(name, None, [])
+        for model in models:
+            base = pathlib.Path(model.base_path)
+            if self._root is not None:
+                base = pathlib.Path(self._root) / str(base).lstrip("/")
+            self._serve(model.name, base, self._chosen(base, model.model_version_policy))
+
+    def _assigned(self, models):
+        """Labels by name. One that is there moves only to a version that is AVAILABLE."""
+        for model in models:
+            for label, number in model.version_labels.items():
+                before = self.labels.get(model.name, {}).get(label, number)
+                early = self._early_labels and before == number
+                if not early and not self._is_available(model.name, number):
+                    raise StatusError(
+                        FAILED_PRECONDITION,
+                        f"Request to assign label to version {number} of model {model.name}, which "
+                        "is not currently available for inference",
+                    )
+        return {model.name: dict(model.version_labels) for model in models}
+
+    def _serve(self, name, base, numbers):
+        versions, states = self.versions.setdefault(name, {}), self.states.setdefault(name, {})
+        for number in versions.keys() - {*numbers}:
+            versions.pop(number).close()
+            states[number] = ("END", 0, "")
+        for number in numbers:
+            if number not in versions:
+                versions[number] = Version(name, number, base / str(number))
+                versions[number].max_batch_size = self._max_batch_size
+                states[number] = ("AVAILABLE", 0, "")
+
+    def _is_available(self, name, number):
+        return self.states.get(name, {}).get(number, ("",))[0] == "AVAILABLE"
 
     def __enter__(self):
         return self
@@ -288,17 +270,18 @@ class Models:
 
     def find(self, spec):
         """The version that a ModelSpec means."""
-        versions, which = self.versions.get(spec.name, {}), spec.WhichOneof("version_choice")
+        known, which = self.versions.get(spec.name, {}), spec.WhichOneof("version_choice")
+        available = [number for number in known if self._is_available(spec.name, number)]
+        number = spec.version.value if which == "version" else max(available, default=None)
         if which == "version_label":
             if spec.version_label not in self.labels.get(spec.name, {}):
                 message = f"Unrecognized servable version label: {spec.version_label}"
                 raise StatusError(INVALID, message)
-            return versions[self.labels[spec.name][spec.version_label]]
-        number = spec.version.value if which == "version" else max(versions, default=None)
-        if number not in versions:
+            number = self.labels[spec.name][spec.version_label]
+        if number not in available:
             request = f"Specific({spec.name}, {number})" if which else f"Latest({spec.name})"
             raise StatusError(NOT_FOUND, f"Servable not found for request: {request}")
-        return versions[number]
+        return known[number]
 
     def predict(self, request):
         return self.find(request.model_spec).predict(request)
@@ -318,23 +301,25 @@ class Models:
         return response
 
     def status(self, request):
-        """A GetModelStatusResponse."""
+        """A GetModelStatusResponse: of a version, or of all, whatever the label."""
         from tensorflow_serving.apis import get_model_status_pb2 as pb2
 
         spec = request.model_spec
-        if not self.versions.get(spec.name):
-            raise StatusError(NOT_FOUND, f"Could not find any versions of model {spec.name}")
-        numbers = sorted(self.versions[spec.name], reverse=True)
-        if spec.WhichOneof("version_choice"):
-            if spec.version.value and spec.version.value not in numbers:
-                message = f"Could not find version {spec.version.value} of model {spec.name}"
+        states = self.states.get(spec.name, {})
+        if spec.WhichOneof("version_choice") == "version":
+            number = spec.version.value
+            states = {number: states[number]} if number in states else {}
+            if not states:
+                message = f"Could not find version {number} of model {spec.name}"
                 raise StatusError(NOT_FOUND, message)
-            numbers = [self.find(spec).number]
-        available = pb2.ModelVersionStatus.AVAILABLE
-        statuses = [pb2.ModelVersionStatus(version=v, state=available) for v in numbers]
-        for status in statuses:
-            status.status.error_code = 0
-        return pb2.GetModelStatusResponse(model_version_status=statuses)
+        if not states:
+            raise StatusError(NOT_FOUND, f"Could not find any versions of model {spec.name}")
+        response = pb2.GetModelStatusResponse()
+        for number, (name, code, message) in sorted(states.items(), reverse=True):
+            state = pb2.ModelVersionStatus.State.Value(name)
+            one = response.model_version_status.add(version=number, state=state)
+            one.status.error_code, one.status.error_message = code, message
+        return response
 
     @staticmethod
     def _parsed(config):
@@ -388,9 +373,9 @@ class Server:
 
 
 @contextlib.contextmanager
-def serve(config, root=None):
+def serve(*arguments, **options):
     """Loads models and gives the addresses of REST and gRPC; arguments as of `Models`."""
-    with Models(config, root) as models, Server(models) as server:
+    with Models(*arguments, **options) as models, Server(models) as server:
         yield server.rest, server.grpc
 
 
@@ -480,7 +465,7 @@ def _handler(models):
 
             request = predict_pb2.PredictRequest(model_spec=_spec(match))
             rows = fill_request(request, body, models.find(request.model_spec).signatures)
-            return _json_of(models.predict(request).outputs, rows)
+            return json_of(models.predict(request).outputs, rows)
 
         def log_message(self, *_):
             pass
@@ -498,208 +483,3 @@ def _spec(match):
     if label:
         spec.version_label = urllib.parse.unquote(label)
     return spec
-
-
-def fill_request(request, body, signatures):
-    """Fills a PredictRequest from JSON; whether it was in rows."""
-    try:
-        document = json.loads(body)
-    except ValueError:
-        raise StatusError(INVALID, "JSON Parse error: Invalid value. at offset: 0") from None
-    if not isinstance(document, dict):
-        raise StatusError(INVALID, f"JSON Value: {json.dumps(document)} Is not object")
-    name = document.get("signature_name", "")
-    if not isinstance(name, str):
-        raise StatusError(
-            INVALID,
-            f"JSON Value: {json.dumps(document)} not formatted correctly. "
-            "'signature_name' key must be a string value.",
-        )
-    request.model_spec.signature_name = name
-    name = name or "serving_default"
-    if name not in signatures:
-        message = f'Serving signature name: "{name}" not found in signature def'
-        raise StatusError(INVALID, message)
-    infos = signatures[name].inputs
-    if ("instances" in document) == ("inputs" in document):
-        message = "Missing 'inputs' or 'instances' key"
-        if "inputs" in document:
-            message = "Not formatted correctly expecting only one of 'inputs' or 'instances' keys"
-        raise StatusError(INVALID, message)
-    if "instances" in document:
-        tensors = _of_rows(document["instances"], infos)
-    else:
-        tensors = _of_columns(document["inputs"], infos)
-    for key, (values, shape) in tensors.items():
-        _set(request.inputs[key], infos[key].dtype, values, shape)
-    return "instances" in document
-
-
-def _of_columns(inputs, infos):
-    if not isinstance(inputs, dict) or _is_base64(inputs):
-        if len(infos) > 1:
-            raise StatusError(
-                INVALID,
-                "inputs is a plain value/list, but expecting an object as multiple input tensors "
-                "required as per tensorinfo_map",
-            )
-        inputs = dict.fromkeys(infos, inputs)
-    tensors = {}
-    for key, info in infos.items():
-        if key not in inputs:
-            raise StatusError(INVALID, f"Missing named input: {key} in 'inputs' object.")
-        tensors[key] = _flat(inputs[key], info.dtype)
-    return tensors
-
-
-def _of_rows(rows, infos):
-    if not isinstance(rows, list):
-        raise StatusError(INVALID, "Excepting 'instances' to be an list/array")
-    if not rows:
-        raise StatusError(INVALID, "No values in 'instances' array")
-    named = isinstance(rows[0], dict) and not _is_base64(rows[0])
-    if not named and len(infos) > 1:
-        raise StatusError(
-            INVALID,
-            "instances is a plain list, but expecting list of objects as multiple input tensors "
-            "required as per tensorinfo_map",
-        )
-    columns = {key: ([], None) for key in infos}
-    for number, row in enumerate(rows):
-        where = f"Failed to process element: {number}"
-        if named != (isinstance(row, dict) and not _is_base64(row)):
-            raise StatusError(INVALID, f"Expecting value/list but got object at item {number}")
-        row = row if named else dict.fromkeys(infos, row)
-        if row.keys() != infos.keys():
-            keys = ",".join(sorted(infos))
-            raise StatusError(
-                INVALID, f"{where} of 'instances' list. keys must be equal to: {keys}"
-            )
-        for key, value in row.items():
-            try:
-                values, shape = _flat(value, infos[key].dtype)
-            except StatusError as error:
-                message = f"{where} key: {key} of 'instances' list. Error: {error.message}"
-                raise StatusError(INVALID, message) from None
-            before, first = columns[key]
-            if first not in (None, shape):
-                raise StatusError(
-                    INVALID,
-                    f"{where} key: {key} of 'instances' list. Error: INVALID_ARGUMENT: "
-                    f"Expecting shape [{_joined(first)}] but got: [{_joined(shape)}]",
-                )
-            columns[key] = (before + values, shape)
-    return {key: (values, [len(rows), *shape]) for key, (values, shape) in columns.items()}
-
-
-def _joined(shape):
-    return ",".join(map(str, shape))
-
-
-def _is_base64(value):
-    return isinstance(value, dict) and value.keys() == {"b64"} and isinstance(value["b64"], str)
-
-
-def _flat(value, dtype):
-    """The values of nested lists, all of one shape, and the shape."""
-    shape, first = [], value
-    while isinstance(first, list):
-        shape.append(len(first))
-        first = first[0] if first else None
-    values = []
-
-    def fill(one, level):
-        if not isinstance(one, list):
-            if level != len(shape):
-                message = f"JSON Value: {json.dumps(one)} found at incorrect level: {level + 1}"
-                message += f" in the JSON DOM. Expected at level: {len(shape)}"
-                raise StatusError(INVALID, message)
-            values.append(_scalar(one, dtype))
-            return
-        if level >= len(shape):
-            message = f"Encountered list at unexpected level: {level} expected < {len(shape)}"
-            raise StatusError(INVALID, message)
-        if len(one) != shape[level]:
-            message = f"Encountered list at unexpected size: {len(one)} at level: {level}"
-            raise StatusError(INVALID, f"{message} expected size: {shape[level]}")
-        for child in one:
-            fill(child, level + 1)
-
-    fill(value, 0)
-    return values, shape
-
-
-def _scalar(value, number):
-    from tensorflow.core.framework import types_pb2
-
-    if number == STRING and _is_base64(value):
-        return base64.b64decode(value["b64"])
-    kind = DTYPES[number].kind if number != STRING else "S"
-    kinds = {"f": int | float, "i": int, "u": int, "b": bool, "S": str}
-    if not isinstance(value, kinds[kind]) or (isinstance(value, bool) and kind != "b"):
-        kind = types_pb2.DataType.Name(number)[3:].lower()
-        message = f"JSON Value: {json.dumps(value)} is not of expected type: {kind}"
-        raise StatusError(INVALID, message)
-    return value.encode() if kind == "S" else value
-
-
-def _set(proto, number, values, shape):
-    import tensorflow as tf
-
-    array = np.array(values, DTYPES.get(number, object)).reshape(shape)
-    proto.CopyFrom(tf.make_tensor_proto(array, number, shape))
-
-
-def _json_of(outputs, rows):
-    """The JSON of a PredictResponse's outputs; a single one comes without its name."""
-    import tensorflow as tf
-
-    arrays = {key: tf.make_ndarray(outputs[key]) for key in sorted(outputs)}
-    if not rows:
-        texts = {key: _json_array(key, array) for key, array in arrays.items()}
-        return f'{{"outputs": {_json_dict(texts)}}}'
-    batch = None
-    for key, array in arrays.items():
-        if not array.shape:
-            raise StatusError(INVALID, f"Tensor name: {key} has no shape information ")
-        if batch not in (None, array.shape[0]):
-            message = f"Tensor name: {key} has inconsistent batch size: {array.shape[0]}"
-            raise StatusError(INVALID, f"{message} expecting: {batch}")
-        batch = array.shape[0]
-    each = [
-        _json_dict({key: _json_array(key, array[row]) for key, array in arrays.items()})
-        for row in range(batch)
-    ]
-    return f'{{"predictions": [{", ".join(each)}]}}'
-
-
-def _json_dict(texts):
-    if len(texts) == 1:
-        return next(iter(texts.values()))
-    return "{" + ", ".join(f"{json.dumps(key)}: {text}" for key, text in texts.items()) + "}"
-
-
-def _json_array(name, array):
-    if isinstance(array, np.ndarray) and array.ndim:
-        return "[" + ", ".join(_json_array(name, one) for one in array) + "]"
-    value = array.item() if isinstance(array, np.ndarray | np.generic) else array
-    if isinstance(value, bytes) and name.endswith("_bytes"):
-        return json.dumps({"b64": base64.b64encode(value).decode()})
-    if isinstance(value, bytes):  # bytes that are not UTF-8 go out as they are
-        return json.dumps(value.decode("utf-8", "surrogateescape"), ensure_ascii=False)
-    if isinstance(value, float):
-        return _json_decimal(array.dtype.type, value)
-    return json.dumps(value)
-
-
-def _json_decimal(kind, value):
-    if not np.isfinite(value):
-        return json.dumps(value)
-    text = f"{value:.6g}"
-    if kind(text) != value:
-        text = f"{value:.{17 if kind is np.float64 else 9}g}"
-    return text if "." in text or "e" in text else f"{text}.0"
-
-
-if __name__ == "__main__":
-    run_session(*sys.argv[1:])

@@ -7,44 +7,40 @@ NumPy alone; gRPC needs `pip install tensorflow-serving-api`.
 from __future__ import annotations
 
 import abc
+import functools
 import itertools
-import time
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from dataclasses import dataclass
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 import numpy as np
 
 from zoo.predictor import Predictor, Signature, Spec
+from zoo.serving.deadline import Deadline
+from zoo.serving.errors import Lost, NoSignature, OutOfTime, ServerDown, ServerError
+from zoo.serving.messages import AVAILABLE, State
+from zoo.serving.splitting import MAX_BATCH_SIZE, joined, parts
+
+__all__ = ["Client", "NoSignature", "OutOfTime", "ServerDown", "ServerError", "connect"]
 
 _SECONDS_BEFORE_RETRY = 0.2
 LONGEST_SECONDS = 2.0
 
-# Strings are objects; `DT_HALF` and `DT_DOUBLE` are the names that differ from NumPy's.
-_DTYPES = {"DT_STRING": np.dtype(object), "DT_HALF": np.dtype("float16")}
-_DTYPES |= {"DT_FLOAT": np.dtype("float32"), "DT_DOUBLE": np.dtype("float64")}
-_DTYPES |= {
-    f"DT_{name.upper()}": np.dtype(name)
-    for name in ("bool", *(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)))
-}
-
 _T = TypeVar("_T")
 
 
-class ServerError(RuntimeError):
-    """A server has answered that it cannot do what it was asked to."""
+@dataclass(frozen=True)
+class Target:
+    """A model on a server and how it is asked, in the words of `connect`."""
 
-
-class NoSignature(ServerError, ValueError):  # noqa: N818
-    """The model that a server serves has no signature of this name."""
-
-
-class ServerDown(ConnectionError):  # noqa: N818
-    """No server could be reached, or it hung up each time."""
-
-
-class Lost(Exception):  # noqa: N818
-    """A connection was refused or broke off: worth another attempt."""
+    address: str
+    name: str
+    version: int | None
+    label: str | None
+    timeout: float
+    retries: int
+    max_batch_size: int
 
 
 def connect(
@@ -55,6 +51,7 @@ def connect(
     label: str | None = None,
     timeout: float = 10.0,
     retries: int = 3,
+    max_batch_size: int = MAX_BATCH_SIZE,
 ) -> Client:
     """A model on a server. Nothing is sent before the first question.
 
@@ -64,9 +61,12 @@ def connect(
         name: of the model.
         version: by default the newest that is served.
         label: of a version, in place of its number.
-        timeout: seconds that an answer may take. A time-out is not retried.
+        timeout: seconds that a question may take from when it is asked to when the last byte of
+            its answer is there: all attempts, pauses and parts together. A time-out is not retried.
         retries: how often a question is asked again when the connection is refused or lost, after
             pauses that grow from 0.2 to 2 seconds.
+        max_batch_size: texts that are sent at once, the server's own limit. More are sent in parts,
+            one after the other, and the answer is that to the whole.
 
     Raises:
         ValueError: an argument is not one of these.
@@ -74,9 +74,21 @@ def connect(
 
     Example:
         >>> model = connect("http://localhost:8501", "ner_wikiann")
+        >>> model.wait_until_ready(seconds=60)  # doctest: +SKIP
         >>> model("Teddy Roosevelt smiled.")["tags"].tolist()  # doctest: +SKIP
         [['B-PER', 'I-PER', 'O', 'O']]
     """
+    target = Target(address, name, version, label, timeout, retries, max_batch_size)
+    if _scheme(address) == "grpc":
+        from zoo.serving.over_grpc import GrpcClient
+
+        return GrpcClient(_checked(target))
+    from zoo.serving.over_rest import RestClient
+
+    return RestClient(_checked(target))
+
+
+def _scheme(address: str) -> str:
     parts = urlsplit(address)
     try:
         # REST has a usual port, gRPC has none.
@@ -88,19 +100,19 @@ def connect(
             "expected an address such as 'http://localhost:8501' or 'grpc://localhost:8500'. "
             f"Received: {address!r}"
         )
+    return parts.scheme
+
+
+def _checked(target: Target) -> Target:
+    version, label, timeout = target.version, target.label, target.timeout
+    retries, max_batch_size = target.retries, target.max_batch_size
     if version is not None and label is not None:
-        raise ValueError(
-            f"expected a version or a label. Received: version={version!r}, label={label!r}"
-        )
+        raise ValueError(f"expected a version or a label. Received: {version=}, {label=}")
     if not timeout > 0 or retries < 0:
         raise ValueError(f"expected timeout > 0 and retries >= 0. Received: {timeout=}, {retries=}")
-    if parts.scheme == "grpc":
-        from zoo.serving.over_grpc import GrpcClient
-
-        return GrpcClient(address, name, version, label, timeout, retries)
-    from zoo.serving.over_rest import RestClient
-
-    return RestClient(address, name, version, label, timeout, retries)
+    if max_batch_size < 1:
+        raise ValueError(f"expected max_batch_size >= 1. Received: {max_batch_size=}")
+    return target
 
 
 class Client(Predictor):
@@ -113,17 +125,10 @@ class Client(Predictor):
 
     _no_signature = NoSignature
 
-    def __init__(
-        self,
-        address: str,
-        name: str,
-        version: int | None,
-        label: str | None,
-        timeout: float,
-        retries: int,
-    ):
-        self.address, self.name, self.version, self.label = address, name, version, label
-        self._timeout, self._retries = timeout, retries
+    def __init__(self, target: Target):
+        self._target = target
+        self.address, self.name = target.address, target.name
+        self.version, self.label = target.version, target.label
         self._signatures: Mapping[str, Signature] | None = None
 
     @property
@@ -133,9 +138,7 @@ class Client(Predictor):
         Raises:
             ServerError, ServerDown, TimeoutError: as `ask` raises them.
         """
-        known = self._signatures or self._retrying(self._read_signatures)
-        self._signatures = known
-        return known
+        return _Question(self).signatures
 
     def ask(self, signature: str, inputs: Mapping[str, object]) -> dict[str, np.ndarray]:
         """Asks a signature, as all predictors are asked.
@@ -147,87 +150,171 @@ class Client(Predictor):
 
         Returns:
             The signature's outputs by name, with the dtypes and ranks that the model has; texts are
-            `str`.
+            `str`. They do not depend on whether the question was sent in parts.
 
         Raises:
             ServerError: there is no such model, version, label or signature, or it failed.
-            ServerDown: no server could be reached.
-            TimeoutError: the answer took longer than `timeout`.
+            ServerDown: no server could be reached; as `OutOfTime`, which is a TimeoutError too,
+                where `timeout` left no time for further attempts.
+            TimeoutError: the answer was not there within `timeout`.
             ValueError: there is no such signature, or its inputs are other ones, or an input cannot
                 be made what the signature takes without loss.
         """
         try:
-            return super().ask(signature, inputs)
+            return _Question(self).ask(signature, inputs)
         except ServerError:
             # The server may have gone on to a version with other signatures.
             self._signatures = None
             raise
+
+    def states(self) -> dict[int, State]:
+        """The state of each version that the server knows, or of the one that was connected to.
+
+        Raises:
+            ServerError, ServerDown, TimeoutError: as `ask` raises them.
+        """
+        return self._retrying(self._read_states, Deadline(self._target.timeout))
+
+    def ready(self) -> bool:
+        """Whether the model, in its version or under its label, would answer now."""
+        return not self._problem(Deadline(self._target.timeout))
+
+    def wait_until_ready(self, seconds: float = 60.0) -> None:
+        """Waits for a server to start and to load the model.
+
+        Raises:
+            TimeoutError: it was not there after as many seconds; says what state it is in.
+            ServerError: it failed to load, and the server has given it up.
+        """
+        deadline, pause = Deadline(seconds), _SECONDS_BEFORE_RETRY
+        while problem := self._problem(deadline.within(self._target.timeout)):
+            if isinstance(problem, _Failed) or not deadline.pause(pause):
+                kind = ServerError if isinstance(problem, _Failed) else TimeoutError
+                raise kind(
+                    f"{self.address}: expected {self._asked()} to be {AVAILABLE} within {seconds} "
+                    f"seconds. Received: {problem}. `docker compose logs` shows the server's log"
+                )
+            pause = min(2 * pause, LONGEST_SECONDS)
 
     @property
     def _place(self) -> str:
         return f"{self.address}, {self.name!r}"
 
     def _run(self, signature: str, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        outputs = self.signatures[signature].outputs
-        return self._retrying(lambda: self._predict(signature, inputs, outputs))
+        return _Question(self)._run(signature, inputs)
 
     @abc.abstractmethod
-    def _read_signatures(self) -> dict[str, Signature]:
+    def _read_signatures(self, deadline: Deadline) -> dict[str, Signature]:
         """What the server says that the model answers."""
 
     @abc.abstractmethod
+    def _read_states(self, deadline: Deadline) -> dict[int, State]:
+        """What the server says of the model's versions. It passes over labels."""
+
+    @abc.abstractmethod
     def _predict(
-        self, signature: str, inputs: dict[str, np.ndarray], outputs: dict[str, Spec]
+        self,
+        signature: str,
+        inputs: dict[str, np.ndarray],
+        outputs: dict[str, Spec],
+        deadline: Deadline,
     ) -> dict[str, np.ndarray]:
         """What the server answers, in the types of `outputs`."""
 
-    def _retrying(self, question: Callable[[], _T]) -> _T:
+    def _problem(self, deadline: Deadline) -> str:
+        """Why the model would not answer; "" where it would."""
+        try:
+            states = self._read_states(deadline)
+            found = ", ".join(f"version {number} {state}" for number, state in states.items())
+            if not any(state.name == AVAILABLE for state in states.values()):
+                failed = all(state.name == "END" and state.error for state in states.values())
+                return _Failed(found) if failed else found or "no version"
+            if self.label is not None:
+                self._read_signatures(deadline)
+            return ""
+        except Lost as lost:
+            return f"no server, {lost}"
+        except TimeoutError:
+            return "no answer in time"
+        except ServerError as error:
+            return error.said
+
+    def _retrying(self, question: Callable[[Deadline], _T], deadline: Deadline) -> _T:
         pause = _SECONDS_BEFORE_RETRY
         for attempt in itertools.count(1):
             try:
-                return question()
+                return question(deadline)
             except Lost as lost:
-                if attempt > self._retries:
-                    raise ServerDown(
-                        f"{self.address}: expected TensorFlow Serving to answer. Received, in "
-                        f"{attempt} attempts: {lost}. Start it: `docker compose up`; REST has port "
-                        "8501, gRPC port 8500"
+                last = attempt > self._target.retries
+                if last or not deadline.pause(pause):
+                    kind = ServerDown if last else OutOfTime
+                    raise kind(
+                        f"{self.address}: expected TensorFlow Serving to answer within "
+                        f"{deadline.seconds} seconds. Received, in {attempt} attempts: {lost}. "
+                        "Start it: `docker compose up`; REST has port 8501, gRPC port 8500"
                     ) from lost
-            time.sleep(pause)
             pause = min(2 * pause, LONGEST_SECONDS)
         raise AssertionError("the loop has no end")
 
-    def _error(self, said: str, signature: str | None = None) -> ServerError:
+    def _asked(self, signature: str | None = None) -> str:
         asked = [repr(self.name)]
         asked += [f"version {self.version}"] if self.version is not None else []
         asked += [f"label {self.label!r}"] if self.label is not None else []
         asked += [f"signature {signature!r}"] if signature is not None else []
-        return ServerError(
-            f"{self.address}: asked for {', '.join(asked)}, the server said: {said}. Check the "
-            "model's name, its version and the inputs; `docker compose logs` shows the server's log"
-        )
+        return ", ".join(asked)
 
-    def _too_late(self) -> TimeoutError:
+    def _error(self, said: str, signature: str | None = None) -> ServerError:
+        error = ServerError(
+            f"{self.address}: asked for {self._asked(signature)}, the server said: {said}. Check "
+            "the model's name, its version and the inputs; `docker compose logs` shows the "
+            "server's log"
+        )
+        error.said = said
+        return error
+
+    def _too_late(self, deadline: Deadline) -> TimeoutError:
         return TimeoutError(
-            f"{self.address}: expected an answer within {self._timeout} seconds, there was none. "
-            "Ask with fewer texts at once, or connect with a larger `timeout`"
+            f"{self.address}: expected an answer within {deadline.seconds} seconds, it was not "
+            "there. Ask with fewer texts at once, or connect with a larger `timeout`"
         )
 
 
-def signatures_of(message: Mapping[str, Any]) -> dict[str, Signature]:
-    """The signatures in a `SignatureDefMap` in JSON; numbers of 64 bits are strings there."""
+class _Failed(str):
+    """The states of a model that the server has given up."""
 
-    def specs(infos: Mapping[str, Any]) -> dict[str, Spec]:
-        return {name: Spec(_DTYPES[i["dtype"]], shape(i)) for name, i in infos.items()}
 
-    def shape(info: Mapping[str, Any]) -> tuple[int | None, ...] | None:
-        if info["tensor_shape"].get("unknown_rank"):
-            return None
-        sizes = [int(dim.get("size", 0)) for dim in info["tensor_shape"].get("dim", ())]
-        return tuple(None if size < 0 else size for size in sizes)
+class _Question(Predictor):
+    """One question to a client; the clock of its deadline starts when something is sent."""
 
-    return {
-        name: Signature(specs(one.get("inputs", {})), specs(one.get("outputs", {})))
-        for name, one in message["signature_def"].items()
-        if not name.startswith("__")  # what initializes a SavedModel is one too
-    }
+    _no_signature = NoSignature
+
+    def __init__(self, client: Client):
+        self._client = client
+
+    @functools.cached_property
+    def _deadline(self) -> Deadline:
+        return Deadline(self._client._target.timeout)
+
+    @functools.cached_property
+    def signatures(self) -> Mapping[str, Signature]:
+        client = self._client
+        known = client._signatures
+        if known is None:
+            known = client._retrying(client._read_signatures, self._deadline)
+            client._signatures = known
+        return known
+
+    @property
+    def _place(self) -> str:
+        return self._client._place
+
+    def _run(self, signature: str, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        client, outputs = self._client, self.signatures[signature].outputs
+
+        def answer(part: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+            return client._retrying(
+                lambda deadline: client._predict(signature, part, outputs, deadline),
+                self._deadline,
+            )
+
+        return joined([answer(p) for p in parts(inputs, client._target.max_batch_size)])

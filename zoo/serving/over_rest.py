@@ -5,63 +5,70 @@ from __future__ import annotations
 import base64
 import http.client
 import json
+import ssl
 from typing import Any
 from urllib.parse import quote, urlsplit
 
 import numpy as np
 
 from zoo.predictor import Signature, Spec
-from zoo.serving.client import Client, Lost, signatures_of
+from zoo.serving.client import Client, Target
+from zoo.serving.deadline import Deadline
+from zoo.serving.errors import Lost
+from zoo.serving.messages import State, signatures_of, states_of
+from zoo.serving.sockets import Connection
 
 
 class RestClient(Client):
     """A model on a server, asked over HTTP; each question is a connection of its own."""
 
-    def __init__(
-        self,
-        address: str,
-        name: str,
-        version: int | None,
-        label: str | None,
-        timeout: float,
-        retries: int,
-    ):
-        super().__init__(address, name, version, label, timeout, retries)
-        self._parts = urlsplit(address)
-        self._path = f"{self._parts.path.rstrip('/')}/v1/models/{quote(name, safe='')}"
-        if version is not None:
-            self._path += f"/versions/{version}"
-        if label is not None:
-            self._path += f"/labels/{quote(label, safe='')}"
+    def __init__(self, target: Target):
+        super().__init__(target)
+        self._parts = urlsplit(target.address)
+        self._tls = ssl.create_default_context() if self._parts.scheme == "https" else None
+        model = f"{self._parts.path.rstrip('/')}/v1/models/{quote(target.name, safe='')}"
+        if target.version is not None:
+            model += f"/versions/{target.version}"
+        self._status_path = self._path = model
+        if target.label is not None:
+            self._path += f"/labels/{quote(target.label, safe='')}"
 
-    def _read_signatures(self) -> dict[str, Signature]:
-        return signatures_of(self._request("metadata", "GET", "/metadata")["signature_def"])
+    def _read_signatures(self, deadline: Deadline) -> dict[str, Signature]:
+        answer = self._request("metadata", "GET", f"{self._path}/metadata", deadline)
+        return signatures_of(answer["signature_def"])
+
+    def _read_states(self, deadline: Deadline) -> dict[int, State]:
+        return states_of(self._request("model_version_status", "GET", self._status_path, deadline))
 
     def _predict(
-        self, signature: str, inputs: dict[str, np.ndarray], outputs: dict[str, Spec]
+        self,
+        signature: str,
+        inputs: dict[str, np.ndarray],
+        outputs: dict[str, Spec],
+        deadline: Deadline,
     ) -> dict[str, np.ndarray]:
         values = {name: _as_json(array.tolist()) for name, array in inputs.items()}
         question = {"signature_name": signature, "inputs": values}
         body = json.dumps(question, ensure_ascii=False).encode()
-        answer = self._request("outputs", "POST", ":predict", body)
+        answer = self._request("outputs", "POST", f"{self._path}:predict", deadline, body)
         if len(outputs) == 1:  # a single output comes without its name
             answer = dict.fromkeys(outputs, answer)
         if not isinstance(answer, dict) or answer.keys() != outputs.keys():
             raise self._error("outputs that this version had not. Ask again", signature)
         return {name: _as_output(answer[name], spec) for name, spec in outputs.items()}
 
-    def _request(self, key: str, method: str, what: str, body: bytes | None = None) -> Any:
+    def _request(
+        self, key: str, method: str, path: str, deadline: Deadline, body: bytes | None = None
+    ) -> Any:
         """What stands under a key in the JSON of an answer."""
-        secure = self._parts.scheme == "https"
-        kind = http.client.HTTPSConnection if secure else http.client.HTTPConnection
-        connection = kind(self._parts.hostname or "", self._parts.port, timeout=self._timeout)
+        connection = Connection(self._parts.hostname or "", self._parts.port, self._tls, deadline)
         try:
             headers = {"Content-Type": "application/json", "Connection": "close"}
-            connection.request(method, self._path + what, body, headers)
-            response = connection.getresponse()
-            content = response.read().decode("utf-8", "replace")
+            connection.request(method, path, body, headers)
+            with connection.getresponse() as response:
+                content = response.read().decode("utf-8", "replace")
         except TimeoutError as error:
-            raise self._too_late() from error
+            raise self._too_late(deadline) from error
         except (OSError, http.client.HTTPException) as error:
             raise Lost(str(error) or type(error).__name__) from error
         finally:

@@ -16,6 +16,7 @@ from zoo.catalog.entries import ENTRIES
 from zoo.catalog.results import RESULTS, EntryResults, Speed, read_entry
 from zoo.saving.versions import home, list_models
 from zoo.serving import configuration as serving
+from zoo.serving.served import served
 
 NAMES = [name for name in list_models(home()) if name in ENTRIES]
 README = pathlib.Path(__file__).parents[3] / "README.md"
@@ -68,7 +69,7 @@ def server(tmp_path_factory):
         yield addresses
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [one.name for one in served(home())])
 def test_the_committed_configuration_serves_every_model_over_both_protocols(server, name):
     for sample in read_entry(name).samples:
         for address in server:

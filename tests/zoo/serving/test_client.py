@@ -1,7 +1,6 @@
 """Models on a server answer as they answer here."""
 
 import contextlib
-import functools
 import itertools
 import json
 import os
@@ -18,145 +17,10 @@ import pytest
 import stand_in
 import tensorflow as tf
 from programs import ODD_TEXTS, ROOT
+from served import TEXTS, Odd, check_equal
 
-from zoo import text
-from zoo.catalog.loading import Model
-from zoo.configuration import ClassifierConfig, LanguageModelConfig, TaggerConfig
-from zoo.models import Classifier, LanguageModel, Tagger
-from zoo.saving import ClassifierModule, InMemory, LanguageModule, TaggerModule, export
+from zoo.saving import InMemory, export
 from zoo.serving.client import ServerDown, ServerError, connect
-from zoo.text.tokens import END_OF_TEXT, Tokens
-
-WORDS = [text.UNKNOWN_WORD, "the", "cat", "smiled", ".", "teddy"]
-CONFIG = """
-model_config_list {
-  config { name: "tagger" base_path: "/models/tagger" model_platform: "tensorflow" }
-  config { name: "classifier" base_path: "/models/classifier" model_platform: "tensorflow" }
-  config { name: "language" base_path: "/models/language" model_platform: "tensorflow" }
-  config {
-    name: "odd"
-    base_path: "/models/odd"
-    model_platform: "tensorflow"
-    model_version_policy { all { } }
-    version_labels { key: "stable" value: 1 }
-  }
-}
-"""
-TEXTS = ["Teddy smiled.", "", "the cat 👍🏽 é", "The cat smiled. " * 5]
-
-
-class Odd(tf.Module):
-    """What the models of the zoo have not: one output, all types, bytes, errors."""
-
-    def __init__(self, version):
-        super().__init__()
-        self.version = version
-
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="text")])
-    def serving_default(self, text_):
-        return {"length": self.version * tf.strings.length(text_)}
-
-    @tf.function(
-        input_signature=[
-            tf.TensorSpec([None], tf.float32, name="x"),
-            tf.TensorSpec([None], tf.int64, name="n"),
-            tf.TensorSpec([None], tf.bool, name="flag"),
-        ]
-    )
-    def numbers(self, x, n, flag):
-        return {
-            "root": tf.sqrt(x),
-            "double": tf.cast(x, tf.float64) / 3,
-            "pairs": tf.stack([n, -n], axis=1),
-            "flag": tf.logical_not(flag),
-            "raw_bytes": tf.fill([tf.size(x)], b"\xff\x00a"),
-            "raw": tf.fill([tf.size(x)], b"\xff\x01\xe2\x82"),
-        }
-
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.int32, name="n")])
-    def fails(self, n):
-        with tf.control_dependencies([tf.debugging.assert_positive(n, "n is to be positive")]):
-            return {"n": tf.identity(n)}
-
-
-@pytest.fixture(scope="module")
-def modules(tmp_path_factory):
-    """What is served, before it is saved."""
-    folder = tmp_path_factory.mktemp("modules")
-    words = text.write_lines(str(folder / "vocabulary.txt"), WORDS)
-    tokens = text.write_lines(str(folder / "tokens.txt"), [WORDS[0], END_OF_TEXT, *WORDS[1:]])
-    names = ("O", "B-PER", "I-PER")
-    lines = text.write_lines(str(folder / "names.txt"), names)
-    vocabulary, one = text.Vocabulary(words), tf.ones([1, 2], tf.int32)
-    size = {"vocabulary_size": vocabulary.size, "units": 4, "embedding_dim": 4}
-    tagger = Tagger(TaggerConfig(tags=names, character_dim=2, **size))
-    tagger({"words": one, "shapes": one, "bytes": tf.ones([1, 2, text.WORD_BYTES], tf.int32)})
-    classifier = Classifier(ClassifierConfig(labels=names, max_length=8, **size))
-    classifier({"words": one})
-    reader = Tokens(tokens, "words")
-    language = LanguageModel(LanguageModelConfig(**size | {"vocabulary_size": reader.size}))
-    language({"targets": one, "before": one[0, :1], "fresh": one[0, :1] > 0})
-    return {
-        "tagger": TaggerModule(tagger, vocabulary, lines),
-        "classifier": ClassifierModule(classifier, vocabulary, lines, "start"),
-        "language": LanguageModule(language, reader),
-    }
-
-
-@pytest.fixture(scope="module")
-def folder(modules, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("server")
-    warmup = [("serving_default", {"text": tf.constant(["Teddy smiled."])})]
-
-    def save(name, module, names, warmup):
-        signatures = {signature: getattr(module, signature) for signature in names}
-        export.save(module, signatures, str(folder / "models" / name), warmup)
-
-    for name, module in modules.items():
-        save(name, module, module.signature_names, warmup)
-    odd = ("serving_default", "numbers", "fails")
-    save("odd", Odd(1), odd, warmup=())
-    save("odd", Odd(2), odd, warmup=2 * warmup)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def models(folder):
-    with stand_in.Models(CONFIG, root=folder) as models:
-        yield models
-
-
-@pytest.fixture(scope="module")
-def server(models):
-    with stand_in.Server(models) as server:
-        yield server
-
-
-@pytest.fixture(params=["rest", "grpc"])
-def address(request, server):
-    return getattr(server, request.param)
-
-
-@pytest.fixture(scope="module")
-def local(folder):
-    """Models as they load here."""
-
-    @functools.cache
-    def load(name, version=1):
-        return Model(folder / "models" / name / str(version))
-
-    return load
-
-
-def check_equal(found, expected):
-    assert found.keys() == expected.keys()
-    for name, value in expected.items():
-        assert found[name].dtype == value.dtype, name
-        assert found[name].shape == value.shape, name
-        if value.dtype == object:
-            assert found[name].tolist() == value.tolist(), name
-        else:
-            np.testing.assert_allclose(found[name], value, rtol=1e-6)
 
 
 def free_port():
