@@ -44,6 +44,7 @@ _SHARED_ARGUMENTS = (
     "return_state",
     "go_backwards",
     "stateful",
+    "unroll",
     "dtype",
 )
 
@@ -58,7 +59,8 @@ def from_keras(layer: keras.layers.Layer) -> keras.layers.Layer:
 
     Returns:
         `RNN`, `GRU` or `LSTM`, or `keras.layers.Bidirectional` of one. Keras'
-        `GRU(reset_after=True)`, Keras' default, becomes `GRU(reset_gate="after")`.
+        `GRU(reset_after=True)`, Keras' default, becomes `GRU(reset_gate="after")`. What padded
+        steps give stays too: `zero_output_for_mask` is False in Keras by default.
 
     Raises:
         ValueError: for another layer, or gates whose activation has no mirror: Keras' update gate
@@ -72,6 +74,9 @@ def from_keras(layer: keras.layers.Layer) -> keras.layers.Layer:
         return _convert_both_directions(layer, from_keras)
     config = layer.get_config()
     arguments = {name: config[name] for name in _SHARED_ARGUMENTS if name in config}
+    for name in ("zero_output_for_mask", "use_cudnn"):  # the latter is in no config of Keras
+        if hasattr(layer, name):
+            arguments[name] = getattr(layer, name)
     if isinstance(layer, keras.layers.SimpleRNN):
         # Keras leaves the seed out of this layer's config.
         ours = RNN(**arguments, seed=layer.cell.seed)
@@ -132,7 +137,10 @@ def to_keras(layer: keras.layers.Layer) -> keras.layers.Layer:
     _require_zero_start(layer, "Keras")
     config = layer.get_config()
     arguments = {name: config[name] for name in _SHARED_ARGUMENTS}
-    arguments["zero_output_for_mask"] = True
+    # Without sequences, zeros would take the place of the last state where the end is padding.
+    arguments["zero_output_for_mask"] = layer.zero_output_for_mask and layer.return_sequences
+    if not isinstance(layer, RNN):
+        arguments["use_cudnn"] = config["use_cudnn"]
     if isinstance(layer, RNN):
         theirs = keras.layers.SimpleRNN(**arguments)
     elif isinstance(layer, LSTM):

@@ -214,11 +214,12 @@ class CRF(keras.layers.Layer):
             >>> confidence.numpy().round(3).tolist()
             [[0.5]]
         """
-        tags, _ = self.decode(emissions, mask)
-        marginals = self.marginals(emissions, mask)
-        return tags, tf.reduce_sum(
-            marginals * tf.one_hot(tags, self.tags, dtype=marginals.dtype), 2
+        emissions, mask = self._check(emissions, mask)
+        matrix = self._matrix(emissions.dtype)
+        tags, marginals = forward_backward.best_path_and_marginals(
+            self._decoding, emissions, mask, matrix
         )
+        return tags, tf.gather(marginals, tags, batch_dims=2)
 
     # --- Arguments -------------------------------------------------------------------------------
 

@@ -129,6 +129,22 @@ def marginals(form: Form, emissions: tf.Tensor, mask: tf.Tensor, matrix: tf.Tens
     return shared_function(_marginals, form)(emissions, mask, matrix)
 
 
+def best_path_and_marginals(
+    form: Form, emissions: tf.Tensor, mask: tf.Tensor, matrix: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """The tags of `best_path` and what `marginals` gives, with one loop forward for both.
+
+    Example:
+        >>> emissions = tf.constant([[[0.0, 1.0], [2.0, 0.0]]])
+        >>> both = best_path_and_marginals(
+        ...     Form(2), emissions, tf.ones([1, 2], tf.bool), tf.zeros([3, 3])
+        ... )
+        >>> both[0].numpy().tolist(), both[1].numpy().round(2).tolist()
+        ([[1, 0]], [[[0.27, 0.73], [0.88, 0.12]]])
+    """
+    return shared_function(_viterbi_and_marginals, form)(emissions, mask, matrix)
+
+
 # --- The score of given tags ---------------------------------------------------------------------
 
 
@@ -192,13 +208,8 @@ def _forward_backward(form: Form, emissions, mask, matrix) -> tuple:
     both_real = tf.stack([real, tf.reverse(real, [0])], axis=1)
     states = _steps(form, _log_sum_exp, both_scores, _to_from(matrix), both_real)
     alpha, gamma = states[:, 0], tf.reverse(states[1:, 1], [0])
-    alpha_prev, alpha = alpha[:-1], alpha[1:]
-
-    # The boundary is no tag of a real step: from here on, only the other ones arrive anywhere.
-    scores, alpha, gamma = scores[:, :-1], alpha[:, :-1], gamma[:, :-1]
-    joint = alpha + gamma - scores
-    log_z_here = _log_sum_exp(joint)[:, None]  # log Z, with the rounding errors of this step
-    marginals = tf.where(real, tf.exp(joint - log_z_here), tf.zeros([], scores.dtype))
+    scores, alpha_prev, gamma = scores[:, :-1], alpha[:-1], gamma[:, :-1]
+    marginals, log_z_here = _marginals_of(scores, alpha[1:, :-1], gamma, real)
 
     # p(y<t-1> = i, y<t> = j) = exp(α<t-1>[i] + M[i, j] + γ<t>[j] - log Z)
     rest = tf.where(real, gamma - log_z_here, tf.constant(_ABSENT, scores.dtype))
@@ -211,6 +222,17 @@ def _forward_backward(form: Form, emissions, mask, matrix) -> tuple:
     return log_z, tf.transpose(marginals, [2, 0, 1]), expected
 
 
+def _marginals_of(scores, alpha, gamma, real) -> tuple[tf.Tensor, tf.Tensor]:
+    """p(y<t> = tag), and log Z `[time, 1, batch]`, with the rounding errors of each step.
+
+    The boundary is no tag of a real step: it is left out of scores, α and γ, which are
+    `[time, tags, batch]`; `real` is bool `[time, 1, batch]`.
+    """
+    joint = alpha + gamma - scores
+    log_z_here = _log_sum_exp(joint)[:, None]
+    return tf.where(real, tf.exp(joint - log_z_here), tf.zeros([], scores.dtype)), log_z_here
+
+
 def _marginals(form: Form, emissions, mask, matrix) -> tf.Tensor:
     return _forward_backward(form, _balanced(emissions, mask), mask, matrix)[1]
 
@@ -220,8 +242,35 @@ def _viterbi(form: Form, emissions, mask, matrix) -> tf.Tensor:
     scores, real = _time_first(_balanced(emissions, mask), mask)
     best = functools.partial(tf.reduce_max, axis=-2)
     states = _steps(form, best, scores[:, None], _to_from(matrix)[:1], real[:, None])
-    states, real = states[1:, 0, :-1], real[:, 0]
-    arriving = matrix[:-1]
+    return _way_back(form, states[:, 0], mask, matrix)
+
+
+def _viterbi_and_marginals(form: Form, emissions, mask, matrix) -> tuple[tf.Tensor, tf.Tensor]:
+    """Three directions in one loop: α, γ, and α with max in place of the sum."""
+    scores, real = _time_first(_balanced(emissions, mask), mask)
+    forward, backward = tf.unstack(_to_from(matrix))
+    sums = tf.constant([1.0, 1.0, 0.0], scores.dtype)[:, None, None]
+
+    def combine(some):
+        top = tf.reduce_max(some, axis=-2)
+        return top + sums * tf.math.log(tf.reduce_sum(tf.exp(some - top[..., None, :]), axis=-2))
+
+    states = _steps(
+        form,
+        combine,
+        tf.stack([scores, tf.reverse(scores, [0]), scores], axis=1),
+        tf.stack([forward, backward, forward]),
+        tf.stack([real, tf.reverse(real, [0]), real], axis=1),
+    )
+    alpha, gamma = states[1:, 0, :-1], tf.reverse(states[1:, 1, :-1], [0])
+    marginals, _ = _marginals_of(scores[:, :-1], alpha, gamma, real)
+    return _way_back(form, states[:, 2], mask, matrix), tf.transpose(marginals, [2, 0, 1])
+
+
+def _way_back(form: Form, states, mask, matrix) -> tf.Tensor:
+    """The tags of the best path, int32 `[batch, time]`, from the states before the first step and
+    after each one, `[time + 1, tags + 1, batch]`."""
+    states, real, arriving = states[1:, :-1], tf.transpose(mask), matrix[:-1]
     time, batch = tf.unstack(tf.shape(real))
 
     def step(i, tag, path):

@@ -198,6 +198,8 @@ class GRU(Recurrent):
             form without Γr; `"after"`, the form of cuDNN and PyTorch, where Γr multiplies the
             recurrent product: c̃<t> = tanh(W_cx x<t> + b_c + Γr * (W_cc c<t-1> + b_cc)).
         recurrent_activation: activation of the gates.
+        reset_after: of `keras.layers.GRU`; an error that says the `reset_gate`.
+        use_cudnn: kept for the sake of code written for Keras; no layer here needs cuDNN.
 
     See `layers.recurrent.Recurrent` for the arguments, shapes and masks that all recurrent layers
     share. States: `[c]`, `[batch, units]`.
@@ -211,7 +213,8 @@ class GRU(Recurrent):
         recurrent_bias: b_cc, `[units]`, with `reset_gate="after"`; else None.
 
     Notes:
-        Keras' and PyTorch's update gate z keeps the *old* value: z = 1 - Γu.
+        Keras' and PyTorch's update gate z keeps the *old* value: z = 1 - Γu. With the same numbers
+        in its weights this layer is another function than Keras'; `layers.from_keras` converts.
         `reset_gate="after"` has one bias for each gate and one more, b_cc, inside the product;
         Keras and PyTorch have two for every gate, of which only the sums matter for Γu and Γr.
 
@@ -226,17 +229,69 @@ class GRU(Recurrent):
         units: int,
         activation: Identifier = "tanh",
         recurrent_activation: Identifier = "sigmoid",
+        use_bias: bool = True,
+        kernel_initializer: Identifier = "glorot_uniform",
+        recurrent_initializer: Identifier = "orthogonal",
+        bias_initializer: Identifier = "zeros",
+        kernel_regularizer: Identifier = None,
+        recurrent_regularizer: Identifier = None,
+        bias_regularizer: Identifier = None,
+        activity_regularizer: Identifier = None,
+        kernel_constraint: Identifier = None,
+        recurrent_constraint: Identifier = None,
+        bias_constraint: Identifier = None,
+        dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        seed: int | None = None,
+        return_sequences: bool = False,
+        return_state: bool = False,
+        go_backwards: bool = False,
+        stateful: bool = False,
+        unroll: bool = False,
+        reset_after: None = None,
+        use_cudnn: bool | str = "auto",
+        *,
         reset_gate: str | None = "before",
         **kwargs,
     ):
+        if reset_after is not None:
+            raise ValueError(
+                f"reset_after: this layer has reset_gate={_reset_gate(reset_after)!r} for it, and "
+                "its update gate is 1 less Keras': weights go over with layers.from_keras. "
+                f"Received: reset_after={reset_after!r}"
+            )
         if reset_gate not in RESET_GATES:
             raise ValueError(
                 'reset_gate: expected "before" (the lecture\'s GRU), "after" (cuDNN\'s and '
                 f"PyTorch's) or None (the simplified GRU). Received: {reset_gate!r}"
             )
-        super().__init__(units, activation, **kwargs)
+        super().__init__(
+            units,
+            activation,
+            use_bias=use_bias,
+            kernel_initializer=kernel_initializer,
+            recurrent_initializer=recurrent_initializer,
+            bias_initializer=bias_initializer,
+            kernel_regularizer=kernel_regularizer,
+            recurrent_regularizer=recurrent_regularizer,
+            bias_regularizer=bias_regularizer,
+            activity_regularizer=activity_regularizer,
+            kernel_constraint=kernel_constraint,
+            recurrent_constraint=recurrent_constraint,
+            bias_constraint=bias_constraint,
+            dropout=dropout,
+            recurrent_dropout=recurrent_dropout,
+            seed=seed,
+            return_sequences=return_sequences,
+            return_state=return_state,
+            go_backwards=go_backwards,
+            stateful=stateful,
+            unroll=unroll,
+            **kwargs,
+        )
         self.recurrent_activation = Activation.of(recurrent_activation)
         self.reset_gate = reset_gate
+        self._keep_use_cudnn(use_cudnn)
 
     def make_cell(self) -> Cell:
         """The equations of this reset gate with this layer's activations."""
@@ -249,4 +304,24 @@ class GRU(Recurrent):
             **super().get_config(),
             "recurrent_activation": self.recurrent_activation.config,
             "reset_gate": self.reset_gate,
+            "use_cudnn": self.use_cudnn,
         }
+
+    @classmethod
+    def from_config(cls, config: dict) -> GRU:
+        """The layer of a config, of this class or of `keras.layers.GRU`.
+
+        Keras' `reset_after` becomes a reset gate. Weights are another matter, see the notes.
+
+        Example:
+            >>> GRU.from_config(keras.layers.GRU(4).get_config()).reset_gate
+            'after'
+        """
+        config = dict(config)
+        if "reset_after" in config:
+            config["reset_gate"] = _reset_gate(config.pop("reset_after"))
+        return super().from_config(config)
+
+
+def _reset_gate(reset_after: bool) -> str:
+    return "after" if reset_after else "before"

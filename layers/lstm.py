@@ -9,7 +9,7 @@ import keras
 import tensorflow as tf
 
 from layers.activations import Activation, activate_columns
-from layers.arguments import Identifier
+from layers.arguments import Identifier, truth
 from layers.engine import Cell, Step
 from layers.recurrent import Recurrent
 
@@ -124,6 +124,7 @@ class LSTM(Recurrent):
         output_activation: `"same"` as `activation` (the default, as in Keras), or another one;
             `None` gives a<t> = Γo * c<t>, as one slide of the lecture writes.
         unit_forget_bias: start with b_f = 1 (Jozefowicz et al. 2015), as in Keras.
+        use_cudnn: kept for the sake of code written for Keras; no layer here needs cuDNN.
 
     See `layers.recurrent.Recurrent` for the arguments, shapes and masks that all recurrent layers
     share. States: `[a, c]` (Keras calls a<t> h), each `[batch, units]`.
@@ -145,17 +146,62 @@ class LSTM(Recurrent):
         units: int,
         activation: Identifier = "tanh",
         recurrent_activation: Identifier = "sigmoid",
-        output_activation: Identifier = "same",
+        use_bias: bool = True,
+        kernel_initializer: Identifier = "glorot_uniform",
+        recurrent_initializer: Identifier = "orthogonal",
+        bias_initializer: Identifier = "zeros",
         unit_forget_bias: bool = True,
+        kernel_regularizer: Identifier = None,
+        recurrent_regularizer: Identifier = None,
+        bias_regularizer: Identifier = None,
+        activity_regularizer: Identifier = None,
+        kernel_constraint: Identifier = None,
+        recurrent_constraint: Identifier = None,
+        bias_constraint: Identifier = None,
+        dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        seed: int | None = None,
+        return_sequences: bool = False,
+        return_state: bool = False,
+        go_backwards: bool = False,
+        stateful: bool = False,
+        unroll: bool = False,
+        use_cudnn: bool | str = "auto",
+        *,
+        output_activation: Identifier = "same",
         **kwargs,
     ):
-        super().__init__(units, activation, **kwargs)
+        super().__init__(
+            units,
+            activation,
+            use_bias=use_bias,
+            kernel_initializer=kernel_initializer,
+            recurrent_initializer=recurrent_initializer,
+            bias_initializer=bias_initializer,
+            kernel_regularizer=kernel_regularizer,
+            recurrent_regularizer=recurrent_regularizer,
+            bias_regularizer=bias_regularizer,
+            activity_regularizer=activity_regularizer,
+            kernel_constraint=kernel_constraint,
+            recurrent_constraint=recurrent_constraint,
+            bias_constraint=bias_constraint,
+            dropout=dropout,
+            recurrent_dropout=recurrent_dropout,
+            seed=seed,
+            return_sequences=return_sequences,
+            return_state=return_state,
+            go_backwards=go_backwards,
+            stateful=stateful,
+            unroll=unroll,
+            **kwargs,
+        )
         self.recurrent_activation = Activation.of(recurrent_activation)
         self.output_is_same = output_activation == "same"
         self.output_activation = (
             self.activation if self.output_is_same else Activation.of(output_activation)
         )
-        self.unit_forget_bias = unit_forget_bias
+        self.unit_forget_bias = truth("unit_forget_bias", unit_forget_bias)
+        self._keep_use_cudnn(use_cudnn)
 
     def make_cell(self) -> LSTMCell:
         """The equations with this layer's activations."""
@@ -181,4 +227,5 @@ class LSTM(Recurrent):
             "recurrent_activation": self.recurrent_activation.config,
             "output_activation": "same" if self.output_is_same else self.output_activation.config,
             "unit_forget_bias": self.unit_forget_bias,
+            "use_cudnn": self.use_cudnn,
         }

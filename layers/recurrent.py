@@ -10,40 +10,56 @@ import tensorflow as tf
 
 from layers import engine
 from layers.activations import Activation
-from layers.arguments import GRADIENTS, JIT, Identifier, one_of, positive_integer, share
+from layers.arguments import (
+    GRADIENTS,
+    JIT,
+    USE_CUDNN,
+    Identifier,
+    drop_what_keras_had,
+    one_of,
+    positive_integer,
+    share,
+    truth,
+)
 from layers.engine.compiling import compiles
 
 
 class Recurrent(keras.layers.Layer):
     """Base of `RNN`, `GRU` and `LSTM`; takes the arguments of Keras' recurrent layers.
 
-    Input `[batch, time, features]`. Output `[batch, units]`, or `[batch, time, units]` with
-    `return_sequences`; with `return_state` a tuple of the output and the last states, each
-    `[batch, units]`.
+    Input `[batch, time, features]`; integers and bools are numbers too. Output `[batch, units]`, or
+    `[batch, time, units]` with `return_sequences`; with `return_state` a tuple of the output and
+    the last states, each `[batch, units]`.
 
     Masks: bool `[batch, time]`, True where a step is real. A padded step leaves the states as they
     are, gives zeros as output and adds nothing to any gradient. Padding may lie anywhere, so that a
     sequence gives the same answer alone, padded on the left or right, or in a larger batch. Steps
     that are padding in the whole batch are not computed. A sequence of padding alone ends in the
-    initial state.
+    initial state. A mask of numbers is False where they are 0.
+
+    Precision: with `dtype="mixed_bfloat16"` or `"mixed_float16"`, outputs and states have 16 bits.
+    Between them, loops and products compute in float32 on a CPU, which is faster there and rounds
+    less, and in 16 bits on a GPU: see `layers.engine.devices`.
 
     Args:
         units: number of units, a positive integer.
         activation: element-wise activation of the candidate (of a<t> in `RNN`).
         use_bias: whether there are biases b.
         kernel_initializer, recurrent_initializer, bias_initializer: for W_x, U and b.
-        kernel_regularizer, recurrent_regularizer, bias_regularizer, kernel_constraint,
-            recurrent_constraint, bias_constraint: as in Keras.
+        kernel_regularizer, recurrent_regularizer, bias_regularizer, activity_regularizer,
+            kernel_constraint, recurrent_constraint, bias_constraint: as in Keras.
         dropout: share of the inputs that is dropped in training, the same ones at every step.
         recurrent_dropout: share of the state that the recurrent products do not see in training,
             the same units at every step (Gal and Ghahramani 2016).
-        weight_dropout: share of the recurrent weights U that is dropped in training, the same ones
-            for the whole batch and at every step (Merity, Keskar and Socher 2018).
-        seed: of all dropouts.
         return_sequences: outputs of all steps, or only of the last one.
         return_state: return the last states too.
         go_backwards: from the last step to the first; outputs come in that order, as in Keras.
         stateful: start each batch with the last states of the batch before.
+        unroll: kept for the sake of code written for Keras; it changes no result, and here no speed
+            either.
+        seed: of all dropouts.
+        weight_dropout: share of the recurrent weights U that is dropped in training, the same ones
+            for the whole batch and at every step (Merity, Keskar and Socher 2018).
         state_initializer: what a<0> is without an `initial_state`: zeros, or one vector for all
             sequences, drawn when the layer is built.
         learn_initial_state: train that vector.
@@ -54,13 +70,20 @@ class Recurrent(keras.layers.Layer):
             when batch and time are known. `"auto"` compiles nothing under a distribution strategy,
             and no graph of unknown sizes out of training, such as one that is exported, since
             TensorFlow Serving runs no XLA.
-        unroll, use_cudnn, zero_output_for_mask: accepted for the sake of code written for Keras,
-            and ignored: they change speed there, and padded outputs here are always zeros.
+        zero_output_for_mask: whether padded steps give zeros. With False they give, as in Keras,
+            the output of the last real step before them in the direction of reading, zeros before
+            the first one, and their gradient goes to that step. Without `return_sequences`, False
+            makes the output of a sequence of padding alone zeros in place of the initial state.
+            The default of Keras' layers is False; `keras.layers.Bidirectional` sets it to
+            `return_sequences`.
+        **kwargs: `name`, `dtype` and what else all layers of Keras take. The arguments up to `seed`
+            may be given by position, in the order of Keras. `implementation` and
+            `time_major=False` of older versions of Keras change nothing.
 
     Call arguments:
         sequences: `[batch, time, features]`.
         initial_state: a tensor `[batch, units]`, or a list of one for each state.
-        mask: bool `[batch, time]`.
+        mask: bool `[batch, time]`, or numbers that are 0 where a step is padding.
         training: whether dropout acts.
 
     Weights:
@@ -101,26 +124,26 @@ class Recurrent(keras.layers.Layer):
         bias_constraint: Identifier = None,
         dropout: float = 0.0,
         recurrent_dropout: float = 0.0,
-        weight_dropout: float = 0.0,
-        seed: int | None = None,
         return_sequences: bool = False,
         return_state: bool = False,
         go_backwards: bool = False,
         stateful: bool = False,
+        unroll: bool = False,
+        seed: int | None = None,
+        *,
+        weight_dropout: float = 0.0,
         state_initializer: Identifier = "zeros",
         learn_initial_state: bool = False,
         gradient: str = "by_hand",
         jit: bool | str = "auto",
-        unroll: bool = False,
-        use_cudnn: bool | str = "auto",
         zero_output_for_mask: bool = True,
         **kwargs,
     ):
-        del unroll, use_cudnn, zero_output_for_mask
+        drop_what_keras_had(kwargs)
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
         self.units = positive_integer("units", units)
         self.activation = Activation.of(activation)
-        self.use_bias = use_bias
+        self.use_bias = truth("use_bias", use_bias)
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
         self.recurrent_initializer = keras.initializers.get(recurrent_initializer)
         self.bias_initializer = keras.initializers.get(bias_initializer)
@@ -135,12 +158,14 @@ class Recurrent(keras.layers.Layer):
         self.weight_dropout = share("weight_dropout", weight_dropout)
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)
-        self.return_sequences = return_sequences
-        self.return_state = return_state
-        self.go_backwards = go_backwards
-        self.stateful = stateful
+        self.return_sequences = truth("return_sequences", return_sequences)
+        self.return_state = truth("return_state", return_state)
+        self.go_backwards = truth("go_backwards", go_backwards)
+        self.stateful = truth("stateful", stateful)
+        self.unroll = truth("unroll", unroll)
         self.state_initializer = keras.initializers.get(state_initializer)
-        self.learn_initial_state = learn_initial_state
+        self.learn_initial_state = truth("learn_initial_state", learn_initial_state)
+        self.zero_output_for_mask = truth("zero_output_for_mask", zero_output_for_mask)
         self.gradient = one_of("gradient", gradient, GRADIENTS)
         self.jit = one_of("jit", jit, JIT)
         self.supports_masking = True
@@ -151,6 +176,10 @@ class Recurrent(keras.layers.Layer):
         self.recurrent_bias: keras.Variable | None = None
         self.start: list[keras.Variable] | None = None
         self.states: list[keras.Variable] | None = None
+
+    def _keep_use_cudnn(self, use_cudnn: bool | str) -> None:
+        """Only layers that have the argument in Keras have the attribute: wrappers look for it."""
+        self.use_cudnn = one_of("use_cudnn", use_cudnn, USE_CUDNN)
 
     # --- The equations ---------------------------------------------------------------------------
 
@@ -192,6 +221,7 @@ class Recurrent(keras.layers.Layer):
             initializer=self.kernel_initializer,
             regularizer=self.kernel_regularizer,
             constraint=self.kernel_constraint,
+            autocast=False,  # `weight_tensors` casts
         )
         self.recurrent_kernel = self.add_weight(
             name="recurrent_kernel",
@@ -199,6 +229,7 @@ class Recurrent(keras.layers.Layer):
             initializer=self.recurrent_initializer,
             regularizer=self.recurrent_regularizer,
             constraint=self.recurrent_constraint,
+            autocast=False,
         )
         self.bias = None
         if self.use_bias:
@@ -241,6 +272,7 @@ class Recurrent(keras.layers.Layer):
             initializer=initializer,
             regularizer=self.bias_regularizer,
             constraint=self.bias_constraint,
+            autocast=False,
         )
 
     def initial_bias(self, shape: Sequence[int], dtype: str | None = None) -> tf.Tensor:
@@ -355,7 +387,7 @@ class Recurrent(keras.layers.Layer):
             mask: bool `[batch, time]`, True where a step is real.
             training: whether dropout acts.
         """
-        x = keras.ops.convert_to_tensor(sequences)
+        x = self._as_numbers(sequences)
         self._check_input(x)
         states = self._initial_states(x, initial_state)
         mask = self._check_mask(mask, x)
@@ -374,6 +406,7 @@ class Recurrent(keras.layers.Layer):
             self.units,
             reverse=self.go_backwards,
             sequences=self.return_sequences,
+            repeats=self.return_sequences and mask is not None and not self.zero_output_for_mask,
             compiled=compiles(self.jit, pays=bool(training) or None not in x.shape[:2]),
             by_hand=self.gradient == "by_hand",
             keep="slopes" if training else "nothing",
@@ -387,6 +420,9 @@ class Recurrent(keras.layers.Layer):
                 variable.assign(tf.cast(state, variable.dtype))
         if not self.return_sequences:
             outputs = states[0]
+            if mask is not None and not self.zero_output_for_mask:
+                some_real = tf.reduce_any(mask, axis=1, keepdims=True)
+                outputs = tf.where(some_real, outputs, tf.zeros_like(outputs))
         elif self.go_backwards:
             outputs = tf.reverse(outputs, axis=[1])
         return (outputs, *states) if self.return_state else outputs
@@ -410,13 +446,15 @@ class Recurrent(keras.layers.Layer):
             >>> output.shape, c.shape
             (TensorShape([2, 4]), TensorShape([2, 4]))
         """
-        tensors = self.weight_tensors()
-        z_x = tf.matmul(x, tensors["kernel"])
+        tensors, precision = self.weight_tensors(), engine.precision_of_loops(self.compute_dtype)
+        z_x = tf.matmul(tf.cast(self._as_numbers(x), precision), tensors["kernel"])
         if tensors["bias"] is not None:
             z_x += tensors["bias"]
         weights = self.cell.arrange(tensors["recurrent_kernel"], tensors["recurrent_bias"])
-        states = self.cell.step(z_x, tuple(states), states[0], weights).states
-        return states[0], states
+        before = tuple(tf.cast(state, precision) for state in states)
+        after = self.cell.step(z_x, before, before[0], weights).states
+        new_states = tuple(tf.cast(state, self.compute_dtype) for state in after)
+        return new_states[0], new_states
 
     def gate_activations(
         self,
@@ -440,7 +478,7 @@ class Recurrent(keras.layers.Layer):
             >>> layer.gate_activations(tf.zeros([2, 5, 3]))["gate_f"].shape
             TensorShape([2, 5, 4])
         """
-        x = tf.cast(keras.ops.convert_to_tensor(sequences), self.compute_dtype)
+        x = self._as_numbers(sequences)
         if not self.built:
             self.build(tuple(x.shape))
             self.built = True
@@ -455,7 +493,9 @@ class Recurrent(keras.layers.Layer):
         )
 
     def weight_tensors(self) -> dict[str, tf.Tensor | None]:
-        """The weights as tensors of the precision that the layer computes in.
+        """The weights as tensors of the precision in which the loops compute.
+
+        That is the layer's, `compute_dtype`, but for numbers of 16 bits on a CPU: float32.
 
         Returns:
             `"kernel"` `[features, gates * units]`, `"recurrent_kernel"` `[units, gates * units]`,
@@ -474,15 +514,24 @@ class Recurrent(keras.layers.Layer):
             "bias": self.bias,
             "recurrent_bias": self.recurrent_bias,
         }
+        precision = engine.precision_of_loops(self.compute_dtype).name
         return {
-            name: None if w is None else keras.ops.cast(w, self.compute_dtype)
-            for name, w in weights.items()
+            name: None if w is None else keras.ops.cast(w, precision) for name, w in weights.items()
         }
 
     def _dropout_factor(self, rate: float, batch: tf.Tensor, width: int) -> tf.Tensor:
         return keras.random.dropout(
             tf.ones([batch, width], self.compute_dtype), rate, seed=self.seed_generator
         )
+
+    def _as_numbers(self, x) -> tf.Tensor:
+        """A tensor of the layer's type, made of integers and bools too, as in Keras."""
+        x = keras.ops.convert_to_tensor(x)
+        if not (x.dtype.is_floating or x.dtype.is_integer or x.dtype.is_bool):
+            raise ValueError(
+                f"{self.name}: expected inputs of numbers or bools. Received dtype: {x.dtype.name}"
+            )
+        return tf.cast(x, self.compute_dtype)
 
     def _check_input(self, x: tf.Tensor) -> None:
         if x.shape.rank != 3 or x.shape[2] != self.kernel.shape[0]:
@@ -604,6 +653,8 @@ class Recurrent(keras.layers.Layer):
             "return_state": self.return_state,
             "go_backwards": self.go_backwards,
             "stateful": self.stateful,
+            "unroll": self.unroll,
+            "zero_output_for_mask": self.zero_output_for_mask,
             "state_initializer": keras.initializers.serialize(self.state_initializer),
             "learn_initial_state": self.learn_initial_state,
             "gradient": self.gradient,

@@ -124,7 +124,10 @@ class Stack(keras.layers.Layer):
             backward_layer=kind(**arguments, go_backwards=True),
             dtype=self.dtype_policy,
         )
-        both.forward_layer.at_once = both.backward_layer.at_once = 2
+        for one in (both.forward_layer, both.backward_layer):
+            one.at_once = 2
+            # Bidirectional says otherwise where only last outputs are wanted, as stock layers need.
+            one.zero_output_for_mask = True
         return both
 
     @property

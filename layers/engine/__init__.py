@@ -23,6 +23,7 @@ Who does what, each module using only those above it:
 
     cell.py        what a cell has to say: equations, derivatives, how they are laid out
     plan.py        one run of a cell, as far as it is known before the data
+    devices.py     what the machine's devices decide: precision of the loops, and whether to shard
     compiling.py   when XLA compiles, for which lengths, and one function for all layers of a kind
     sharding.py    the tensors of a run, cut into shards of the batch and joined again
     loops.py       the loops over time
@@ -33,7 +34,8 @@ Who does what, each module using only those above it:
 """
 
 from layers.engine.cell import Cell, Step
+from layers.engine.devices import precision_of_loops
 from layers.engine.plan import Plan
 from layers.engine.running import quantities, run
 
-__all__ = ["Cell", "Plan", "Step", "quantities", "run"]
+__all__ = ["Cell", "Plan", "Step", "precision_of_loops", "quantities", "run"]

@@ -77,7 +77,8 @@ def steps_forward(
     """
     cell = plan.cell
     count = tf.shape(z_x)[0]
-    first, end = _real_steps(count, mask, steps)
+    first, end = _steps_to_take(plan, count, mask, steps)
+    shown = _shown(plan, mask)
     sizes = {
         "slopes": (len(cell.slopes), *[1 for _ in cell.factors]),
         "quantities": (len(cell.quantities),),
@@ -105,7 +106,7 @@ def steps_forward(
             new_states = tuple(
                 tf.where(real, new, old) for new, old in zip(new_states, states, strict=True)
             )
-            output = tf.where(real, output, tf.zeros_like(output))
+            output = tf.where(_at(shown, t), new_states[0], tf.zeros_like(output))
         arrays = [
             _write(array, t, group)
             for array, group in zip(arrays, groups(step, output), strict=True)
@@ -153,12 +154,13 @@ def steps_back(
     cell = plan.cell
     transposed = {name: tf.transpose(w) for name, w in weights.items() if w.shape.rank == 2}
     count = tf.shape(slopes)[0] // len(cell.slopes)
-    first, end = _real_steps(count, mask, steps)
+    first, end = _steps_to_take(plan, count, mask, steps)
     # What a function traced for any batch gave does not say its own: one of 1 would be lost.
     batch = d_states[0].shape[0]
     slopes = tf.ensure_shape(slopes, [None, batch, None])
     d_outputs = None if d_outputs is None else tf.ensure_shape(d_outputs, [None, batch, None])
     mask = None if mask is None else tf.ensure_shape(mask, [None, batch, None])
+    shown = _shown(plan, mask)
 
     def one_step(i, d_states, blocks):
         t = first + i if plan.reverse else end - 1 - i
@@ -168,8 +170,11 @@ def steps_back(
         if mask is not None:
             # A padded step handed its states on: so go the derivatives, around the cell.
             real, none = _at(mask, t), tf.zeros_like(d_states[0])
+            handed_on = d_states
+            if plan.repeats:  # its output was that state
+                handed_on = (tf.where(_at(shown, t), d_new[0], d_states[0]), *d_states[1:])
             d_new = tuple(tf.where(real, d, none) for d in d_new)
-            d_kept = [tf.where(real, none, d) for d in d_states]
+            d_kept = [tf.where(real, none, d) for d in handed_on]
         here = t * len(cell.slopes)
         slopes_now = tuple(_at(slopes, here + k) for k in range(len(cell.slopes)))
         d_z, d_previous, d_direct = cell.step_back(d_new, slopes_now, transposed)
@@ -217,13 +222,27 @@ def _write(array: tf.TensorArray, t: tf.Tensor, values: tuple[tf.Tensor, ...]) -
     return array
 
 
-def _real_steps(
-    count: tf.Tensor, mask: tf.Tensor | None, steps: tf.Tensor | None
+def _shown(plan: Plan, mask: tf.Tensor | None) -> tf.Tensor | None:
+    """Where the output is the first state, bool `[time, batch, 1]`; it is zeros elsewhere."""
+    if mask is None or not plan.repeats:
+        return mask
+    return tf.cumsum(tf.cast(mask, tf.int32), axis=0, reverse=plan.reverse) > 0
+
+
+def _steps_to_take(
+    plan: Plan, count: tf.Tensor, mask: tf.Tensor | None, steps: tf.Tensor | None
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """The first step that is real in any sequence, and the end after the last one."""
+    """The first step that has to be taken, and the end after the last one.
+
+    Steps that are padding in all sequences are left out, where they are not to repeat an output.
+    """
+    all_steps = tf.constant(0), count if steps is None else steps
     if mask is None:
-        return tf.constant(0), count if steps is None else steps
+        return all_steps
     real = tf.reduce_any(mask, axis=[1, 2])
     numbers = tf.range(count)
     end = tf.maximum(tf.reduce_max(tf.where(real, numbers + 1, 0)), 0)  # 0 without any step
-    return tf.minimum(tf.reduce_min(tf.where(real, numbers, count)), end), end
+    first = tf.minimum(tf.reduce_min(tf.where(real, numbers, count)), end)
+    if plan.repeats:
+        return (all_steps[0], end) if plan.reverse else (first, all_steps[1])
+    return first, end

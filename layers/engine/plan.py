@@ -17,6 +17,8 @@ class Plan:
         units: number of units.
         reverse: from the last step to the first.
         sequences: whether the outputs of all steps are wanted, or only the last states.
+        repeats: whether a padded step gives the output of the real step before it, in the direction
+            of the run, and zeros before the first one. Otherwise it gives zeros.
         compiled: by XLA, or portable.
         by_hand: back-propagation as written in the cell, or automatic differentiation of `step`.
         keep: what to keep of each step: `"slopes"`, for back-propagation; `"quantities"`, for
@@ -32,6 +34,7 @@ class Plan:
     units: int
     reverse: bool = False
     sequences: bool = True
+    repeats: bool = False
     compiled: bool = False
     by_hand: bool = True
     keep: Literal["slopes", "quantities", "nothing"] = "slopes"

@@ -9,11 +9,12 @@ from collections.abc import Sequence
 import tensorflow as tf
 
 from layers.engine.compiling import padding_to_bucket
+from layers.engine.devices import precision_of_loops
 from layers.engine.gradient import differentiable
 from layers.engine.loops import steps_forward
 from layers.engine.passes import forward
 from layers.engine.plan import Plan
-from layers.engine.sharding import Tensors, join
+from layers.engine.sharding import Result, Tensors, join
 
 
 def run(
@@ -30,6 +31,9 @@ def run(
 ) -> tuple[tf.Tensor | None, tuple[tf.Tensor, ...]]:
     """Runs a cell over sequences.
 
+    It computes in the precision that `devices.precision_of_loops` gives for the inputs: of 16 bits
+    on a CPU, only what goes in and comes out is left.
+
     Args:
         plan: cell, direction, and how to run.
         x: inputs `[batch, time, features]`.
@@ -45,7 +49,7 @@ def run(
 
     Returns:
         Outputs `[batch, time, units]` in the order of time (None unless `plan.sequences`), and the
-        states after the last step, each `[batch, units]`.
+        states after the last step, each `[batch, units]`; all of the inputs' type.
 
     Example:
         >>> plan = Plan(RNN(4).cell, units=4)
@@ -57,13 +61,20 @@ def run(
     tensors = Tensors(
         x, tuple(states), kernel, recurrent_kernel, bias, recurrent_bias, dropout, mask
     )
+    outputs, last_states = _run(plan, tensors.cast(precision_of_loops(x.dtype)), at_once)
+    outputs = None if outputs is None else tf.cast(outputs, x.dtype)
+    return outputs, tuple(tf.cast(state, x.dtype) for state in last_states)
+
+
+def _run(plan: Plan, tensors: Tensors, at_once: int) -> Result:
+    """`run` of tensors of one type."""
     if not plan.by_hand:
         return forward(plan, tensors, functools.partial(steps_forward, plan))[:2]
     if not plan.compiled:
         return differentiable(plan, tensors)
 
-    time_is_known = bool(x.shape[1])
-    time = tf.shape(x)[1]
+    time_is_known = bool(tensors.x.shape[1])
+    time = tf.shape(tensors.x)[1]
     if not time_is_known:
         tensors = tensors.pad_time(padding_to_bucket(time))
     shards = [differentiable(plan, shard) for shard in tensors.shards(at_once)]
@@ -101,7 +112,8 @@ def quantities(
     """
     plan = dataclasses.replace(plan, keep="quantities", sequences=False, compiled=False)
     tensors = Tensors(x, tuple(states), kernel, recurrent_kernel, bias, recurrent_bias, mask=mask)
-    (kept,) = forward(plan, tensors)[2].kept
+    (kept,) = forward(plan, tensors.cast(precision_of_loops(x.dtype)))[2].kept
+    kept = tf.cast(kept, x.dtype)
     names = plan.cell.quantities
     by_name = {name: tf.transpose(kept[k :: len(names)], [1, 0, 2]) for k, name in enumerate(names)}
     if mask is not None:

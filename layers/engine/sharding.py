@@ -8,6 +8,8 @@ from typing import ClassVar
 
 import tensorflow as tf
 
+from layers.engine.devices import has_gpu
+
 # Less than this in a shard, and its products are too small to be worth a core: rows of the batch,
 # and multiplications in one step.
 ROWS_PER_SHARD = 8
@@ -45,6 +47,15 @@ class Tensors:
         """The same tensors but for some."""
         return dataclasses.replace(self, **changes)
 
+    def cast(self, dtype: tf.DType) -> Tensors:
+        """The same tensors with numbers of this type."""
+
+        def convert(tensor):
+            return None if tensor is None else tf.cast(tensor, dtype)
+
+        numbers = {name: convert(getattr(self, name)) for name in (*self.DIFFERENTIABLE, "dropout")}
+        return self.replace(**numbers, states=tuple(map(convert, self.states)))
+
     def pad_time(self, padding: tf.Tensor) -> Tensors:
         """As many steps more at the end as `padding`, a scalar, says."""
         mask = self.mask
@@ -59,7 +70,7 @@ class Tensors:
 
         Small runs of which `at_once` run side by side share the cores.
         """
-        if tf.config.list_physical_devices("GPU"):
+        if has_gpu():
             return [self]
         units, columns = self.recurrent_kernel.shape
         batch, cores = self.x.shape[0], os.cpu_count() or 1
