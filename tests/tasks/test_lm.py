@@ -188,7 +188,7 @@ def test_servers_and_others_get_the_same_answers(trained, served):
         (["--mode=generate", "--temperature=-1"], "--temperature: expected 0 or more"),
         (["--mode=generate", "--top_p=0"], "--top_p: expected a probability"),
         (["--mode=generate", "--top_p=1.5"], "--top_p: expected 0 to 1. Received: 1.5"),
-        (["--mode=generate", "--top_k=-2"], "--top_k: expected 0 or more"),
+        (["--mode=generate", "--top_k=-2"], "--top_k: expected 0 to 2147483647"),
         (["--mode=generate"], "--mode=generate needs --model"),
         (["--bidirectional"], "reads forward only"),
         (["--cell=none"], "expected a recurrent layer"),
@@ -209,7 +209,7 @@ def test_what_a_user_can_put_right_is_one_line(flags, message, tmp_path):
 
 @pytest.mark.slow
 def test_agreement_is_a_table_and_a_plot(tmp_path):
-    flags = ["--units=8", "--epochs=1", "--batch_size=256", "--nojit"]
+    flags = ["--units=8", "--epochs=1", "--batch_size=512", "--nojit"]
     run = program("lm", "--mode=agreement", *flags, "--model_dir", tmp_path)
     found = json.loads((tmp_path / "agreement.json").read_text())["shares"]
     assert found.keys() == {"rnn", "gru", "lstm"}

@@ -25,6 +25,8 @@ from programs import (
 )
 
 SMALL = ["--units=8", "--character_dim=4", "--embedding_dim=8", "--batch_size=16", "--epochs=4"]
+# Traced and compiled in less time.
+QUICK = ["--cell=rnn", "--nojit"]
 
 TRAIN = [
     [("Anna", "B-PER"), ("Smith", "I-PER"), ("lives", "O"), ("in", "O"), ("Rome", "B-LOC")],
@@ -83,7 +85,7 @@ def test_the_savedmodel_scores_as_training_did(trained, tmp_path):
 
 @pytest.mark.slow
 def test_a_run_that_is_stopped_again_and_again_ends_as_an_uninterrupted_one(trained, tmp_path):
-    flags = [*trained["flags"], "--nojit", "--export_dir", tmp_path / "s"]
+    flags = [*trained["flags"], *QUICK, "--nobidirectional", "--export_dir", tmp_path / "s"]
     program("ner", *flags, "--model_dir", tmp_path / "whole")
     shutil.rmtree(tmp_path / "s")
     flags += ["--model_dir", tmp_path / "m"]
@@ -266,7 +268,7 @@ def test_a_process_says_the_same_and_nothing_on_stderr_and_a_terminal_sees_colou
 
 @pytest.mark.slow
 def test_both_directions_are_compared_at_words_that_only_what_follows_decides(tmp_path):
-    flags = [*SMALL, "--epochs=1", "--batch_size=512", "--nojit", "--model_dir", tmp_path]
+    flags = [*SMALL, *QUICK, "--nocrf", "--epochs=1", "--batch_size=512", "--model_dir", tmp_path]
     run = program("ner", "--mode=directions", *flags)
     found = json.loads((tmp_path / "directions.json").read_text())
     shares = found["accuracy_at_ambiguous_words"]
@@ -315,7 +317,7 @@ def test_parts_of_speech_are_trained_likewise(tmp_path):
 @pytest.mark.slow
 def test_the_benchmark_of_models_measures_both_and_the_savedmodel(trained, tmp_path):
     output = tmp_path / "models.json"
-    flags = [*trained["flags"], "--nojit", "--batches=2", "--turns=1", f"--output={output}"]
+    flags = [*trained["flags"], *QUICK, "--batches=2", "--turns=1", f"--output={output}"]
     program("benchmark_models", *flags)
     (results,) = json.loads(output.read_text())
     trained_per_second = results["trained_per_second"]
