@@ -36,6 +36,11 @@ def answers(model, batches: tf.data.Dataset) -> Iterator[list[dict]]:
         ]
 
 
+def without_mark(line: tf.Tensor) -> tf.Tensor:
+    """A line without the byte-order mark that some editors put before the first one."""
+    return tf.strings.regex_replace(line, "^\ufeff", "")
+
+
 def readable(value: bytes | np.ndarray | np.generic) -> object:
     """Texts, arrays and their numbers as JSON has them."""
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else value.tolist()
@@ -53,7 +58,7 @@ def main() -> None:
 
     model = tf.saved_model.load(newest(given.model))
     # Reads ahead while the model computes.
-    lines = tf.data.TextLineDataset(given.input)
+    lines = tf.data.TextLineDataset(given.input).map(without_mark)
     batches = lines.batch(given.batch_size).prefetch(tf.data.AUTOTUNE)
     with open(given.input, "rb") as file:
         total = sum(1 for _ in file)

@@ -18,11 +18,9 @@ class ClassificationData(DataConfig):
         "Which words of texts beyond --max_length are read.",
         choices=("start", "end", "both"),
     )
-    text_column: str | None = option(
-        None, "Column, key or feature with the text of an example. Default: text."
-    )
     label_column: str | None = option(
-        None, "Column, key or feature with the label. Default: label."
+        None,
+        'Column, key or feature with the label; 1, 1.0 and "1" are one label. Default: label.',
     )
     embeddings_file: str | None = option(
         None, "Word vectors as text, GloVe or word2vec; sets --embedding_dim."

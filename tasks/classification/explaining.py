@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import html
 import math
 import os
@@ -17,7 +18,7 @@ from tasks.classification.configuration import ClassificationConfig, Classificat
 from tasks.framework.errors import UserError
 from tasks.framework.modes import needed_model
 from tasks.framework.task import Task, asset_lines, load_model
-from tasks.framework.text_io import batched, check_output, open_texts, write_output
+from tasks.framework.text_io import batched, check_output, inputs_of, write_output
 from zoo import text
 from zoo.catalog.loading import Model
 from zoo.catalog.results import RESULTS, EntryResults
@@ -101,19 +102,19 @@ def explain_mode(task: Task, config: ClassificationConfig, run: ClassificationRu
         raise UserError(f"--output_file: --mode=explain writes .html. Received: {path!r}")
     check_output(path)
     pages = []
-    with open_texts(run) as batches:
-        model = load_model(task, needed_model(run))
-        labels = asset_lines(model, "labels.txt")
-        if run.explain_class not in ("predicted", "all", *labels):
-            raise UserError(
-                f"--explain_class: expected predicted, all, or one of {labels}. Received: "
-                f"{run.explain_class!r}"
-            )
-        for one in (one for batch in batches for one in batch):
-            explanations = explain(task, model, one, run, config.training.seed)
-            for explanation in explanations:
-                print(as_line(explanation, os.isatty(1)), flush=True)
-            pages += [*map(as_html, explanations), "<hr>"]
+    inputs = inputs_of(run, functools.partial(task.read_inputs, config=config))
+    model = load_model(task, needed_model(run))
+    labels = asset_lines(model, "labels.txt")
+    if run.explain_class not in ("predicted", "all", *labels):
+        raise UserError(
+            f"--explain_class: expected predicted, all, or one of {labels}. Received: "
+            f"{run.explain_class!r}"
+        )
+    for given in inputs.each:
+        explanations = explain(task, model, given.text, run, config.training.seed)
+        for explanation in explanations:
+            print(as_line(explanation, os.isatty(1)), flush=True)
+        pages += [*map(as_html, explanations), "<hr>"]
     if path:
         write_output(path, [_PAGE.format(body="\n".join(pages))])
 

@@ -1,9 +1,9 @@
-"""Classified texts as text: for a terminal, as TSV, as JSON lines."""
+"""Classified texts as text: for a terminal, for JSON lines."""
 
 from __future__ import annotations
 
 import dataclasses
-import json
+from typing import Any
 
 from zoo.predictions import Classified
 
@@ -14,11 +14,8 @@ def line(one: Classified, colour: bool) -> str:
     return f"\033[1m{label}\033[0m  {text}" if colour else f"{label}  {text}"
 
 
-def json_line(one: Classified) -> str:
-    return json.dumps(dataclasses.asdict(one), ensure_ascii=False) + "\n"
-
-
-def tab_separated(one: Classified) -> str:
-    """Label, probability and text, the text on one line."""
-    text = " ".join(one.text.split())
-    return f"{one.label}\t{one.probability:.6f}\t{text}\n"
+def record(one: Classified) -> dict[str, Any]:
+    """What JSON lines say, beside the text."""
+    values = dataclasses.asdict(one)
+    del values["text"]
+    return values

@@ -32,7 +32,7 @@ class ClassificationTask(Task):
     config = ClassificationConfig
     score_name = "accuracy"
     signatures: ClassVar = {"serving_default": "probabilities"}
-    formats: ClassVar = {".tsv": formats.tab_separated, ".jsonl": formats.json_line}
+    columns = ("label", "probability")
 
     def load(self, config, splits, optional):
         data = config.data
@@ -52,6 +52,12 @@ class ClassificationTask(Task):
     def predict(self, model, texts):
         names = asset_lines(model, "labels.txt")
         return predictions.classified(texts, model(texts)["probabilities"], names)
+
+    def record(self, prediction):
+        return formats.record(prediction)
+
+    def rows(self, prediction):
+        return [(prediction.label, prediction.probability)]
 
     def predict_examples(self, model, examples):
         return self.predict(model, [example.text for example in examples])
@@ -117,7 +123,9 @@ class ClassifierTrainer(Trainer):
         super().__init__(task, corpus, config, model_dir)
         data, training = config.data, config.training
         names = {example.label for example in corpus["train"]}
-        self.label_names = sorted(names, key=lambda n: (0, int(n), n) if n.isdigit() else (1, 0, n))
+        self.label_names = sorted(
+            names, key=lambda n: (0, int(n), n) if n.isdecimal() else (1, 0, n)
+        )
         if len(names) < 2:
             raise UserError(
                 f"expected two classes or more. Received: {self.label_names} in the training data"

@@ -12,6 +12,7 @@ from tasks.data.formats import (
     CONLLU_COLUMNS,
     DOCUMENT_START,
     TextFile,
+    are_entity_tags,
     are_running_numbers,
     cells,
 )
@@ -149,6 +150,17 @@ def check_index(blocks: Sequence[Block], index: int, flag: str) -> int:
             f"asks for, found {count}"
         )
     return index % count
+
+
+def are_surely(file: TextFile) -> bool:
+    """Whether a file is in columns beyond doubt: one numbers the words, or the last one has tags of
+    entities."""
+    try:
+        blocks = read_columns(file)
+    except DataError:
+        return False
+    tags = (tag for some in column(blocks, -1) for tag in some)
+    return index_column(blocks) is not None or are_entity_tags(tags)
 
 
 def index_column(blocks: Sequence[Block]) -> int | None:

@@ -30,8 +30,17 @@ def read_texts(folder: Path) -> Iterator[tuple[Path, str]]:
     for path in entries(folder):
         if path.is_dir():
             raise DataError(f"{path}: expected a text file, found a folder")
-        file = formats.read(path)
-        if not formats.says_nothing(file):
-            kind = formats.recognise(file)
-            raise DataError(f"{path}: expected a file that is one text, found {kind.value}")
-        yield path, "\n".join(file.lines).rstrip("\n")
+        yield path, read_text(path)
+
+
+def read_text(path: Path) -> str:
+    """A file that is one text, without empty lines at its end.
+
+    Raises:
+        DataError: it cannot be read, or by its name is something else.
+    """
+    file = formats.read(path)
+    if not formats.says_nothing(file):
+        kind = formats.recognise(file)
+        raise DataError(f"{path}: expected a file that is one text, found {kind.value}")
+    return "\n".join(file.lines).rstrip("\n")

@@ -66,6 +66,11 @@ def read_records(file: TextFile, wanted: Wanted) -> list[Record] | None:
     return None
 
 
+def has_columns(file: TextFile, wanted: Wanted) -> bool:
+    """Whether the first line of a file names all columns that are wanted."""
+    return bool(_delimiters(file, wanted))
+
+
 # --- JSON lines ----------------------------------------------------------------------------------
 
 

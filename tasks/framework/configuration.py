@@ -31,6 +31,9 @@ class DataConfig(Configuration):
     test_file: str | None = option(None, "Test corpus, with --data=files.", recipe=False)
     vocab_size: int = option(30_000, "Most words in the vocabulary.", at_least=1)
     min_count: int = option(2, "Rarer words of the training corpus are <UNK>.", at_least=1)
+    text_column: str | None = option(
+        None, "Column, key or feature with the text of an example. Default: text."
+    )
     max_length: int = option(
         100,
         "Longer training sentences are cut to this; drawn text has so many tokens at most.",
@@ -72,7 +75,7 @@ class TrainingConfig(Configuration):
         at_most=0.999999,
     )
     clip_norm: float = option(5.0, "Clip gradients to this global norm; 0: not at all.", at_least=0)
-    seed: int = option(0, "Of weights, dropout and shuffling.", at_least=0)
+    seed: int = option(0, "Of weights, dropout and shuffling.", at_least=0, at_most=2**31 - 1)
     init_from: str | None = option(
         None,
         "Start from the weights, vocabulary and shape of a trained model: a name of the zoo, a "
@@ -115,10 +118,15 @@ class RunConfig(Configuration):
         "SavedModel to evaluate or predict with: a folder, or a name in saved_models/.",
     )
     text: tuple[str, ...] = option((), "Text to predict for; may be repeated.")
-    input_file: str | None = option(None, "Texts to predict for, one a line.")
+    input_file: str | None = option(
+        None,
+        "Texts to predict for: .csv, .tsv or .jsonl with a --text_column, a folder, plain text "
+        "with a text a line; for taggers also .conll. Default: standard input, a text a line.",
+    )
     output_file: str | None = option(
         None,
-        "Predictions, in the format of its ending. Default: the terminal.",
+        "Predictions, beside all that --input_file has, in the format of its ending: .jsonl, .csv, "
+        ".tsv; of taggers also .conll. Default: the terminal.",
     )
     command: str = ""
     given: tuple[str, ...] = ()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import textwrap
 import time
@@ -14,17 +13,12 @@ from tasks.framework.configuration import RunConfig, TaskConfig
 from tasks.framework.errors import UserError
 from tasks.framework.evaluating import evaluate, predicted_answers
 from tasks.framework.machine import machine, versions
+from tasks.framework.predicting import predict
 from tasks.framework.task import Task, load_model
-from tasks.framework.text_io import (
-    check_output,
-    check_writable,
-    format_of,
-    open_texts,
-    with_progress,
-    write_output,
-)
+from tasks.framework.text_io import check_writable
 from tasks.framework.training import load, restore, train
 from zoo import files
+from zoo.catalog.loading import Model
 from zoo.saving.versions import find
 
 Mode = Callable[[Task, TaskConfig, RunConfig], None]
@@ -39,21 +33,26 @@ def train_mode(task: Task, config: TaskConfig, run: RunConfig) -> None:
     folder = export_folder(task, run)
     check_writable(folder, "export_dir")
     trained = train(task, config, run.model_dir, run.command)
-    version = trained.export(folder, run.weights)
-    model = load_model(task, Path(version))
-    if run.weights != "float32":
-        examples = trained.trainer.corpus["validation"]
-        predicted = predicted_answers(task, model, examples)
-        metrics = evaluate(task, examples, predicted, f"validation, {run.weights}", None)
-        trained.results.stored = {"weights": run.weights, "validation": metrics}
-        trained.write()
-    print(f"\nSaved: {version}   Logs, figures, results.json: {trained.trainer.model_dir}\n")
     texts = task.texts
     if config.data.data != "demo":
         examples = trained.trainer.corpus["validation"][:_SHOWN]
         texts = [_beginning(task.text(example)) for example in examples]
-    for prediction in task.predict(model, texts):
-        print(task.show(prediction, os.isatty(1)))
+    shown: list[str] = []
+
+    def check(model: Model) -> None:
+        """All that is asked of the SavedModel, before it becomes a version."""
+        if run.weights != "float32":
+            examples = trained.trainer.corpus["validation"]
+            predicted = predicted_answers(task, model, examples)
+            metrics = evaluate(task, examples, predicted, f"validation, {run.weights}", None)
+            trained.results.stored = {"weights": run.weights, "validation": metrics}
+            trained.write()
+        predictions = task.predict(model, texts)
+        shown.extend(task.show(prediction, os.isatty(1)) for prediction in predictions)
+
+    version = trained.export(folder, run.weights, check)
+    print(f"\nSaved: {version}   Logs, figures, results.json: {trained.trainer.model_dir}\n")
+    print(*shown, sep="\n")
 
 
 def _beginning(text: str) -> str:
@@ -92,18 +91,7 @@ def evaluate_mode(task: Task, config: TaskConfig, run: RunConfig) -> None:
 
 def predict_mode(task: Task, config: TaskConfig, run: RunConfig) -> None:
     """What a SavedModel says of texts, in the terminal or in a file."""
-    del config
-    as_text = format_of(run.output_file, task.formats)
-    check_output(run.output_file)
-    with open_texts(run) as batches:
-        model = load_model(task, needed_model(run))
-        each = (task.predict(model, batch) for batch in batches)
-        predictions = itertools.chain.from_iterable(each)
-        if run.output_file is None or as_text is None:
-            for prediction in predictions:
-                print(task.show(prediction, os.isatty(1)), flush=True)
-        else:
-            write_output(run.output_file, map(as_text, with_progress(predictions)))
+    predict(task, config, run, lambda: load_model(task, needed_model(run)))
 
 
 def export_mode(task: Task, config: TaskConfig, run: RunConfig) -> None:
@@ -116,7 +104,11 @@ def export_mode(task: Task, config: TaskConfig, run: RunConfig) -> None:
         )
     check_writable(export_folder(task, run), "export_dir")
     trainer, model = restore(task, config, model_dir)
-    print(f"Saved: {trainer.save(model, export_folder(task, run), run.weights)}")
+
+    def check(saved: Model) -> None:
+        task.predict(saved, task.texts)
+
+    print(f"Saved: {trainer.save(model, export_folder(task, run), run.weights, check)}")
 
 
 MODES: dict[str, Mode] = {

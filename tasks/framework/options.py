@@ -11,6 +11,7 @@ from typing import Any
 
 from absl import flags as absl_flags
 
+from tasks.data.formats import is_unicode
 from tasks.framework.configuration import RunConfig, TaskConfig
 from tasks.framework.errors import UserError
 from zoo.configuration import Configuration, Option, options
@@ -44,8 +45,12 @@ class Options:
             presets: by name, values of options that are the defaults of a run with `--preset`.
 
         Raises:
-            UserError: there is no such flag or preset, or it has no such value.
+            UserError: there is no such flag or preset, or it has no such value; or an argument is
+                no UTF-8.
         """
+        broken = [argument for argument in arguments if not is_unicode(argument)]
+        if broken:
+            raise UserError(f"expected arguments in UTF-8. Received: {broken[0]!a}")
         flags = self._flags()
         try:
             rest = flags(["", *arguments])[1:]

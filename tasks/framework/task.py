@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 import layers
+from tasks.data.inputs import Input, read_inputs
 from tasks.framework import fitting, starting
 from tasks.framework.configuration import TaskConfig
 from tasks.framework.errors import UserError
@@ -27,8 +28,8 @@ from zoo.saving.in_memory import InMemory
 # The loss of so many validation examples is measured after each epoch, at most.
 VALIDATED = 1024
 
-# From the ending of a file to what writes a prediction as text.
-Formats = Mapping[str, Callable[[Any], str]]
+# From the ending of a file to what writes an input and its prediction as text.
+Formats = Mapping[str, Callable[[Input, Any], str]]
 
 
 class Task(abc.ABC):
@@ -45,7 +46,8 @@ class Task(abc.ABC):
         texts: to predict for after training.
         signatures: that a SavedModel of the task has, with one output of each that tells it from
             others.
-        formats: from the ending of an output file to what writes a prediction.
+        columns: of a table of predictions; `row` is the first of those with a row for each token.
+        formats: further formats of predictions, beside JSON lines and tables.
     """
 
     name: ClassVar[str]
@@ -53,7 +55,8 @@ class Task(abc.ABC):
     score_name: ClassVar[str]
     texts: ClassVar[Sequence[str]]
     signatures: ClassVar[Mapping[str, str]]
-    formats: ClassVar[Formats]
+    columns: ClassVar[Sequence[str]]
+    formats: ClassVar[Formats] = {}
 
     @abc.abstractmethod
     def load(
@@ -68,6 +71,22 @@ class Task(abc.ABC):
     @abc.abstractmethod
     def predict(self, model: Predictor, texts: Sequence[str]) -> list:
         """A model's predictions for a batch of texts."""
+
+    def read_inputs(self, path: str, config: TaskConfig) -> list[Input]:
+        """What a file holds to predict for."""
+        return read_inputs(path, config.data.text_column)
+
+    def predict_inputs(self, model: Predictor, inputs: Sequence[Input]) -> list:
+        """A model's predictions for a batch of what `read_inputs` reads."""
+        return self.predict(model, [one.text for one in inputs])
+
+    @abc.abstractmethod
+    def record(self, prediction: Any) -> dict[str, Any]:
+        """A prediction as an object of JSON, without the text."""
+
+    @abc.abstractmethod
+    def rows(self, prediction: Any) -> list[tuple]:
+        """A prediction as rows of a table, in `columns` behind `row`."""
 
     @abc.abstractmethod
     def predict_examples(self, model: Predictor, examples: list) -> list:
@@ -220,8 +239,21 @@ class Trainer(abc.ABC):
             "recipe": self.config.as_dict(recipe_only=True),
         }
 
-    def save(self, model: RecurrentModel, export_dir: str, weights: str = "float32") -> str:
+    def save(
+        self,
+        model: RecurrentModel,
+        export_dir: str,
+        weights: str = "float32",
+        check: Callable[[Model], object] | None = None,
+    ) -> str:
         """Saves a model as the next version under a folder; returns that version's.
+
+        Args:
+            model: to save.
+            export_dir: folder of the versions.
+            weights: how they are stored.
+            check: called with what was saved, before it becomes a version: where it raises an
+                error, there is none.
 
         Raises:
             UserError: the folder cannot be written to.
@@ -229,7 +261,14 @@ class Trainer(abc.ABC):
         module = self.module(model, weights)
         signatures = {name: getattr(module, name) for name in module.signature_names}
         try:
-            return export.save(module, signatures, export_dir, self.warmup(), self.about(model))
+            return export.save(
+                module,
+                signatures,
+                export_dir,
+                self.warmup(),
+                self.about(model),
+                lambda folder: check(load_model(self.task, Path(folder))) if check else None,
+            )
         except OSError as error:
             raise UserError(
                 f"--export_dir: cannot write to {export_dir!r}: {error.strerror}"
@@ -257,4 +296,5 @@ def load_model(task: Task, folder: Path) -> Model:
 
 def asset_lines(model: Model, name: str) -> list[str]:
     """The lines of a text file that a SavedModel holds as an asset."""
-    return (model.folder / "assets" / name).read_text("utf-8").split("\n")[:-1]
+    # Not read_text, which takes a carriage return for a line end.
+    return (model.folder / "assets" / name).read_bytes().decode().split("\n")[:-1]

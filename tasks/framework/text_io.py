@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
+import dataclasses
 import itertools
 import os
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TypeVar
 
+from tasks.data.formats import decoded
+from tasks.data.inputs import Input, names_of
 from tasks.framework.configuration import RunConfig
 from tasks.framework.errors import UserError
-from tasks.framework.task import Formats
 from zoo import files
 
 PREDICT_BATCH = 64
@@ -21,41 +22,50 @@ PREDICT_BATCH = 64
 T = TypeVar("T")
 
 
-@contextlib.contextmanager
-def open_texts(run: RunConfig) -> Iterator[Iterator[list[str]]]:
-    """The texts to predict for, in batches: of --text, a file, or standard input."""
-    if run.text and run.input_file:
-        raise UserError("expected --text or --input_file. Received: both.")
-    if run.text:
-        yield batched(run.text, PREDICT_BATCH)
-        return
-    path = run.input_file
-    try:
-        # Nobody who types a line waits for 63 more.
-        size = PREDICT_BATCH if path or not os.isatty(0) else 1
-        with open(path or 0, encoding="utf-8", errors="replace", closefd=bool(path)) as file:
-            yield batched((line.rstrip("\r\n") for line in file), size)
-    except OSError as error:
-        if not path or error.filename != path:
-            raise
-        raise UserError(f"--input_file: {path}: {error.strerror}") from None
+@dataclasses.dataclass(frozen=True)
+class Inputs:
+    """What is to be predicted for.
+
+    Attributes:
+        each: one after the other.
+        names: of the columns that come with them.
+        batch_size: how many are predicted at once.
+    """
+
+    each: Iterable[Input]
+    names: Sequence[str] = ()
+    batch_size: int = PREDICT_BATCH
+
+    @property
+    def batches(self) -> Iterator[list[Input]]:
+        return batched(self.each, self.batch_size)
 
 
-def format_of(path: str | None, formats: Formats) -> Callable[[Any], str] | None:
-    """What writes a prediction into a file, by the ending of its name; None for the terminal.
+def inputs_of(run: RunConfig, read: Callable[[str], list[Input]]) -> Inputs:
+    """What --text, --input_file, which is read whole, or standard input holds: a text a line.
+
+    Args:
+        run: says which.
+        read: reads a file.
 
     Raises:
-        UserError: nothing writes such a file.
+        UserError: two are given, or what is given cannot be read.
     """
-    if path is None:
-        return None
-    ending = os.path.splitext(path)[1].lower()
-    if ending not in formats:
-        raise UserError(
-            f"--output_file: expected a name that ends in {' or '.join(formats)}. "
-            f"Received: {path!r}"
-        )
-    return formats[ending]
+    if run.text and run.input_file:
+        raise UserError("expected --text or --input_file. Received: both.")
+    if run.input_file:
+        found = read(run.input_file)
+        return Inputs(found, names_of(found))
+    if run.text:
+        return Inputs(list(map(Input, run.text)))
+    # Nobody who types a line waits for 63 more.
+    return Inputs(_lines_of_standard_input(), batch_size=1 if os.isatty(0) else PREDICT_BATCH)
+
+
+def _lines_of_standard_input() -> Iterator[Input]:
+    with open(0, "rb", closefd=False) as file:
+        for number, line in enumerate(file, start=1):
+            yield Input(decoded(line.removesuffix(b"\n"), f"standard input:{number}"))
 
 
 def write_output(path: str, pieces: Iterable[str]) -> None:

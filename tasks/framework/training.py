@@ -10,7 +10,7 @@ import shlex
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,7 @@ from tasks.framework.errors import UserError
 from tasks.framework.evaluating import evaluate
 from tasks.framework.machine import machine, versions
 from tasks.framework.task import Task, Trainer
+from zoo.catalog.loading import Model
 from zoo.catalog.results import RunResults
 from zoo.models import RecurrentModel
 from zoo.predictor import Predictor
@@ -48,14 +49,20 @@ class Trained:
         """The answers for a text or several, see `Predictor`."""
         return self.predictor(texts)
 
-    def export(self, folder: str, weights: str = "float32") -> str:
+    def export(
+        self,
+        folder: str,
+        weights: str = "float32",
+        check: Callable[[Model], object] | None = None,
+    ) -> str:
         """Saves the model as the next version under a folder, and returns that version's.
 
         Args:
             folder: of the versions, such as `saved_models/mine`.
             weights: how they are stored, `"float32"`, `"float16"` or `"int8"`.
+            check: see `Trainer.save`.
         """
-        return self.trainer.save(self.model, folder, weights)
+        return self.trainer.save(self.model, folder, weights, check)
 
     def write(self) -> None:
         """Writes results.json into the folder of the run."""

@@ -24,9 +24,6 @@ class LanguageData(DataConfig):
         False, "Running text, whose states are carried on, in place of a text a line."
     )
     window: int = option(100, "Steps through which running text is back-propagated.", at_least=2)
-    text_column: str | None = option(
-        None, "Feature of a TFDS builder with the text of an example. Default: text."
-    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,7 +54,9 @@ class LanguageRun(RunConfig):
         "likely.",
         at_least=0,
     )
-    top_k: int = option(0, "Draw from the k likeliest tokens; 0: from all.", at_least=0)
+    top_k: int = option(
+        0, "Draw from the k likeliest tokens; 0: from all.", at_least=0, at_most=2**31 - 1
+    )
     top_p: float = option(
         1.0,
         "Draw from the likeliest tokens that have this probability together; 1: from all.",

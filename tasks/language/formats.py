@@ -1,10 +1,10 @@
-"""Scored text as text: for a terminal, as JSON lines."""
+"""Scored text as text: for a terminal, for JSON lines."""
 
 from __future__ import annotations
 
 import dataclasses
-import json
 import math
+from typing import Any
 
 from zoo.predictions import ScoredTokens
 
@@ -17,6 +17,8 @@ def line(one: ScoredTokens, colour: bool) -> str:
     return f"\033[1m{head}\033[0m  {each}" if colour else f"{head}  {each}"
 
 
-def json_line(one: ScoredTokens) -> str:
+def record(one: ScoredTokens) -> dict[str, Any]:
+    """What JSON lines say, beside the text."""
     values = {**dataclasses.asdict(one), "perplexity": one.perplexity}
-    return json.dumps(values, ensure_ascii=False) + "\n"
+    del values["text"]
+    return values

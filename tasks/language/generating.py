@@ -28,7 +28,8 @@ def request(
     Args:
         prompts: beginnings to go on from.
         max_length: most tokens to draw for each.
-        seed: of the first prompt; the next ones have the next seeds.
+        seed: of the first prompt; the next ones have the next seeds, and after the largest int32
+            comes 0.
         run: temperature, top_k and top_p, by default those of the flags.
     """
     count, run = len(prompts), run or LanguageRun()
@@ -38,7 +39,7 @@ def request(
         "temperature": tf.fill([count], run.temperature),
         "top_k": tf.fill([count], run.top_k),
         "top_p": tf.fill([count], run.top_p),
-        "seed": tf.range(seed, seed + count),
+        "seed": tf.constant([(seed + number) % 2**31 for number in range(count)], tf.int32),
     }
 
 

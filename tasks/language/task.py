@@ -44,7 +44,7 @@ class Language(Task):
         "tokens": "log_probabilities",
         "generate": "text",
     }
-    formats: ClassVar = {".jsonl": formats.json_line}
+    columns = ("log_probability", "perplexity", "token_count", "unknown_count")
 
     def load(self, config, splits, optional):
         data = config.data
@@ -63,6 +63,12 @@ class Language(Task):
 
     def predict(self, model, texts):
         return predictions.scored(texts, model.ask("tokens", {"text": texts}))
+
+    def record(self, prediction):
+        return formats.record(prediction)
+
+    def rows(self, prediction):
+        return [tuple(getattr(prediction, name) for name in self.columns)]
 
     def predict_examples(self, model, examples):
         return self.predict(model, examples)

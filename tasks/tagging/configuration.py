@@ -12,6 +12,14 @@ from zoo.configuration import TaggerConfig, option
 class TaggingData(DataConfig):
     """A corpus of tagged sentences."""
 
+    token_column: int | None = option(
+        None,
+        "Column of a file that holds the tokens, from 0, or from the end: -1 is the last. Default: "
+        "the first, or the one behind that which numbers the words.",
+    )
+    tag_column: int | None = option(
+        None, "Column that holds the tags. Default: the last; for entities, the one that has some."
+    )
     embeddings_file: str | None = option(
         None, "Word vectors as text, GloVe or word2vec; sets --embedding_dim."
     )

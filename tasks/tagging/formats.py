@@ -1,11 +1,14 @@
-"""Tagged text as text: for a terminal, as CoNLL, as JSON lines."""
+"""Tagged text as text: for a terminal, as CoNLL, as rows of a table."""
 
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Iterator
+from typing import Any
 
+from tasks.data.formats import DOCUMENT_START
+from tasks.data.inputs import Input
+from tasks.framework.predicting import as_cell
 from zoo.predictions import TaggedText
 from zoo.text.tags import entities, scheme_of
 
@@ -41,11 +44,43 @@ def coloured(one: TaggedText) -> str:
     )
 
 
-def conll(one: TaggedText) -> str:
-    """A token and its tag a line, and an empty line behind them."""
-    lines = (f"{token}\t{tag}\n" for token, tag in zip(one.tokens, one.tags, strict=True))
-    return "".join(lines) + "\n"
+def conll(given: Input, one: TaggedText) -> str:
+    """A token and its tag a line, and an empty line behind them.
+
+    Lines of a file in columns stay as they are, with the tag behind them. Of other files, the
+    columns beside the text are comments.
+    """
+    if given.block is None:
+        fields = {name: v for name, v in given.fields.items() if name != given.text_field}
+        before = [f"# {_joined(name)} = {_joined(as_cell(v))}\n" for name, v in fields.items()]
+        lines = [f"{token}\t{tag}\n" for token, tag in zip(one.tokens, one.tags, strict=True)]
+        return "".join([*before, *lines, "\n"])
+    tags = iter(one.tags)
+    pieces = []
+    for line in given.block.before:
+        begins = line.startswith(DOCUMENT_START)
+        pieces.append(f"{line}{_separator(line)}O\n\n" if begins else f"{line}\n")
+    for row in given.block.rows:
+        tag = next(tags) if row.is_word else "_"
+        pieces.append(f"{row.line.rstrip(' ')}{_separator(row.line)}{tag}\n")
+    return "".join([*pieces, "\n"])
 
 
-def json_line(one: TaggedText) -> str:
-    return json.dumps(dataclasses.asdict(one), ensure_ascii=False) + "\n"
+def _separator(line: str) -> str:
+    return " " if " " in line.strip() and "\t" not in line else "\t"
+
+
+def _joined(text: str) -> str:
+    """A text on one line."""
+    return " ".join(text.split())
+
+
+def record(one: TaggedText) -> dict[str, Any]:
+    """What JSON lines say, beside the text."""
+    return dataclasses.asdict(one)
+
+
+def rows(one: TaggedText) -> list[tuple]:
+    """A row for each token; of a text without tokens, an empty one."""
+    found = list(zip(one.tokens, one.tags, one.confidence, strict=True))
+    return found or [("", "", "")]

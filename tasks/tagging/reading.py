@@ -93,8 +93,8 @@ def read_tagged_file(
     token, tag = first.cells[tokens], first.cells[tags]
     if token.lower() in _TOKEN_NAMES and tag.lower() in _TAG_NAMES:
         raise DataError(
-            f"{first.place}: expected a token and its tag, found {token} and {tag}, which are names "
-            "of columns; take the line out"
+            f"{first.place}: expected a token and its tag, found {token} and {tag}, which are "
+            "names of columns; take the line out"
         )
     check = functools.partial(_check, task=task, conllu=kind is formats.Kind.CONLLU)
     for block in blocks:

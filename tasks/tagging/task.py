@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from tasks.data import batching, vocabularies
+from tasks.data.inputs import read_inputs
 from tasks.framework import figures
 from tasks.framework.checkpoints import keep_lines
 from tasks.framework.errors import UserError
@@ -20,6 +21,7 @@ from tasks.tagging import formats, reading
 from tasks.tagging.configuration import TaggingConfig
 from zoo import predictions, text
 from zoo.models import Tagger
+from zoo.predictor import Predictor
 from zoo.saving import TaggerModule
 from zoo.text.tags import Sentence, scheme_of
 
@@ -29,12 +31,20 @@ class TaggingTask(Task):
 
     config = TaggingConfig
     signatures: ClassVar = {"serving_default": "tags", "tokens": "tags"}
-    formats: ClassVar = {".conll": formats.conll, ".jsonl": formats.json_line}
+    columns = ("row", "token", "tag", "confidence")
+    formats: ClassVar = {".conll": formats.conll}
 
     def load(self, config, splits, optional):
         data = config.data
         return reading.load_corpus(
-            data.data, self.name, data.files, splits, config.training.seed, optional
+            data.data,
+            self.name,
+            data.files,
+            splits,
+            config.training.seed,
+            optional,
+            data.token_column,
+            data.tag_column,
         )
 
     def trainer(self, corpus, config, model_dir):
@@ -43,13 +53,33 @@ class TaggingTask(Task):
     def predict(self, model, texts):
         return predictions.tagged(model(texts))
 
+    def predict_tokens(self, model: Predictor, sentences: Sequence[Sequence[str]]) -> list:
+        """A model's predictions for sentences that are in tokens already."""
+        lengths = [len(tokens) for tokens in sentences]
+        words = np.full([len(sentences), max(lengths)], "", object)
+        for row, tokens in zip(words, sentences, strict=True):
+            row[: len(tokens)] = tokens
+        return predictions.tagged(model.ask("tokens", {"tokens": words, "lengths": lengths}))
+
     def predict_examples(self, model, examples):
-        lengths = [len(s.tokens) for s in examples]
-        words = np.full([len(examples), max(lengths)], "", object)
-        for row, sentence in zip(words, examples, strict=True):
-            row[: len(sentence.tokens)] = sentence.tokens
-        answer = model.ask("tokens", {"tokens": words, "lengths": lengths})
-        return [one.tags for one in predictions.tagged(answer)]
+        found = self.predict_tokens(model, [sentence.tokens for sentence in examples])
+        return [one.tags for one in found]
+
+    def read_inputs(self, path, config):
+        data = config.data
+        return read_inputs(path, data.text_column, True, data.token_column)
+
+    def predict_inputs(self, model, inputs):
+        sentences = [one.tokens for one in inputs if one.tokens is not None]
+        if sentences:
+            return self.predict_tokens(model, sentences)
+        return super().predict_inputs(model, inputs)
+
+    def record(self, prediction):
+        return formats.record(prediction)
+
+    def rows(self, prediction):
+        return formats.rows(prediction)
 
     def check_answers(self, model, answers):
         known = asset_lines(model, "tags.txt")

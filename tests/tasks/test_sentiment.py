@@ -144,9 +144,9 @@ def test_only_words_that_the_model_reads_are_explained(trained, tmp_path):
 
 def test_an_ending_that_nothing_writes_is_an_error_before_a_model_is_loaded(tmp_path):
     for task, ending, message in (
-        ("sentiment", "csv", "expected a name that ends in .tsv or .jsonl"),
-        ("ner", "tsv", "expected a name that ends in .conll or .jsonl"),
-        ("lm", "txt", "expected a name that ends in .jsonl"),
+        ("sentiment", "conll", "expected a name that ends in .jsonl or .csv or .tsv"),
+        ("ner", "xlsx", "expected a name that ends in .jsonl or .csv or .tsv or .conll"),
+        ("lm", "txt", "expected a name that ends in .jsonl or .csv or .tsv"),
     ):
         output = tmp_path / f"out.{ending}"
         flags = ["--mode=predict", "--model=no_such_model", f"--output_file={output}"]
@@ -162,8 +162,10 @@ def test_tab_separated_predictions(trained, tmp_path):
     model = f"--model={trained['saved']}"
     program("sentiment", "--mode=predict", model, *texts, f"--output_file={output}")
     rows = [line.split("\t") for line in output.read_text().splitlines()]
-    assert [(row[0], row[2]) for row in rows] == [("3", "a wonderful film"), ("1", "dreadful plot")]
-    assert all(0 < float(row[1]) <= 1 for row in rows)
+    assert rows[0] == ["text", "label", "probability"]
+    assert rows[1][:3] == ['"a wonderful', 'film"', "3"]  # in quotes, as spreadsheets read it
+    assert rows[2][:2] == ["dreadful plot", "1"]
+    assert all(0 < float(row[-1]) <= 1 for row in rows[1:])
 
 
 def test_word_order_is_what_a_bag_of_words_cannot_know(tmp_path):

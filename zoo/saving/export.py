@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import tensorflow as tf
 
@@ -19,6 +19,7 @@ def save(
     export_dir: str,
     warmup: Sequence[tuple[str, Mapping[str, tf.Tensor]]] = (),
     about: Mapping[str, object] | None = None,
+    check: Callable[[str], object] | None = None,
 ) -> str:
     """Saves a module as the next version under a folder: whole, or not at all.
 
@@ -29,6 +30,8 @@ def save(
         warmup: (signature, inputs) requests that a server runs when it loads the model.
         about: what the model is made of and how it was trained, as JSON has it, see
             `zoo.catalog.sources`.
+        check: called with a folder that holds what will be the version: where it raises an error,
+            nothing is saved.
 
     Returns:
         The folder of the version.
@@ -47,6 +50,8 @@ def save(
             with tf.io.TFRecordWriter(os.path.join(extra, "tf_serving_warmup_requests")) as file:
                 for signature, inputs in warmup:
                     file.write(prediction_log(name, signature, inputs))
+        if check is not None:
+            check(temporary)
         os.chmod(temporary, 0o755)
         while True:
             target = os.path.join(export_dir, str(versions.next_version(export_dir)))
