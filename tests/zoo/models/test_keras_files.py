@@ -62,17 +62,13 @@ MAKERS = {
     "classifier_mean": classifier(pooling="mean", cell="gru_reset_after"),
     "classifier_one_hot": classifier(inputs="one_hot"),
     "classifier_bag": classifier(cell="none"),
-    "classifier_one_hot_bag": classifier(cell="none", inputs="one_hot"),
     "classifier_concatenated": classifier(cell="none", standard="concatenated"),
     "language_model": language_model(),
     "language_model_untied": language_model(tied=False, cell="gru", weight_dropout=0.2),
     "language_model_of_rows": language_model(rows=2, depth=2, dropout=0.3),
     "language_model_sampled": language_model(sampled_softmax=4, cell="rnn"),
     "word_predictor": word_predictor(),
-    "word_predictor_forward": word_predictor(bidirectional=False),
-    "tagger_in_bfloat16": tagger(cell="rnn"),
     "classifier_in_bfloat16": classifier(cell="rnn", dropout=0.0),
-    "language_model_in_bfloat16": language_model(cell="rnn"),
 }
 
 
