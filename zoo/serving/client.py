@@ -17,15 +17,13 @@ from urllib.parse import urlsplit
 import numpy as np
 
 from zoo.predictor import Predictor, Signature, Spec
-from zoo.serving.deadline import Deadline
+from zoo.serving import readiness
+from zoo.serving.deadline import LONGEST_SECONDS, SECONDS_BEFORE_RETRY, Deadline
 from zoo.serving.errors import Lost, NoSignature, OutOfTime, ServerDown, ServerError
-from zoo.serving.messages import AVAILABLE, State
+from zoo.serving.messages import State
 from zoo.serving.splitting import MAX_BATCH_SIZE, joined, parts
 
 __all__ = ["Client", "NoSignature", "OutOfTime", "ServerDown", "ServerError", "connect"]
-
-_SECONDS_BEFORE_RETRY = 0.2
-LONGEST_SECONDS = 2.0
 
 _T = TypeVar("_T")
 
@@ -121,6 +119,7 @@ class Client(Predictor):
     Attributes:
         address: of the server.
         name, version, label: of the model; version and label are None for the newest version.
+        timeout: seconds of a question.
     """
 
     _no_signature = NoSignature
@@ -128,7 +127,7 @@ class Client(Predictor):
     def __init__(self, target: Target):
         self._target = target
         self.address, self.name = target.address, target.name
-        self.version, self.label = target.version, target.label
+        self.version, self.label, self.timeout = target.version, target.label, target.timeout
         self._signatures: Mapping[str, Signature] | None = None
 
     @property
@@ -173,11 +172,11 @@ class Client(Predictor):
         Raises:
             ServerError, ServerDown, TimeoutError: as `ask` raises them.
         """
-        return self._retrying(self._read_states, Deadline(self._target.timeout))
+        return self._retrying(self.read_states, Deadline(self.timeout))
 
     def ready(self) -> bool:
         """Whether the model, in its version or under its label, would answer now."""
-        return not self._problem(Deadline(self._target.timeout))
+        return not readiness.problem(self, Deadline(self.timeout))
 
     def wait_until_ready(self, seconds: float = 60.0) -> None:
         """Waits for a server to start and to load the model.
@@ -186,15 +185,7 @@ class Client(Predictor):
             TimeoutError: it was not there after as many seconds; says what state it is in.
             ServerError: it failed to load, and the server has given it up.
         """
-        deadline, pause = Deadline(seconds), _SECONDS_BEFORE_RETRY
-        while problem := self._problem(deadline.within(self._target.timeout)):
-            if isinstance(problem, _Failed) or not deadline.pause(pause):
-                kind = ServerError if isinstance(problem, _Failed) else TimeoutError
-                raise kind(
-                    f"{self.address}: expected {self._asked()} to be {AVAILABLE} within {seconds} "
-                    f"seconds. Received: {problem}. `docker compose logs` shows the server's log"
-                )
-            pause = min(2 * pause, LONGEST_SECONDS)
+        readiness.wait(self, seconds)
 
     @property
     def _place(self) -> str:
@@ -204,11 +195,11 @@ class Client(Predictor):
         return _Question(self)._run(signature, inputs)
 
     @abc.abstractmethod
-    def _read_signatures(self, deadline: Deadline) -> dict[str, Signature]:
+    def read_signatures(self, deadline: Deadline) -> dict[str, Signature]:
         """What the server says that the model answers."""
 
     @abc.abstractmethod
-    def _read_states(self, deadline: Deadline) -> dict[int, State]:
+    def read_states(self, deadline: Deadline) -> dict[int, State]:
         """What the server says of the model's versions. It passes over labels."""
 
     @abc.abstractmethod
@@ -221,26 +212,8 @@ class Client(Predictor):
     ) -> dict[str, np.ndarray]:
         """What the server answers, in the types of `outputs`."""
 
-    def _problem(self, deadline: Deadline) -> str:
-        """Why the model would not answer; "" where it would."""
-        try:
-            states = self._read_states(deadline)
-            found = ", ".join(f"version {number} {state}" for number, state in states.items())
-            if not any(state.name == AVAILABLE for state in states.values()):
-                failed = all(state.name == "END" and state.error for state in states.values())
-                return _Failed(found) if failed else found or "no version"
-            if self.label is not None:
-                self._read_signatures(deadline)
-            return ""
-        except Lost as lost:
-            return f"no server, {lost}"
-        except TimeoutError:
-            return "no answer in time"
-        except ServerError as error:
-            return error.said
-
     def _retrying(self, question: Callable[[Deadline], _T], deadline: Deadline) -> _T:
-        pause = _SECONDS_BEFORE_RETRY
+        pause = SECONDS_BEFORE_RETRY
         for attempt in itertools.count(1):
             try:
                 return question(deadline)
@@ -256,7 +229,8 @@ class Client(Predictor):
             pause = min(2 * pause, LONGEST_SECONDS)
         raise AssertionError("the loop has no end")
 
-    def _asked(self, signature: str | None = None) -> str:
+    def asked(self, signature: str | None = None) -> str:
+        """What a question is about, for messages."""
         asked = [repr(self.name)]
         asked += [f"version {self.version}"] if self.version is not None else []
         asked += [f"label {self.label!r}"] if self.label is not None else []
@@ -265,7 +239,7 @@ class Client(Predictor):
 
     def _error(self, said: str, signature: str | None = None) -> ServerError:
         error = ServerError(
-            f"{self.address}: asked for {self._asked(signature)}, the server said: {said}. Check "
+            f"{self.address}: asked for {self.asked(signature)}, the server said: {said}. Check "
             "the model's name, its version and the inputs; `docker compose logs` shows the "
             "server's log"
         )
@@ -279,10 +253,6 @@ class Client(Predictor):
         )
 
 
-class _Failed(str):
-    """The states of a model that the server has given up."""
-
-
 class _Question(Predictor):
     """One question to a client; the clock of its deadline starts when something is sent."""
 
@@ -293,14 +263,14 @@ class _Question(Predictor):
 
     @functools.cached_property
     def _deadline(self) -> Deadline:
-        return Deadline(self._client._target.timeout)
+        return Deadline(self._client.timeout)
 
     @functools.cached_property
     def signatures(self) -> Mapping[str, Signature]:
         client = self._client
         known = client._signatures
         if known is None:
-            known = client._retrying(client._read_signatures, self._deadline)
+            known = client._retrying(client.read_signatures, self._deadline)
             client._signatures = known
         return known
 

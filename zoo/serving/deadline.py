@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 
+# Pauses between attempts grow from one to the other.
+SECONDS_BEFORE_RETRY, LONGEST_SECONDS = 0.2, 2.0
 # What sockets and gRPC take for a time-out.
 _LONGEST = 1e6
 # Less is not worth another attempt.

@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 import numpy as np
 
 from zoo.predictor import Signature, Spec
-from zoo.serving.client import LONGEST_SECONDS, Client, Target
-from zoo.serving.deadline import Deadline
+from zoo.serving.client import Client, Target
+from zoo.serving.deadline import LONGEST_SECONDS, Deadline
 from zoo.serving.errors import Lost
 from zoo.serving.messages import State, signatures_of, states_of
 
@@ -62,7 +62,7 @@ class GrpcClient(Client):
         self._prediction = prediction_service_pb2_grpc.PredictionServiceStub(self._channel)
         self._models = model_service_pb2_grpc.ModelServiceStub(self._channel)
 
-    def _read_signatures(self, deadline: Deadline) -> dict[str, Signature]:
+    def read_signatures(self, deadline: Deadline) -> dict[str, Signature]:
         request = self._metadata.GetModelMetadataRequest(
             model_spec=self._model, metadata_field=["signature_def"]
         )
@@ -71,7 +71,7 @@ class GrpcClient(Client):
         answer.metadata["signature_def"].Unpack(found)
         return signatures_of(self._json.MessageToDict(found, preserving_proto_field_name=True))
 
-    def _read_states(self, deadline: Deadline) -> dict[int, State]:
+    def read_states(self, deadline: Deadline) -> dict[int, State]:
         request = self._status.GetModelStatusRequest(model_spec=self._numbered)
         answer = self._call(self._models.GetModelStatus, request, deadline)
         said = self._json.MessageToDict(answer, preserving_proto_field_name=True)

@@ -33,11 +33,11 @@ class RestClient(Client):
         if target.label is not None:
             self._path += f"/labels/{quote(target.label, safe='')}"
 
-    def _read_signatures(self, deadline: Deadline) -> dict[str, Signature]:
+    def read_signatures(self, deadline: Deadline) -> dict[str, Signature]:
         answer = self._request("metadata", "GET", f"{self._path}/metadata", deadline)
         return signatures_of(answer["signature_def"])
 
-    def _read_states(self, deadline: Deadline) -> dict[int, State]:
+    def read_states(self, deadline: Deadline) -> dict[int, State]:
         return states_of(self._request("model_version_status", "GET", self._status_path, deadline))
 
     def _predict(

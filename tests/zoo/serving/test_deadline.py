@@ -23,7 +23,7 @@ def in_time(seconds=SECONDS):
     start = time.monotonic()
     with pytest.raises(TimeoutError) as caught:
         yield caught
-    assert seconds / 2 < time.monotonic() - start < seconds + 0.8
+    assert seconds / 2 < time.monotonic() - start < seconds + 3
 
 
 def ask(port, scheme="http", **options):
@@ -75,7 +75,7 @@ def test_retries_and_pauses_are_part_of_the_time(scheme):
     start = time.monotonic()
     with listening(hang_up) as port, pytest.raises(OutOfTime, match=r"within 0\.5 s") as caught:
         ask(port, scheme, retries=1000)
-    assert time.monotonic() - start < SECONDS + 0.8
+    assert time.monotonic() - start < SECONDS + 3
     assert isinstance(caught.value, TimeoutError) and isinstance(caught.value, ServerDown)
 
 
@@ -88,10 +88,10 @@ def test_signatures_and_parts_are_part_of_the_time(odd_models, odd_address, monk
         return predict(request)
 
     monkeypatch.setattr(version, "predict", slow)
-    model = connect(odd_address, "odd", timeout=SECONDS, max_batch_size=1)
+    model = connect(odd_address, "odd", timeout=2, max_batch_size=1)
     assert model(["a", "bc"])["length"].tolist() == [2, 4]
-    with in_time():
-        model(["a"] * 8)
+    with in_time(2):
+        model(["a"] * 40)  # eight seconds, none of the parts late
     assert model("a")["length"].tolist() == [2]  # the next question has its own time
 
 

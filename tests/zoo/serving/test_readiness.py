@@ -30,7 +30,7 @@ def refused(model, seconds=0.3):
     start = time.monotonic()
     with pytest.raises(TimeoutError) as caught:
         model.wait_until_ready(seconds)
-    assert time.monotonic() - start < seconds + 1
+    assert time.monotonic() - start < seconds + 3
     expected = f"{model.address}: expected 'odd'"
     assert str(caught.value).startswith(expected) and "docker compose logs" in str(caught.value)
     assert f"AVAILABLE within {seconds} seconds" in str(caught.value)
@@ -94,7 +94,7 @@ def test_a_model_that_the_server_has_given_up(odd_address, set_state):
     start = time.monotonic()
     with pytest.raises(ServerError, match=r"version 2 END \(NOT_FOUND: Op type not registered 'O"):
         model.wait_until_ready(60)
-    assert time.monotonic() - start < 5
+    assert time.monotonic() - start < 20
     assert str(model.states()[2]) == "END (NOT_FOUND: Op type not registered 'Odd')"
     connect(odd_address, "odd").wait_until_ready(5)  # there is the other version
 
