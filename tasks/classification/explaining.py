@@ -15,7 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from tasks.classification.configuration import ClassificationConfig, ClassificationRun
-from tasks.framework.errors import UserError
+from tasks.data.errors import UserError
 from tasks.framework.modes import needed_model
 from tasks.framework.task import Task, asset_lines, load_model
 from tasks.framework.text_io import batched, check_output, inputs_of, write_output

@@ -11,8 +11,8 @@ from typing import NamedTuple
 from tasks.classification import demo
 from tasks.data import builders, corpora, folders, formats, records
 from tasks.data.corpora import SPLITS
+from tasks.data.errors import DataError
 from tasks.data.names import check_name, label_of
-from tasks.framework.errors import DataError
 
 UNLABELLED = -1
 

@@ -14,9 +14,10 @@ from tasks.classification import figures, formats, reading
 from tasks.classification.configuration import ClassificationConfig
 from tasks.classification.metrics import class_metrics, probabilities_by_class
 from tasks.classification.pretraining import pretrain
-from tasks.data import batching, vocabularies
+from tasks.data import batching
+from tasks.data.errors import UserError
+from tasks.framework import vocabularies
 from tasks.framework.checkpoints import keep_lines
-from tasks.framework.errors import UserError
 from tasks.framework.figures import confusion_matrix
 from tasks.framework.task import VALIDATED, Task, Trainer, asset_lines
 from tasks.framework.text_io import PREDICT_BATCH

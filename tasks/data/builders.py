@@ -6,7 +6,7 @@ import os
 import textwrap
 from collections.abc import Iterator, Mapping
 
-from tasks.framework.errors import DataError
+from tasks.data.errors import DataError
 
 # What a builder may call its text, the likeliest first.
 TEXT_FEATURES = ("text", "sentence", "review", "description", "content")

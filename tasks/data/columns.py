@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import re
 import sys
 from collections.abc import Sequence
 
+from tasks.data.errors import DataError
 from tasks.data.formats import (
     BLANKS,
     CONLLU_COLUMNS,
@@ -16,7 +18,6 @@ from tasks.data.formats import (
     are_running_numbers,
     cells,
 )
-from tasks.framework.errors import DataError
 
 CONLLU_TOKEN = 1
 _COMMENTS = ("# ", "#\t")
@@ -24,7 +25,7 @@ _BOUNDARIES = (DOCUMENT_START, "#begin document", "#end document")
 _NO_WORD = re.compile(r"\d+-\d+|\d+\.\d+")  # the ids of multiword tokens and empty nodes
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Row:
     """A line of a sentence.
 
@@ -37,7 +38,7 @@ class Row:
 
     line: str
     place: str
-    cells: list[str]
+    cells: tuple[str, ...]
     is_word: bool = True
 
 
@@ -53,7 +54,7 @@ class Block:
     before: list[str] = dataclasses.field(default_factory=list)
     rows: list[Row] = dataclasses.field(default_factory=list)
 
-    @property
+    @functools.cached_property
     def words(self) -> list[Row]:
         return [row for row in self.rows if row.is_word]
 
@@ -94,7 +95,7 @@ def read_columns(file: TextFile, least: int = 2) -> list[Block]:
             raise DataError(
                 f"{place}: expected {columns} columns, as in line {first}, found {len(values)}"
             )
-        blocks[-1].rows.append(Row(line, place, values))
+        blocks[-1].rows.append(Row(line, place, tuple(values)))
     return _whole(file, blocks)
 
 
@@ -123,7 +124,7 @@ def read_conllu(file: TextFile) -> list[Block]:
             raise DataError(
                 f"{place}: expected {CONLLU_COLUMNS} columns separated by TABs, found {len(values)}"
             )
-        row = Row(line, place, values, is_word=not _NO_WORD.fullmatch(values[0]))
+        row = Row(line, place, tuple(values), is_word=not _NO_WORD.fullmatch(values[0]))
         count += row.is_word
         if row.is_word and values[0] != str(count):
             raise DataError(f"{place}: expected word {count} of a sentence, found {values[0]!r}")

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from tasks.framework.errors import DataError
+from tasks.data.errors import DataError
 
 FILE_FLAGS = {"train": "train_file", "validation": "valid_file", "test": "test_file"}
 SPLITS = tuple(FILE_FLAGS)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tasks.data import formats
-from tasks.framework.errors import DataError
+from tasks.data.errors import DataError
 
 
 def entries(folder: Path) -> list[Path]:

@@ -14,7 +14,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from tasks.framework.errors import DataError
+from tasks.data.errors import DataError
 
 # Not str.split and str.strip: a no-break space or a line separator may well be a token.
 BLANKS = " \t\r\f\v"

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from tasks.data import columns, folders, formats, records
+from tasks.data.errors import DataError
 from tasks.data.formats import Kind, TextFile
-from tasks.framework.errors import DataError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,7 +41,7 @@ def names_of(inputs: Sequence[Input]) -> list[str]:
 
 
 def read_inputs(
-    path: str,
+    path: str | os.PathLike,
     text_column: str | None = None,
     takes_tokens: bool = False,
     token_column: int | None = None,
@@ -68,14 +68,15 @@ def read_inputs(
     return inputs
 
 
-def _of_folder(folder: Path) -> Iterator[Input]:
+def _of_folder(folder: Path, above: str = "") -> Iterator[Input]:
     """The files of a folder and of the folders in it."""
     for path in folders.entries(folder):
+        # A name need not be UTF-8, but what is written must.
+        name = above + path.name.encode("utf-8", "backslashreplace").decode()
         if path.is_dir():
-            for one in _of_folder(path):
-                yield dataclasses.replace(one, fields={"file": f"{path.name}/{one.fields['file']}"})
+            yield from _of_folder(path, f"{name}/")
         else:
-            yield Input(folders.read_text(path), {"file": path.name})
+            yield Input(folders.read_text(path), {"file": name})
 
 
 def _of_file(

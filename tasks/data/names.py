@@ -7,7 +7,7 @@ import math
 import re
 import unicodedata
 
-from tasks.framework.errors import DataError
+from tasks.data.errors import DataError
 
 _BREAKING = {"Cc", "Cs", "Zl", "Zp"}  # control characters, half characters, line separators
 _BYTE_ORDER_MARK = "\ufeff"

@@ -11,8 +11,8 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from tasks.data.errors import DataError
 from tasks.data.formats import Kind, TextFile, is_unicode, recognise, says_nothing
-from tasks.framework.errors import DataError
 
 _DELIMITERS = {",": "commas", ";": "semicolons", "\t": "TABs", "|": "bars"}
 
@@ -289,7 +289,7 @@ def _check_swallowed(
         full = all(cell or "" in values for cell, values in zip(cells, known, strict=False))
         return len(cells) == len(known) and full and not prose
 
-    if not all(map(is_row, lines)):
+    if len(known) == 1 or not all(map(is_row, lines)):
         return
     long = next(index for index, cell in enumerate(row) if "\n" in cell)
     between = [cell for line in lines for cell in enumerate(line)]

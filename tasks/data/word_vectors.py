@@ -9,9 +9,9 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import tensorflow as tf
 
+from tasks.data.errors import UserError
 from tasks.data.formats import BLANKS, check_beginning
 from tasks.data.names import can_be_line
-from tasks.framework.errors import UserError
 from zoo import text
 
 # By so many lines a file says how many numbers a word has.

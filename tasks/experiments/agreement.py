@@ -13,9 +13,9 @@ import tempfile
 import numpy as np
 import tensorflow as tf
 
+from tasks.data.errors import UserError
 from tasks.framework import figures
 from tasks.framework.configuration import RunConfig, TaskConfig
-from tasks.framework.errors import UserError
 from tasks.framework.machine import machine
 from tasks.framework.task import Task
 from tasks.framework.training import train

@@ -10,8 +10,8 @@ from __future__ import annotations
 import os
 import tempfile
 
+from tasks.data.errors import UserError
 from tasks.framework.configuration import RunConfig, TaskConfig
-from tasks.framework.errors import UserError
 from tasks.framework.machine import machine
 from tasks.framework.task import Task
 from tasks.framework.training import train

@@ -12,8 +12,8 @@ import tempfile
 import numpy as np
 
 from tasks.classification import demo
+from tasks.data.errors import UserError
 from tasks.framework.configuration import RunConfig, TaskConfig
-from tasks.framework.errors import UserError
 from tasks.framework.machine import machine
 from tasks.framework.task import Task
 from tasks.framework.training import train

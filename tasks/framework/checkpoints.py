@@ -12,7 +12,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from tasks.framework.errors import UserError
+from tasks.data.errors import UserError
 from zoo import files
 
 CHECKPOINT, BEST, CONFIG = "checkpoint.npz", "best.npz", "config.json"

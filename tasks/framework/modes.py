@@ -8,9 +8,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from tasks.data.errors import UserError
 from tasks.framework import checkpoints
 from tasks.framework.configuration import RunConfig, TaskConfig
-from tasks.framework.errors import UserError
 from tasks.framework.evaluating import evaluate, predicted_answers
 from tasks.framework.machine import machine, versions
 from tasks.framework.predicting import predict

@@ -11,9 +11,9 @@ from typing import Any
 
 from absl import flags as absl_flags
 
+from tasks.data.errors import UserError
 from tasks.data.formats import is_unicode
 from tasks.framework.configuration import RunConfig, TaskConfig
-from tasks.framework.errors import UserError
 from zoo.configuration import Configuration, Option, options
 from zoo.configuration.base import hints
 

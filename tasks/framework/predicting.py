@@ -11,9 +11,9 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
+from tasks.data.errors import UserError
 from tasks.data.inputs import Input
 from tasks.framework.configuration import RunConfig, TaskConfig
-from tasks.framework.errors import UserError
 from tasks.framework.task import Task
 from tasks.framework.text_io import check_output, inputs_of, with_progress, write_output
 

@@ -11,9 +11,9 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from tasks.data.errors import UserError
 from tasks.framework import starting
 from tasks.framework.configuration import RunConfig, TaskConfig
-from tasks.framework.errors import UserError
 from tasks.framework.options import Options
 from zoo.catalog.entries import PRESETS
 

@@ -6,8 +6,8 @@ import dataclasses
 from collections.abc import Collection
 from typing import Any, TypeVar
 
+from tasks.data.errors import UserError
 from tasks.framework.configuration import TaskConfig
-from tasks.framework.errors import UserError
 from zoo.catalog.sources import Source, source
 from zoo.configuration import options
 

@@ -12,10 +12,10 @@ import numpy as np
 import tensorflow as tf
 
 import layers
+from tasks.data.errors import UserError
 from tasks.data.inputs import Input, read_inputs
 from tasks.framework import fitting, starting
 from tasks.framework.configuration import TaskConfig
-from tasks.framework.errors import UserError
 from zoo.catalog.building import load_weights
 from zoo.catalog.loading import Model
 from zoo.configuration import RecurrentConfig

@@ -11,10 +11,10 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeVar
 
+from tasks.data.errors import UserError
 from tasks.data.formats import decoded
 from tasks.data.inputs import Input, names_of
 from tasks.framework.configuration import RunConfig
-from tasks.framework.errors import UserError
 from zoo import files
 
 PREDICT_BATCH = 64

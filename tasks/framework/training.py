@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
+from tasks.data.errors import UserError
 from tasks.framework import checkpoints, figures, starting
 from tasks.framework.configuration import TaskConfig
-from tasks.framework.errors import UserError
 from tasks.framework.evaluating import evaluate
 from tasks.framework.machine import machine, versions
 from tasks.framework.task import Task, Trainer

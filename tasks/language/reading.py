@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from tasks.data import builders, corpora, formats, records
 from tasks.data.corpora import HELD_OUT, SPLITS
-from tasks.framework.errors import DataError
+from tasks.data.errors import DataError
 from tasks.language import demo
 
 

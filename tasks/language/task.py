@@ -9,10 +9,10 @@ from typing import Any, ClassVar
 import numpy as np
 import tensorflow as tf
 
-from tasks.data import batching, vocabularies
-from tasks.framework import fitting
+from tasks.data import batching
+from tasks.data.errors import UserError
+from tasks.framework import fitting, vocabularies
 from tasks.framework.checkpoints import keep_lines
-from tasks.framework.errors import UserError
 from tasks.framework.evaluating import evaluate
 from tasks.framework.task import Task, Trainer
 from tasks.framework.text_io import batched

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from tasks.data import builders, columns, corpora, formats
 from tasks.data.corpora import SPLITS
+from tasks.data.errors import DataError
 from tasks.data.names import check_name
-from tasks.framework.errors import DataError
 from tasks.tagging import demo
 from zoo.text.tags import Sentence, split_tag, to_bio
 
@@ -96,10 +96,12 @@ def read_tagged_file(
             f"{first.place}: expected a token and its tag, found {token} and {tag}, which are "
             "names of columns; take the line out"
         )
-    check = functools.partial(_check, task=task, conllu=kind is formats.Kind.CONLLU)
-    for block in blocks:
-        for row in block.words:
-            check(row.cells[tokens], row.cells[tags], row.place)
+    known: set[str] = set()
+    for row in (row for block in blocks for row in block.words):
+        token, tag = row.cells[tokens], row.cells[tags]
+        if not token or tag not in known:
+            _check(token, tag, row.place, task, kind is formats.Kind.CONLLU)
+            known.add(tag)
     pairs = zip(columns.column(blocks, tokens), columns.column(blocks, tags), strict=True)
     sentences = [Sentence(tuple(some), tuple(names)) for some, names in pairs]
     return _as_bio(sentences) if task == "ner" else sentences

@@ -10,11 +10,11 @@ from typing import ClassVar
 import numpy as np
 import tensorflow as tf
 
-from tasks.data import batching, vocabularies
+from tasks.data import batching
+from tasks.data.errors import UserError
 from tasks.data.inputs import read_inputs
-from tasks.framework import figures
+from tasks.framework import figures, vocabularies
 from tasks.framework.checkpoints import keep_lines
-from tasks.framework.errors import UserError
 from tasks.framework.task import VALIDATED, Task, Trainer, asset_lines
 from tasks.framework.text_io import PREDICT_BATCH
 from tasks.tagging import formats, reading

@@ -10,7 +10,7 @@ from tasks.classification import demo as demo_reviews
 from tasks.classification import reading as labelled
 from tasks.classification.reading import Example, read_labelled_file
 from tasks.data import builders
-from tasks.framework.errors import DataError
+from tasks.data.errors import DataError
 
 
 def error_of(path, **columns):

@@ -10,8 +10,8 @@ import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tasks.data.errors import DataError
 from tasks.data.names import check_name, label_of
-from tasks.framework.errors import DataError
 from zoo import text
 
 

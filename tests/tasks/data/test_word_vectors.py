@@ -5,8 +5,8 @@ import gzip
 import numpy as np
 import pytest
 
+from tasks.data.errors import UserError
 from tasks.data.word_vectors import read_vectors
-from tasks.framework.errors import UserError
 
 UNKNOWN = "<UNK>"
 

@@ -7,8 +7,8 @@ import keras
 import numpy as np
 import pytest
 
+from tasks.data.errors import UserError
 from tasks.framework import checkpoints
-from tasks.framework.errors import UserError
 
 RECIPE = {"task": "t", "units": 4, "epochs": 2, "train_file": "a.csv"}
 DATA = {"train": "1", "validation": "2"}

@@ -9,8 +9,8 @@ import pytest
 from programs import ROOT, environment
 
 from tasks import benchmark_models, lm, ner, pos, sentiment
+from tasks.data.errors import UserError
 from tasks.framework.configuration import DataConfig, RunConfig, TaskConfig, TrainingConfig
-from tasks.framework.errors import UserError
 from tasks.framework.options import Options
 from zoo.catalog.entries import PRESETS
 from zoo.configuration import RecurrentConfig, option, options

@@ -13,6 +13,7 @@ import pytest
 from programs import ROOT, environment, program
 
 import zoo
+from tasks.data.inputs import read_inputs
 
 TEXTS = [
     "He said , Teddy smiled .",
@@ -159,6 +160,13 @@ def test_three_hundred_texts_are_three_hundred_answers(predict, tmp_path):
     assert predict("ner", table, ".conll").count("# id = ") == 300
 
 
+def test_a_text_of_many_lines_may_be_the_only_column(tmp_path, capsys):
+    texts = ["one\ntwo\nthree", "", "a, b"]
+    source = write_table(tmp_path / "in.csv", [["text"], *([text] for text in texts)])
+    assert [one.text for one in read_inputs(source)] == texts
+    assert not capsys.readouterr().err
+
+
 def test_a_folder_has_a_text_a_file(predict, tmp_path):
     folder = tmp_path / "folder"
     (folder / "neg").mkdir(parents=True)
@@ -170,6 +178,27 @@ def test_a_folder_has_a_text_a_file(predict, tmp_path):
         ("2.txt", "Good."),
         ("neg/1.txt", "Bad,\nreally."),
     ]
+
+
+def test_names_of_files_need_not_be_utf8(predict, tmp_path):
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    try:
+        write(folder / "caf\udce9.txt", "Good.")
+    except OSError:
+        pytest.skip("the file system knows no such names")
+    (found,) = objects_of(predict("sentiment", folder, ".jsonl"))
+    assert found["file"] == r"caf\udce9.txt"
+
+
+def test_texts_of_a_table_are_explained(tmp_path):
+    source = write_table(tmp_path / "in.csv", [["id", "review"], [1, "Good,\nnot bad"]])
+    page = tmp_path / "page.html"
+    program(
+        "sentiment", "--mode=explain", "--model=sentiment_demo", f"--input_file={source}",
+        "--text_column=review", "--permutations=2", f"--output_file={page}",
+    )  # fmt: skip
+    assert page.read_text("utf-8").count("<p><b>") == 1
 
 
 # --- taggers
@@ -424,7 +453,7 @@ def test_files_of_other_users_are_one_line():
     code = """
 import os, sys
 from tasks.data.inputs import read_inputs
-from tasks.framework.errors import UserError
+from tasks.data.errors import UserError
 os.setuid(65534)
 for path in sys.argv[1:]:
     try:

@@ -8,8 +8,8 @@ import pytest
 from programs import program
 
 import zoo
+from tasks.data.errors import UserError
 from tasks.framework import train
-from tasks.framework.errors import UserError
 from tasks.tagging import NamedEntities, TaggingConfig
 from zoo.catalog.sources import source
 from zoo.configuration import ClassifierConfig, TaggerConfig

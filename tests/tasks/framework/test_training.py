@@ -11,9 +11,9 @@ from programs import program
 import zoo
 from tasks import lm, ner, pos, sentiment
 from tasks.classification import ClassificationConfig, Sentiment
+from tasks.data.errors import DataError, UserError
 from tasks.framework import train
 from tasks.framework.configuration import TaskConfig
-from tasks.framework.errors import DataError, UserError
 from tasks.framework.evaluating import predicted_answers
 from tasks.framework.training import command_of, fingerprint
 from tasks.language import Language, LanguageConfig

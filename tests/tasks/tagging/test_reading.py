@@ -4,7 +4,7 @@ import pytest
 import tensorflow_datasets as tfds
 
 from tasks.data import builders
-from tasks.framework.errors import DataError
+from tasks.data.errors import DataError
 from tasks.tagging import demo as demo_corpus
 from tasks.tagging.reading import (
     load_corpus,

@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 import tensorflow as tf
 
+from tasks.data.errors import UserError
 from tasks.data.names import can_be_line
 from tasks.data.word_vectors import read_vectors
 from tasks.framework.checkpoints import keep_lines
 from tasks.framework.configuration import DataConfig
-from tasks.framework.errors import UserError
 from zoo import text
 from zoo.catalog.sources import Source
 

@@ -2,8 +2,8 @@
 
 import tensorflow as tf
 
-from tasks.data.vocabularies import make_vocabulary
 from tasks.framework.configuration import DataConfig
+from tasks.framework.vocabularies import make_vocabulary
 from zoo import text
 
 
