@@ -1,6 +1,14 @@
 """Text to numbers: the same code in training and in a SavedModel."""
 
-from zoo.text.tokenizing import cut, normalize, tokenize, without_markup
+from zoo.text.tokenizing import (
+    Located,
+    cut,
+    normalize,
+    tokenize,
+    tokenize_with_offsets,
+    without_markup,
+)
+from zoo.text.typography import normalize_text
 from zoo.text.vocabulary import (
     PADDING,
     UNKNOWN,
@@ -28,6 +36,7 @@ __all__ = [
     "UNKNOWN",
     "UNKNOWN_WORD",
     "WORD_BYTES",
+    "Located",
     "Vocabulary",
     "count_words",
     "cut",
@@ -35,8 +44,10 @@ __all__ = [
     "lines_of_numbers",
     "most_common",
     "normalize",
+    "normalize_text",
     "numbers_of_lines",
     "tokenize",
+    "tokenize_with_offsets",
     "without_markup",
     "word_bytes",
     "word_ids",

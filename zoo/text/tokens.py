@@ -6,6 +6,9 @@ core TensorFlow string operations, so that a SavedModel does the same.
     characters   every Unicode character
     words        words and punctuation as in `text.tokenize`, in upper and lower case
     split        whatever white space separates, for text that was tokenized before
+
+Only `words` makes texts normal (`text.normalize_text`): a model of characters writes the quotes
+that it has read, and a corpus that others have split is read as they left it.
 """
 
 from __future__ import annotations
@@ -16,6 +19,7 @@ from collections.abc import Iterable
 import tensorflow as tf
 
 from zoo import text
+from zoo.text import joining
 
 KINDS = ("characters", "words", "split")
 END_OF_TEXT = "<EOS>"
@@ -58,18 +62,25 @@ def _split(lines: tf.Tensor) -> tf.RaggedTensor:
 
 
 def join(tokens: tf.Tensor, kind: str) -> tf.Tensor:
-    """Texts of tokens, `[batch, tokens]`; empty strings are none. The last `<EOS>` is not shown."""
-    real = tf.strings.length(tokens) > 0
+    """Texts of tokens, `[batch, tokens]`; empty strings are none. The last `<EOS>` is not shown.
+
+    Words are put together as people write them: `do n't` is "don't", `( 10 % )` is "(10%)". Where
+    that is not certain, it is what is more common: `well - known` is "well-known".
+
+    Example:
+        >>> join(tf.constant([["Teddy", "'s", "bears", "ca", "n't", "run", "."]]), "words").numpy()
+        array([b"Teddy's bears can't run."], dtype=object)
+    """
     if kind == "characters":
         shown = tf.where(tokens == END_OF_TEXT, "", _unescape(tokens))
         return tf.strings.reduce_join(shown, axis=1)
+    apart = tf.strings.length(tokens) > 0
     shown = tf.where(tokens == END_OF_TEXT, "\n", tokens)
-    spaced = tf.where(real, tf.strings.join([shown, tf.fill(tf.shape(shown), " ")]), "")
-    texts = tf.strings.reduce_join(spaced, axis=1)
-    texts = tf.strings.regex_replace(texts, r" *\n *", "\n")
     if kind == "words":
-        texts = tf.strings.regex_replace(texts, r" ([.,;:!?)\]]+)", r"\1")
-    return tf.strings.strip(texts)
+        apart &= ~joining.goes_on(shown)
+    spaced = tf.where(apart, tf.strings.join([tf.fill(tf.shape(shown), " "), shown]), shown)
+    texts = tf.strings.reduce_join(spaced, axis=1)
+    return tf.strings.strip(tf.strings.regex_replace(texts, r" *\n *", "\n"))
 
 
 def _escape(characters: tf.Tensor) -> tf.Tensor:

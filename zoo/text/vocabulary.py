@@ -9,15 +9,16 @@ import tensorflow as tf
 
 from zoo import files
 from zoo.text.tokenizing import normalize
+from zoo.text.typography import normalize_text
 
 PADDING, UNKNOWN = 0, 1
 UNKNOWN_WORD = "<UNK>"
 
 
 def count_words(words: Iterable[str]) -> Counter:
-    """How often each normalized word occurs."""
+    """How often each word occurs, as `normalize_text` and `normalize` write it."""
     distinct = Counter(words)
-    normal = normalize(tf.constant(list(distinct) or [""])).numpy()
+    normal = normalize(normalize_text(tf.constant(list(distinct) or [""]))).numpy()
     counts: Counter[str] = Counter()
     for word, count in zip(normal, distinct.values(), strict=False):
         counts[word.decode()] += count
@@ -52,7 +53,8 @@ class Vocabulary(tf.Module):
     Args:
         path: a text file with one word a line, of which the first is `<UNK>`. In a SavedModel it
             becomes an asset.
-        normalized: whether words are looked up as `normalize` makes them.
+        normalized: whether words are looked up as `normalize` makes them. They must have gone
+            through `normalize_text`, as tokens and `features` have.
 
     Example:
         >>> path = write_lines("vocabulary.txt", [UNKNOWN_WORD, "a", "cat"])

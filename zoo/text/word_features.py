@@ -1,7 +1,7 @@
 """What models read of words.
 
 A word is three things to a model: its id in a vocabulary (in lower case, digits as 0; 0 is padding,
-1 is `<UNK>`), its bytes in UTF-8, and its shape.
+1 is `<UNK>`), its bytes in UTF-8, and its shape, each of the word as `normalize_text` writes it.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import tensorflow as tf
 
 from zoo.text.tokenizing import cut, tokenize, without_markup
+from zoo.text.typography import normalize_text
 from zoo.text.vocabulary import Vocabulary
 
 # Bytes of a word that a model reads; of longer ones, the first and the last half of them.
@@ -49,7 +50,11 @@ def word_shapes(words: tf.Tensor) -> tf.Tensor:
 
 
 def features(words: tf.Tensor, vocabulary: Vocabulary) -> dict[str, tf.Tensor]:
-    """What a tagger reads of words, `[words]`: ids, shapes, and bytes `[words, WORD_BYTES]`."""
+    """What a tagger reads of words, `[words]`: ids, shapes, and bytes `[words, WORD_BYTES]`.
+
+    Words of a corpus, or of a user who splits texts himself, are made normal first: "n’t" is "n't".
+    """
+    words = normalize_text(words)
     return {"words": vocabulary(words), "shapes": word_shapes(words), "bytes": word_bytes(words)}
 
 

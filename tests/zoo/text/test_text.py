@@ -1,45 +1,9 @@
-"""Tokens and what a model reads of them."""
+"""What a model reads of tokens."""
 
 import numpy as np
-import pytest
 import tensorflow as tf
-from hypothesis import given
-from hypothesis import strategies as st
 
 from zoo import text
-
-
-def tokens(string):
-    return [token.decode() for token in text.tokenize(tf.constant([string])).to_list()[0]]
-
-
-@pytest.mark.parametrize(
-    ("string", "expected"),
-    [
-        ("He said, Teddy's well-known.", ["He", "said", ",", "Teddy's", "well-known", "."]),
-        ('(3.5%) -- "no"...', ["(", "3.5", "%", ")", "--", '"', "no", '"', "..."]),
-        ("", []),
-        (" \t\n\u00a0\u3000", []),
-        ("a\0b", ["a", "b"]),
-        ("שלום, עולם!", ["שלום", ",", "עולם", "!"]),
-        ("e\u0301te\u0301 👍", ["e\u0301te\u0301", "👍"]),
-    ],
-)
-def test_text_splits_at_white_space_and_punctuation(string, expected):
-    assert tokens(string) == expected
-
-
-def test_bytes_that_are_not_utf8_become_replacement_characters():
-    (found,) = text.tokenize(tf.constant([b"\xff ok"])).to_list()
-    assert found == ["\ufffd".encode(), b"ok"]
-
-
-@given(st.text(max_size=40))
-def test_no_letter_is_lost_and_no_token_is_empty(string):
-    found = tokens(string)
-    assert all(found)
-    letters = [c for c in string if c.isalpha()]
-    assert [c for c in "".join(found) if c.isalpha()] == letters
 
 
 def test_shapes_tell_words_apart():
@@ -66,6 +30,19 @@ def test_a_vocabulary_knows_normalized_words_and_no_others(tmp_path):
     vocabulary = text.Vocabulary(text.write_lines(str(tmp_path / "words.txt"), words))
     assert vocabulary(tf.constant(["CAT", "2001", "dog", ""])).numpy().tolist() == [3, 2, 1, 1]
     assert vocabulary.size == 4
+
+
+def test_words_of_a_corpus_are_read_as_tokens_of_raw_text_are(tmp_path):
+    corpus = ["n’t", "Beyonce\u0301", "\ufeffword", "e‑mail", "‘"]
+    raw = ["n't", "Beyoncé", "word", "e-mail", "'"]
+    counts = text.count_words(corpus)
+    assert counts == text.count_words(raw)
+    words = text.most_common(counts, size=10, minimum=1)
+    vocabulary = text.Vocabulary(text.write_lines(str(tmp_path / "words.txt"), words))
+    found, expected = (text.features(tf.constant(some), vocabulary) for some in (corpus, raw))
+    for name in expected:
+        np.testing.assert_array_equal(found[name], expected[name])
+    assert sorted(expected["words"].numpy()) == [2, 3, 4, 5, 6]
 
 
 def test_a_vocabulary_is_its_own_where_another_had_the_same_path(tmp_path):
