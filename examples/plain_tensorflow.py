@@ -6,6 +6,7 @@ python examples/plain_tensorflow.py --model=ner_demo "Teddy Roosevelt smiled."
 from __future__ import annotations
 
 import argparse
+import os
 
 import tensorflow as tf
 from finding import newest
@@ -21,8 +22,10 @@ def main() -> None:
 
     # Keep what is loaded: a signature alone does not hold its variables.
     model = tf.saved_model.load(newest(given.model))
-    answers = model.signatures["serving_default"](text=tf.constant(given.texts))
-    for row, text in enumerate(given.texts):
+    # Arguments need not be UTF-8; texts must.
+    texts = [os.fsencode(text).decode("utf-8", "replace") for text in given.texts]
+    answers = model.signatures["serving_default"](text=tf.constant(texts))
+    for row, text in enumerate(texts):
         print(text)
         for name, values in answers.items():
             print(f"  {name}: {values[row].numpy()}")

@@ -86,7 +86,7 @@ def test_plain_tensorflow_imports_nothing_of_the_project():
 
 @pytest.mark.parametrize("name", ["reviews", "tags"])
 def test_bulk_scoring_answers_as_the_model_does(folder, tmp_path, name):
-    (tmp_path / "in.txt").write_text("\n".join(LINES), "utf-8")
+    (tmp_path / "in.txt").write_text("\n".join(LINES), "utf-8-sig")
     flags = [f"--input={tmp_path / 'in.txt'}", f"--output={tmp_path / 'out.jsonl'}"]
     done = run("bulk_scoring", f"--model={folder / name / '1'}", "--batch_size=2", *flags)
     assert done.stdout == f"{tmp_path / 'out.jsonl'}: {len(LINES)} lines\n"

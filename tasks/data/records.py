@@ -115,7 +115,7 @@ def _which(wanted: Wanted) -> str:
 
 def _twin(names: Sequence[str]) -> str | None:
     """A name that comes more than once."""
-    return next((name for name, count in Counter(names).items() if count > 1 and name), None)
+    return next((name for name, count in Counter(names).items() if count > 1), None)
 
 
 # --- Tables --------------------------------------------------------------------------------------
@@ -126,13 +126,12 @@ def _table_records(file: TextFile, wanted: Wanted) -> Iterator[Record]:
     if not first:
         return
     delimiter = _delimiter(file, wanted)
-    header = _split(first, delimiter)
-    twin = _twin(header)
+    names = [name or f"column_{index}" for index, name in enumerate(_split(first, delimiter))]
+    twin = _twin(names)
     if twin is not None:
         raise DataError(
             f"{file.place(number)}: expected columns of different names, found {twin!r} twice"
         )
-    names = [name or f"column_{index}" for index, name in enumerate(header)]
     for place, row in _rows(file, number + 1, delimiter, len(names)):
         yield Record(dict(zip(names, row, strict=True)), place)
 

@@ -59,7 +59,7 @@ def read_tagged_file(
     Example:
         >>> import pathlib
         >>> pathlib.Path("train.conll").write_text("1 Teddy B-PER\\n2 smiled O\\n")
-        28
+        25
         >>> read_tagged_file("train.conll", "ner")[0]
         Sentence(tokens=('Teddy', 'smiled'), tags=('B-PER', 'O'))
     """
