@@ -100,6 +100,8 @@ def is_plain(texts: tf.Tensor) -> tf.Tensor:
     return tf.strings.regex_full_match(texts, _plain())
 
 
+# A function of its own: a graph that uses it in several places holds it, and its tables, once.
+@tf.function(input_signature=[tf.TensorSpec([None], tf.string)], autograph=False)
 def read(texts: tf.Tensor) -> Characters:
     """The characters of texts, `[texts]`, as `normalize_text` writes them, each with the place that
     it comes from. What makes an emoji look otherwise, and is dropped, is part of its place."""
