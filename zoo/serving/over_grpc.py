@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import numpy as np
 
 from zoo.predictor import Signature, Spec
-from zoo.serving.client import Client, Target
+from zoo.serving.asking import Client, Target
 from zoo.serving.deadline import LONGEST_SECONDS, Deadline
 from zoo.serving.errors import Lost
 from zoo.serving.messages import State, signatures_of, states_of
