@@ -197,7 +197,7 @@ def test_every_flag_preset_mode_and_model_is_real(line):
     assert run.model is None or run.model in versions.list_models(ROOT / "saved_models")
 
 
-@pytest.mark.parametrize("line", titled(WORDS.keys() - OF_TASKS.keys()))
+@pytest.mark.parametrize("line", titled(sorted(WORDS.keys() - OF_TASKS.keys())))
 def test_every_command_of_the_zoo_is_real(line, capsys):
     _, *words = WORDS[line]
     if words:
