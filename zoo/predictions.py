@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -20,11 +20,31 @@ _UNKNOWN_WORD = "<UNK>"
 
 @dataclass(frozen=True)
 class TaggedText:
-    """The tokens of a text, each with a tag and how sure the model is of it, from 0 to 1."""
+    """The tokens of a text, each with a tag and how sure the model is of it, from 0 to 1.
+
+    Attributes:
+        start, end: where each token lies in `text`, in Unicode characters; empty for sentences that
+            came in tokens.
+        text: as it was given; "" where that is not known.
+    """
 
     tokens: list[str]
     tags: list[str]
     confidence: list[float]
+    start: list[int] = field(default_factory=list)
+    end: list[int] = field(default_factory=list)
+    text: str = ""
+
+
+@dataclass(frozen=True)
+class Entity:
+    """A name in a text: `text[start:end]`, of the type `label`, as sure as its least sure word."""
+
+    text: str
+    label: str
+    start: int
+    end: int
+    confidence: float
 
 
 @dataclass(frozen=True)
@@ -65,14 +85,35 @@ class ScoredTokens(ScoredText):
     log_probabilities: list[float]
 
 
-def tagged(answer: Mapping[str, np.ndarray]) -> list[TaggedText]:
+def tagged(answer: Mapping[str, np.ndarray], texts: object = None) -> list[TaggedText]:
     """What a tagger says.
 
     Args:
-        answer: tokens, tags and confidence `[batch, time]`, lengths `[batch]`.
+        answer: tokens, tags and confidence `[batch, time]`, lengths `[batch]`; of texts also start
+            and end `[batch, time]`.
+        texts: that it was asked for, `[batch]`, or None for sentences that came in tokens.
     """
-    columns = (unpadded(answer, name) for name in ("tokens", "tags", "confidence"))
-    return [TaggedText(*row) for row in zip(*columns, strict=True)]
+    names = [n for n in ("tokens", "tags", "confidence", "start", "end") if n in answer]
+    columns = list(zip(*(unpadded(answer, name) for name in names), strict=True))
+    given = [""] * len(columns) if texts is None else _strings(texts)
+    return [
+        TaggedText(**dict(zip(names, row, strict=True)), text=one)
+        for row, one in zip(columns, given, strict=True)
+    ]
+
+
+def entities(answer: Mapping[str, np.ndarray]) -> list[list[Entity]]:
+    """What a tagger of names finds, text by text.
+
+    Args:
+        answer: of its signature `entities`: entity, label, start, end and confidence
+            `[batch, entities]`, count `[batch]`.
+    """
+    names = ("entity", "label", "start", "end", "confidence")
+    return [
+        [Entity(*row) for row in zip(*(answer[n][i, :count].tolist() for n in names), strict=True)]
+        for i, count in enumerate(answer["count"])
+    ]
 
 
 def classified(texts: object, probabilities: np.ndarray, names: Sequence[str]) -> list[Classified]:

@@ -95,6 +95,18 @@ class Predictor(abc.ABC):
         """
         return self.ask("serving_default", {"text": texts})
 
+    def entities(self, texts: object) -> list:
+        """The names that a tagger finds: of one text a list of `zoo.predictions.Entity`, of several
+        a list of such lists.
+
+        Raises:
+            ValueError: there are no texts in `texts`, or the model finds no names.
+        """
+        from zoo.predictions import entities
+
+        found = entities(self.ask("entities", {"text": texts}))
+        return found[0] if isinstance(texts, str | bytes) else found
+
     def ask(self, signature: str, inputs: Mapping[str, object]) -> dict[str, np.ndarray]:
         """Asks a signature.
 
@@ -257,9 +269,10 @@ def _without_company(
     outputs: dict[str, np.ndarray], specs: Mapping[str, Spec]
 ) -> dict[str, np.ndarray]:
     """Without the steps that only another client's texts have, which ran in the same batch."""
-    if "lengths" not in outputs:
+    (counted,) = [n for n in ("lengths", "count") if n in outputs][:1] or [None]
+    if counted is None:
         return outputs
-    longest = int(np.max(outputs["lengths"], initial=0))
+    longest = int(np.max(outputs[counted], initial=0))
 
     def over_time(name: str) -> bool:
         shape = specs[name].shape if name in specs else None

@@ -11,6 +11,8 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from absl import logging as absl_logging
+
 from tasks.data.errors import UserError
 from tasks.framework import starting
 from tasks.framework.configuration import RunConfig, TaskConfig
@@ -109,6 +111,7 @@ class Program:
         from tasks.framework import memory
         from tasks.framework.modes import MODES
 
+        absl_logging.set_verbosity(absl_logging.ERROR)  # warnings of libraries are for developers
         memory.keep_freed()
         mode = self.modes[run.mode]() if run.mode in self.modes else MODES[run.mode]
         mode(self.task(), config, run)

@@ -213,6 +213,11 @@ class Trainer(abc.ABC):
         """Inputs and answers of some validation examples, without padded rows."""
         return []
 
+    def further_metrics(self, model: Predictor, split: str) -> dict[str, float]:
+        """More metrics of a split, of the model as it is served."""
+        del model, split
+        return {}
+
     def further_figures(self, model: keras.Model) -> dict:
         """What else results.json is to say of a trained model."""
         del model

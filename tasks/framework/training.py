@@ -18,7 +18,7 @@ import numpy as np
 from tasks.data.errors import UserError
 from tasks.framework import checkpoints, figures, starting
 from tasks.framework.configuration import TaskConfig
-from tasks.framework.evaluating import evaluate
+from tasks.framework.evaluating import evaluate, show_metrics
 from tasks.framework.machine import machine, versions
 from tasks.framework.task import Task, Trainer
 from zoo.catalog.loading import Model
@@ -112,6 +112,12 @@ def train(
         for split in ("validation", "test")
         if split in corpus
     }
+    predictor = trainer.in_memory(model)
+    for split, metrics in measured.items():
+        more = trainer.further_metrics(predictor, split)
+        if more:
+            show_metrics(f"{split}, as served", more)
+        metrics |= more
     further = trainer.further_figures(model)
     curves = os.path.join(model_dir, "learning_curves.png")
     figures.learning_curves(history, task.score_name, curves)
@@ -132,7 +138,7 @@ def train(
         wall_seconds=seconds_before + time.perf_counter() - start,
         further=further,
     )
-    trained = Trained(model, results, trainer.in_memory(model), trainer)
+    trained = Trained(model, results, predictor, trainer)
     trained.write()
     return trained
 

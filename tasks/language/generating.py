@@ -46,24 +46,35 @@ def request(
 def stream(
     model: Model, prompt: str, max_length: int, seed: int, run: LanguageRun
 ) -> Iterator[str]:
-    """What is drawn for a prompt, piece by piece; together, what `generate` returns."""
+    """A prompt and what is drawn for it, piece by piece; together, what `generate` returns.
+
+    The token that was drawn last is held back: how words are joined depends on the next one.
+    """
     drawing, given = model.saved, tf.constant([prompt], tf.string)
+
+    def text(ids: np.ndarray) -> str:
+        return drawing.write(given, tf.constant(ids)).numpy()[0].decode("utf-8", "replace")
+
+    ids = np.zeros([1, 0], np.int32)
+    shown = text(ids)
+    yield shown
     a, states = drawing.read(given)
     inputs = request([prompt], max_length, seed, run)
-    numbers = sampling.uniforms(inputs["seed"], tf.constant(max_length))
-    ids = np.zeros([1, 0], np.int32)
-    shown = ""
     while ids.shape[1] < max_length and not np.any(ids == tokens.END):
         done = ids.shape[1]
+        block, start = divmod(done, sampling.BLOCK)
+        if not start:
+            uniform = sampling.block_of_uniforms(inputs["seed"], tf.constant(block))
         count = min(_AT_ONCE, max_length - done)
         more, _, a, states = drawing.draw(
             a, states, tf.constant([count]), inputs["temperature"], inputs["top_k"],
-            inputs["top_p"], numbers[:, done:], tf.constant(run.allow_unk),
+            inputs["top_p"], uniform[:, start:], tf.constant(run.allow_unk),
         )  # fmt: skip
         ids = np.concatenate([ids, more.numpy()], axis=1)
-        whole = drawing.write(given, tf.constant(ids)).numpy()[0].decode("utf-8", "replace")
-        yield whole[len(shown) :] if whole.startswith(shown) else ""
-        shown = whole
+        certain = text(ids[:, :-1])
+        yield certain[len(shown) :]
+        shown = certain
+    yield text(ids)[len(shown) :]
 
 
 def generate_mode(task: Task, config: TaskConfig, run: LanguageRun) -> None:
@@ -73,11 +84,11 @@ def generate_mode(task: Task, config: TaskConfig, run: LanguageRun) -> None:
     samples = []
     for prompt in run.prompt or [""]:
         for number in range(run.num_samples):
-            text, seed = "", config.training.seed + number
+            pieces, seed = [], config.training.seed + number
             for piece in stream(model, prompt, config.data.max_length, seed, run):
-                text += piece
+                pieces.append(piece)
                 print(piece, end="", flush=True)
             print(flush=True)
-            samples.append(text)
+            samples.append("".join(pieces))
     if run.output_file:
         write_output(run.output_file, (sample + "\n" for sample in samples))

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 
-from tasks.tagging.task import TaggingTask
+from tasks.data.errors import DataError
+from tasks.framework.text_io import PREDICT_BATCH, batched
+from tasks.tagging import splitting
+from tasks.tagging.task import TaggerTrainer, TaggingTask
+from zoo import predictions
 
 
 def tag_metrics(gold: list, predicted: list) -> dict:
@@ -31,5 +35,32 @@ class PartsOfSpeech(TaggingTask):
     score_name = "accuracy"
     texts = ("Teddy bears are on sale!", "The cat, which already ate, was full.")
 
+    def trainer(self, corpus, config, model_dir):
+        return PartsOfSpeechTrainer(self, corpus, config, model_dir)
+
     def metrics(self, answers, predicted):
         return tag_metrics(answers, predicted)
+
+
+class PartsOfSpeechTrainer(TaggerTrainer):
+    """Taggers of a treebank, which are measured on its raw sentences too, where it has them."""
+
+    def further_metrics(self, model, split):
+        """F1 of words and of tags from raw text, as the shared task of CoNLL 2018 counts them: a
+        word is right where its characters are, a tag where its word is right too."""
+        data = self.config.data.data
+        if not data.startswith("tfds:"):
+            return {}
+        try:
+            raw = splitting.read_raw(data.removeprefix("tfds:"), split)
+        except DataError:  # no treebank, or one without raw sentences
+            return {}
+        found = []
+        for part in batched(raw, PREDICT_BATCH):
+            texts = [one.text for one in part]
+            found += predictions.tagged(model(texts), texts)
+        spans = [list(zip(one.start, one.end, strict=True)) for one in found]
+        return {
+            "words_from_raw_text_f1": splitting.of_splitting(raw).f1,
+            "tags_from_raw_text_f1": splitting.of_tags(raw, spans, [o.tags for o in found]).f1,
+        }

@@ -51,7 +51,7 @@ class TaggingTask(Task):
         return TaggerTrainer(self, corpus, config, model_dir)
 
     def predict(self, model, texts):
-        return predictions.tagged(model(texts))
+        return predictions.tagged(model(texts), texts)
 
     def predict_tokens(self, model: Predictor, sentences: Sequence[Sequence[str]]) -> list:
         """A model's predictions for sentences that are in tokens already."""
@@ -208,6 +208,11 @@ class TaggerTrainer(Trainer):
 
         return predict
 
+    @property
+    def finds_entities(self) -> bool:
+        """Whether the tags mark entities."""
+        return scheme_of([self.tag_names]) is not None
+
     def module(self, model, weights="float32"):
         return TaggerModule(model, self.vocabulary, self.tags_file, weights)
 
@@ -215,7 +220,8 @@ class TaggerTrainer(Trainer):
         samples = tf.constant([*self.task.texts, ""])
         words = text.tokenize(samples)
         lengths = tf.cast(words.row_lengths(), tf.int32)
-        return [
+        requests = [
             ("serving_default", {"text": samples}),
             ("tokens", {"tokens": words.to_tensor(), "lengths": lengths}),
         ]
+        return [*requests, ("entities", {"text": samples})] if self.finds_entities else requests

@@ -8,7 +8,7 @@ from zoo.models.language_model import LanguageModel
 from zoo.text import tokens
 
 # Uniform numbers are drawn in blocks of this size, so that the t-th of a seed is always the same.
-_BLOCK = 256
+BLOCK = 256
 
 
 def draw(
@@ -25,10 +25,11 @@ def draw(
         scores: W a<t> + b, `[batch, vocabulary]`.
         uniform: a number in [0, 1) for each row: the place in the cumulated probabilities at which
             the token lies. One number, one token: a row's draw does not depend on the others.
-        temperature: `[batch]`; below 1 the likely tokens become likelier, and 0 takes the likeliest
-            (greedy decoding); infinity makes all tokens equally likely.
-        top_k: int32 `[batch]`: only the k likeliest tokens are drawn from; 0: all.
-        top_p: `[batch]`: only the likeliest tokens that together have this probability; 1: all.
+        temperature: `[batch]`; below 1 the likely tokens become likelier, and what is not above 0,
+            or no number, takes the likeliest (greedy decoding); infinity makes all equally likely.
+        top_k: int32 `[batch]`: only the k likeliest tokens are drawn from; below 1: all.
+        top_p: `[batch]`: only the likeliest tokens that together have this probability; 1 and more:
+            all; 0 and less: the likeliest.
         forbidden: bool `[vocabulary]`, True for tokens that are never drawn; it is as if they were
             drawn again.
 
@@ -65,25 +66,70 @@ def _likeliest(p: tf.Tensor, top_k: tf.Tensor, top_p: tf.Tensor) -> tf.Tensor:
 
 def uniforms(seeds: tf.Tensor, count: tf.Tensor) -> tf.Tensor:
     """The first `count` numbers, or some more, of each seed: `[batch, numbers]` in [0, 1)."""
-    blocks = tf.range(tf.maximum(1, -(-count // _BLOCK)))
+    blocks = tf.range(tf.maximum(1, -(-count // BLOCK)))
+    found = tf.map_fn(lambda i: block_of_uniforms(seeds, i), blocks, fn_output_signature=tf.float32)
+    return tf.reshape(tf.transpose(found, [1, 0, 2]), [tf.size(seeds), -1])
+
+
+def block_of_uniforms(seeds: tf.Tensor, number: tf.Tensor) -> tf.Tensor:
+    """The block with this number, from 0 up, of each seed's numbers: `[batch, BLOCK]`."""
 
     def of_seed(seed):
-        def block(number):
-            return tf.random.stateless_uniform([_BLOCK], tf.stack([seed, number]))
-
-        return tf.reshape(tf.map_fn(block, blocks, fn_output_signature=tf.float32), [-1])
+        return tf.random.stateless_uniform([BLOCK], tf.stack([seed, number]))
 
     return tf.map_fn(of_seed, seeds, fn_output_signature=tf.float32)
 
 
-def read(model: LanguageModel, ids: tf.RaggedTensor) -> tuple[tf.Tensor, list[tf.Tensor]]:
-    """Reads prompts: a<t> at which each one's next token is predicted, and the states there."""
-    lengths = tf.cast(ids.row_lengths(), tf.int32)
-    # x<1> = 0 and then the prompt; its last token is an input too, its mask one longer.
-    padded = tf.pad(ids.to_tensor(), [[0, 0], [1, 0]])
-    mask = tf.sequence_mask(lengths + 1, tf.shape(padded)[1])
-    a, states = model.run(padded, model.zero_states(tf.shape(padded)[0]), mask=mask)
-    return tf.gather(a, lengths, batch_dims=1), states
+def generate_from_seeds(
+    model: LanguageModel,
+    a: tf.Tensor,
+    states: list[tf.Tensor],
+    max_length: tf.Tensor,
+    temperature: tf.Tensor,
+    top_k: tf.Tensor,
+    top_p: tf.Tensor,
+    seeds: tf.Tensor,
+    forbidden: tf.Tensor,
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """What `generate` draws with the numbers of seeds, which are drawn as they are needed.
+
+    Args:
+        seeds: int32 `[batch]`.
+        model, a, states, max_length, temperature, top_k, top_p, forbidden: see `generate`.
+
+    Returns:
+        Ids `[batch, longest]`, 0 behind the last one drawn, and the sum of log P of each row's.
+    """
+    batch = tf.size(max_length)
+
+    def block(number, left, total, drawn, a, *states):
+        ids, more, a, new_states = generate(
+            model,
+            a,
+            list(states),
+            tf.minimum(left, BLOCK),
+            temperature,
+            top_k,
+            top_p,
+            block_of_uniforms(seeds, number),
+            forbidden,
+        )
+        ended = tf.reduce_any(ids == tokens.END, axis=1)
+        left = tf.where(ended, 0, tf.maximum(left - BLOCK, 0))
+        drawn = drawn.write(number + 1, tf.transpose(ids))
+        return number + 1, left, total + more, drawn, a, *new_states
+
+    # A first, empty piece, since there may be no other.
+    drawn = tf.TensorArray(
+        tf.int32, 1, dynamic_size=True, infer_shape=False, element_shape=[None, None]
+    ).write(0, tf.zeros([0, batch], tf.int32))
+    _, _, total, drawn, *_ = tf.while_loop(
+        lambda number, left, *_: tf.reduce_any(left > 0),
+        block,
+        (tf.constant(0), tf.maximum(max_length, 0), tf.zeros([batch]), drawn, a, *states),
+        parallel_iterations=1,
+    )
+    return tf.transpose(drawn.concat()), total
 
 
 def generate(

@@ -11,6 +11,7 @@ import tensorflow as tf
 import layers
 from zoo import text
 from zoo.configuration import ClassifierConfig
+from zoo.models.by_length import in_groups
 from zoo.models.parts import MakeStack, RecurrentModel, WordDropout
 
 
@@ -157,3 +158,21 @@ class Classifier(RecurrentModel):
     def probabilities(self, inputs) -> tf.Tensor:
         """`[batch, classes]`, float32."""
         return tf.nn.softmax(tf.cast(self(inputs, training=False), tf.float32))
+
+    def classify_texts(self, words: tf.RaggedTensor) -> tf.Tensor:
+        """What `probabilities` gives, of texts in groups of like length: time and memory follow the
+        real words.
+
+        Args:
+            words: their ids, int32 `[texts, (words)]`.
+
+        Returns:
+            `[texts, classes]`, float32.
+        """
+        (found,) = in_groups(
+            words.row_lengths(),
+            lambda group: [self.probabilities({"words": group.padded(words.flat_values)})],
+            of_rows=[tf.zeros([words.nrows(), len(self.config.labels)])],
+            splits=words.row_splits,
+        )
+        return found

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import keras
 import tensorflow as tf
 
 import layers
 from layers.softmax import log_probabilities, summed_cross_entropy
 from zoo.configuration import LanguageModelConfig
+from zoo.models.by_length import STEPS_AT_ONCE, Group, in_groups
 from zoo.models.parts import MakeStack, RecurrentModel, WordDropout
 from zoo.text import tokens
+
+# Scores of a vocabulary that are in memory at a time, and the fewest steps of a window.
+_SCORES_AT_ONCE, _FEWEST_STEPS = 2**24, 4
 
 
 @keras.saving.register_keras_serializable("zoo")
@@ -88,13 +94,8 @@ class LanguageModel(RecurrentModel):
                 trainable=False,
                 name=f"carried_{i}",
             )
-            for i in range(self._states_per_layer * config.depth if config.rows else 0)
+            for i in range(self.stacks[0].states_per_layer * config.depth if config.rows else 0)
         ]
-
-    @property
-    def _states_per_layer(self) -> int:
-        kind, _ = layers.CELLS[self.config.cell]
-        return len(kind(1).cell.states)
 
     def build(self, input_shape=None):
         self.word_embedding.build((None, None))
@@ -109,7 +110,7 @@ class LanguageModel(RecurrentModel):
 
     def inputs_of(self, targets: tf.Tensor, before: tf.Tensor) -> tf.Tensor:
         """x<t> = y<t-1>: the targets, one step later."""
-        return tf.concat([before[:, None], targets[:, :-1]], axis=1)
+        return tf.concat([before[:, None], targets], axis=1)[:, :-1]
 
     def embed(self, ids: tf.Tensor, training: bool = False) -> tf.Tensor:
         """Embeddings of ids of any shape; of none, 0, zeros."""
@@ -196,3 +197,133 @@ class LanguageModel(RecurrentModel):
         rows = tf.cast(tf.reshape(a, [-1, a.shape[-1]]), tf.float32)
         found = log_probabilities(rows, *self.output_weights(), tf.reshape(targets, [-1]))
         return tf.where(real, tf.reshape(found, tf.shape(targets)), 0.0), states
+
+    # --- Whole texts, in time and memory that follow their real tokens ----------------------------
+
+    def score_texts(self, ids: tf.RaggedTensor) -> tf.Tensor:
+        """log P of each token of texts of any length, each text from its beginning.
+
+        What `log_probabilities` gives, in windows of time through which the states are carried, and
+        texts in groups of like length: nothing is as large as a whole text is long, but for a few
+        numbers for each token.
+
+        Args:
+            ids: of the tokens, int32 `[texts, (tokens)]`.
+
+        Returns:
+            float32 `[tokens of all texts]`.
+        """
+        steps = min(STEPS_AT_ONCE, _SCORES_AT_ONCE // self.config.vocabulary_size)
+        steps = max(_FEWEST_STEPS, steps)
+
+        def log_p(a, targets, places):
+            scores, right = (tf.gather_nd(x, places) for x in (a, targets))
+            losses = tf.nn.sparse_softmax_cross_entropy_with_logits(right, self.scores(scores))
+            return -losses
+
+        def at_once(group: Group) -> list[tf.Tensor]:
+            targets, x, real = inputs_of(group)
+            a, _ = self.run(x, self.zero_states(tf.shape(x)[0]), real)
+            return [log_p(a, targets, tf.where(real))]
+
+        def in_windows(group: Group) -> list[tf.Tensor]:
+            targets, x, real = inputs_of(group)
+
+            def see(start, end, a, found):
+                places = tf.where(real[:, start:end])
+                here = places + tf.stack([0, start])
+                values = log_p(a, targets[:, start:end], places)
+                return tf.tensor_scatter_nd_update(found, here, values)
+
+            found = tf.zeros_like(targets, tf.float32)
+            _, found = self._in_windows(x, real, steps, see, found)
+            return [tf.gather_nd(found, tf.where(real))]
+
+        def inputs_of(group: Group):
+            targets = group.padded(ids.flat_values)
+            x = self.inputs_of(targets, tf.zeros([tf.shape(targets)[0]], tf.int32))
+            return targets, x, targets > tokens.PADDING
+
+        (found,) = in_groups(
+            ids.row_lengths(),
+            in_windows,
+            of_steps=[tf.zeros_like(ids.flat_values, tf.float32)],
+            splits=ids.row_splits,
+            most_rows=steps // _FEWEST_STEPS,
+            at_once=at_once,
+            steps_at_once=steps,
+        )
+        return found
+
+    def read_texts(self, ids: tf.RaggedTensor) -> tuple[tf.Tensor, list[tf.Tensor]]:
+        """Where the next token of each text is predicted from: a<t>, and the states there.
+
+        Args:
+            ids: of the tokens, int32 `[texts, (tokens)]`; a text may have none.
+
+        Returns:
+            a<t> `[texts, width]`, and the states of all layers, each `[texts, units]`.
+        """
+
+        def inputs_of(group: Group):
+            # x<1> = 0 and then the text: a mask that is one step longer.
+            x = tf.pad(group.padded(ids.flat_values), [[0, 0], [1, 0]])
+            return x, tf.range(group.longest + 1) <= group.of(ids.row_lengths())[:, None]
+
+        def at_once(group: Group) -> list[tf.Tensor]:
+            x, mask = inputs_of(group)
+            return self.run(x, self.zero_states(tf.shape(x)[0]), mask)[1]
+
+        def in_windows(group: Group) -> list[tf.Tensor]:
+            x, mask = inputs_of(group)
+            return self._in_windows(x, mask, STEPS_AT_ONCE)[0]
+
+        states = in_groups(
+            ids.row_lengths(),
+            in_windows,
+            of_rows=self.zero_states(ids.nrows()),
+            splits=ids.row_splits,
+            most_rows=STEPS_AT_ONCE // _FEWEST_STEPS,
+            at_once=at_once,
+        )
+        # The first state of the last layer is its output.
+        a = states[-self.stacks[-1].states_per_layer]
+        return (a if self.projection is None else self.projection(a)), states
+
+    def _in_windows(
+        self,
+        x: tf.Tensor,
+        mask: tf.Tensor,
+        steps: int,
+        see: Callable[..., tf.Tensor] = lambda start, end, a, seen: seen,
+        seen: tf.Tensor | None = None,
+    ) -> tuple[list[tf.Tensor], tf.Tensor]:
+        """Runs over inputs in windows of time, from states of zeros.
+
+        Args:
+            x: ids `[rows, time]`.
+            mask: bool `[rows, time]`, True where a step is real.
+            steps: of a window, those of all rows together.
+            see: from start and end of a window, a<t> `[rows, window, width]`, and what was seen
+                before, to what is seen after it.
+            seen: before the first window.
+
+        Returns:
+            The last states, each `[rows, units]`, and what was seen in the end.
+        """
+        rows, time = tf.unstack(tf.shape(x, tf.int64))
+        at_once = tf.maximum(steps // tf.maximum(rows, 1), 1)
+
+        def window(start, seen, *states):
+            end = tf.minimum(start + at_once, time)
+            a, new_states = self.run(x[:, start:end], list(states), mask[:, start:end])
+            return end, see(start, end, a, seen), *new_states
+
+        seen = tf.zeros([]) if seen is None else seen
+        _, seen, *states = tf.while_loop(
+            lambda start, *_: start < time,
+            window,
+            (tf.constant(0, tf.int64), seen, *self.zero_states(rows)),
+            parallel_iterations=1,
+        )
+        return states, seen

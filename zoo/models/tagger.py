@@ -11,6 +11,7 @@ import tensorflow as tf
 import layers
 from zoo import text
 from zoo.configuration import TaggerConfig
+from zoo.models.by_length import Group, in_groups
 from zoo.models.parts import MakeStack, RecurrentModel, WordDropout
 from zoo.text.tags import forbidden_transitions
 
@@ -128,15 +129,19 @@ class Tagger(RecurrentModel):
 
     def call(self, inputs, training=False):
         """Scores `[batch, time, tags]` of the tags; their probabilities are the CRF's."""
-        words, real = inputs["words"], inputs["words"] > text.PADDING
-        x = tf.concat(
-            [
-                self.word_embedding(self.word_dropout(words, training=training)),
-                self.shape_embedding(inputs["shapes"]),
-                self._read_bytes(inputs["bytes"], training),
-            ],
-            axis=-1,
-        )
+        word_bytes = inputs["bytes"]
+        shape = tf.shape(word_bytes)
+        each, which = _distinct(tf.reshape(tf.cast(word_bytes, tf.int32), [-1, text.WORD_BYTES]))
+        spelling = tf.gather(self._spelling(each, training), which)
+        spelling = tf.reshape(spelling, [shape[0], shape[1], spelling.shape[-1]])
+        return self._scores(inputs["words"], inputs["shapes"], spelling, training)
+
+    def _scores(self, words, shapes, spelling, training=False):
+        """Scores `[batch, time, tags]` for ids and shapes `[batch, time]`, where 0 is padding, and
+        what was read of the words' bytes, `[batch, time, width]`."""
+        real = words > text.PADDING
+        embedded = self.word_embedding(self.word_dropout(words, training=training))
+        x = tf.concat([embedded, self.shape_embedding(shapes), spelling], axis=-1)
         x = self.input_dropout(x, training=training)
         if self.stack is None:
             x = self.hidden(_neighbours(x, real))
@@ -145,18 +150,14 @@ class Tagger(RecurrentModel):
         x = self.scores(self.output_dropout(x, training=training))
         return x if self.crf is None else self.crf(x)
 
-    def _read_bytes(self, word_bytes, training):
-        """`[batch, time, bytes]` → `[batch, time, width]`; a word that comes twice is read once."""
-        shape = tf.shape(word_bytes)
-        each, which = _distinct(tf.reshape(tf.cast(word_bytes, tf.int32), [-1, text.WORD_BYTES]))
-        real = each > text.PADDING
-        x = self.byte_embedding(each)
-        if self.character_stack is None:
-            share = tf.cast(real, x.dtype)[:, :, None]
-            x = tf.reduce_sum(x * share, axis=1)
-        else:
-            x = self.character_stack(x, mask=real, training=training)
-        return tf.reshape(tf.gather(x, which), [shape[0], shape[1], x.shape[-1]])
+    def _spelling(self, word_bytes, training=False):
+        """What is read of words' bytes: int32 `[words, bytes]`, 0 behind the last one →
+        `[words, width]`."""
+        real = word_bytes > text.PADDING
+        x = self.byte_embedding(word_bytes)
+        if self.character_stack is not None:
+            return self.character_stack(x, mask=real, training=training)
+        return tf.reduce_sum(x * tf.cast(real, x.dtype)[:, :, None], axis=1)
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         """Mean over the sentences of the negative log-likelihood of their tags."""
@@ -171,7 +172,56 @@ class Tagger(RecurrentModel):
 
     def decode(self, inputs) -> tuple[tf.Tensor, tf.Tensor]:
         """The best tags, int32 `[batch, time]`, and the probability of each, `[batch, time]`."""
-        scores, real = self(inputs, training=False), inputs["words"] > text.PADDING
+        return self._decode(self(inputs, training=False), inputs["words"] > text.PADDING)
+
+    def decode_sentences(
+        self, distinct: dict[str, tf.Tensor], which: tf.RaggedTensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """The best tags of sentences of any length, and the probability of each tag.
+
+        What `decode` gives, in time and memory that follow the real words and not the longest
+        sentence: distinct words are spelt once, and sentences are read in groups of like length.
+
+        Args:
+            distinct: what `text.features` gives for distinct words: `words` and `shapes`, int32
+                `[distinct]`, and `bytes`, integers `[distinct, text.WORD_BYTES]`.
+            which: the words of each sentence as numbers of distinct ones, int32
+                `[sentences, (words)]`.
+
+        Returns:
+            Tags, int32 `[words of all sentences]`, and their probabilities, float32.
+        """
+        # Padding is one more word, the first one, without letters.
+        words, shapes = (tf.pad(distinct[name], [[1, 0]]) for name in ("words", "shapes"))
+        letters = tf.pad(tf.cast(distinct["bytes"], tf.int32), [[1, 0], [0, 0]])
+        columns = tf.range(1, text.WORD_BYTES + 1)
+        width = self.config.character_dim * (1 if self.character_stack is None else 2)
+        nothing = tf.zeros([tf.size(words), width], self.compute_dtype)
+        (spelling,) = in_groups(
+            tf.reduce_max(columns * tf.sign(letters), axis=1),
+            lambda group: [self._spelling(group.of(letters)[:, : group.longest])],
+            of_rows=[nothing],
+        )
+
+        def tag(group: Group) -> list[tf.Tensor]:
+            numbers = group.padded(which.flat_values + 1)
+            real = numbers > 0
+            x = [tf.gather(values, numbers) for values in (words, shapes, spelling)]
+            tags, confidence = self._decode(self._scores(*x), real)
+            places = tf.where(real)
+            confidence = tf.cast(confidence, tf.float32)
+            return [tf.gather_nd(tags, places), tf.gather_nd(confidence, places)]
+
+        nothing = tf.zeros_like(which.flat_values)
+        tags, confidence = in_groups(
+            which.row_lengths(),
+            tag,
+            of_steps=[nothing, tf.cast(nothing, tf.float32)],
+            splits=which.row_splits,
+        )
+        return tags, confidence
+
+    def _decode(self, scores, real):
         if self.crf is not None:
             return self.crf.decode_with_confidence(scores, mask=real)
         probabilities = tf.nn.softmax(tf.cast(scores, tf.float32))

@@ -46,7 +46,7 @@ class ClassifierModule(tf.Module):
         probabilities float[B, C]."""
         ids = text.word_ids(text_, self.vocabulary, *self._cut)
         with self.weights.reading():
-            probabilities = self._model.value.probabilities({"words": ids.to_tensor()})
+            probabilities = self._model.value.classify_texts(ids)
         return {
             "label": self.label_names.lookup(tf.argmax(probabilities, axis=1)),
             "probability": tf.reduce_max(probabilities, axis=1),

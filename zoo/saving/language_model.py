@@ -5,6 +5,7 @@ from __future__ import annotations
 import tensorflow as tf
 
 from zoo.decoding import sampling
+from zoo.decoding.writing import continued
 from zoo.models import LanguageModel
 from zoo.saving.parts import Untracked, of_batch, of_texts
 from zoo.saving.weights import StoredWeights
@@ -14,8 +15,8 @@ from zoo.text.tokens import PADDING, UNKNOWN, Tokens
 class LanguageModule(tf.Module):
     """A language model with everything from raw text to a probability, and back, in the graph.
 
-    Beside the signatures it has `read` and `draw`, which `generate` is made of: who keeps what they
-    return can show a text while it is drawn.
+    Beside the signatures it has what `generate` is made of, `read`, `draw` and `write`: who keeps
+    what they return can show a text while it is drawn.
 
     Args:
         model: a built `LanguageModel`.
@@ -53,8 +54,9 @@ class LanguageModule(tf.Module):
         """log P of whole texts with their <EOS>. `text` string[B] → log_probability float[B],
         natural logarithm; token_count int32[B]; perplexity float[B]."""
         ids = self.reader.ids(text_)
-        total = tf.reduce_sum(self._log_probabilities(ids), axis=1)
         count = tf.cast(ids.row_lengths(), tf.int32)
+        found = tf.cast(self._log_probabilities(ids), tf.float64)
+        total = tf.cast(tf.reduce_sum(found, axis=1), tf.float32)
         return {
             "log_probability": total,
             "token_count": count,
@@ -67,8 +69,8 @@ class LanguageModule(tf.Module):
         them; log_probabilities float[B, T]; lengths int32[B]."""
         ids = self.reader.ids(text_)
         return {
-            "tokens": self.reader.names(ids.to_tensor()),
-            "log_probabilities": self._log_probabilities(ids),
+            "tokens": ids.with_flat_values(self.reader.names(ids.flat_values)).to_tensor(),
+            "log_probabilities": self._log_probabilities(ids).to_tensor(),
             "lengths": tf.cast(ids.row_lengths(), tf.int32),
         }
 
@@ -86,37 +88,42 @@ class LanguageModule(tf.Module):
     def generate(self, prompt, max_length, temperature, top_k, top_p, seed):
         """Goes on from prompts, until <EOS> or `max_length` tokens; <UNK> is drawn again.
 
-        prompt string[B]; max_length int32[B]; temperature float[B], 0 for greedy decoding; top_k
-        int32[B], 0 for all tokens; top_p float[B], 1 for all; seed int32[B] → text string[B],
-        prompt included; log_probability float[B] of what was drawn, at temperature 1. The same seed
-        gives the same text, alone or in a batch."""
+        prompt string[B]; max_length int32[B], of 0 and less nothing is drawn; temperature float[B],
+        greedy decoding where it is not above 0; top_k int32[B], below 1 for all tokens; top_p
+        float[B], 1 for all, and the likeliest alone for 0 and less; seed int32[B] → text string[B],
+        which begins with the prompt, byte for byte; log_probability float[B] of what was drawn, at
+        temperature 1. The same seed gives the same text, alone or in a batch."""
         a, states = self.read(prompt)
-        uniform = sampling.uniforms(seed, tf.reduce_max(max_length))
-        ids, total, _, _ = self._draw(
-            a, states, max_length, temperature, top_k, top_p, uniform, tf.constant(False)
-        )
+        with self.weights.reading():
+            ids, total = sampling.generate_from_seeds(
+                self._model.value,
+                a,
+                states,
+                max_length,
+                temperature,
+                top_k,
+                top_p,
+                seed,
+                self._forbidden(tf.constant(False)),
+            )
         return {"text": self.write(prompt, ids), "log_probability": total}
 
     @tf.function(input_signature=[of_texts("prompt")], autograph=False)
     def read(self, prompt):
         """Reads prompts, without <EOS>: what `draw` goes on from."""
         with self.weights.reading():
-            return sampling.read(self._model.value, self.reader.ids(prompt)[:, :-1])
+            return self._model.value.read_texts(self.reader.ids(prompt)[:, :-1])
 
     @tf.function(
         input_signature=[of_texts("prompt"), tf.TensorSpec([None, None], tf.int32, name="ids")],
         autograph=False,
     )
     def write(self, prompt, ids):
-        """The texts of prompts and of what was drawn for them."""
-        drawn = tf.RaggedTensor.from_tensor(ids, tf.reduce_sum(tf.cast(ids > 0, tf.int32), axis=1))
-        whole = tf.concat([self.reader.ids(prompt)[:, :-1], drawn], axis=1)
-        return self.reader.write(whole.to_tensor())
+        """Prompts as they are, and behind each the text of what was drawn for it."""
+        return continued(prompt, self.reader.names(ids), self.reader.kind)
 
     def _draw(self, a, states, count, temperature, top_k, top_p, uniform, allow_unknown):
         """Draws up to `count` tokens, see `sampling.generate`."""
-        numbers = tf.range(self.reader.size)
-        forbidden = (numbers == PADDING) | ((numbers == UNKNOWN) & ~allow_unknown)
         with self.weights.reading():
             return sampling.generate(
                 self._model.value,
@@ -127,12 +134,14 @@ class LanguageModule(tf.Module):
                 top_k,
                 top_p,
                 uniform,
-                forbidden,
+                self._forbidden(allow_unknown),
             )
 
-    def _log_probabilities(self, ids: tf.RaggedTensor) -> tf.Tensor:
-        padded, model = ids.to_tensor(), self._model.value
-        batch = tf.shape(padded)[0]
-        before = tf.zeros([batch], tf.int32)
+    def _forbidden(self, allow_unknown: tf.Tensor) -> tf.Tensor:
+        """The tokens that are never drawn, bool `[vocabulary]`."""
+        numbers = tf.range(self.reader.size)
+        return (numbers == PADDING) | ((numbers == UNKNOWN) & ~allow_unknown)
+
+    def _log_probabilities(self, ids: tf.RaggedTensor) -> tf.RaggedTensor:
         with self.weights.reading():
-            return model.log_probabilities(padded, before, model.zero_states(batch))[0]
+            return ids.with_flat_values(self._model.value.score_texts(ids))

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import tensorflow as tf
 
 from zoo import text
+from zoo.decoding.entities import EntityTags
 from zoo.models import Tagger
-from zoo.saving.parts import Untracked
+from zoo.saving.parts import Untracked, of_texts
 from zoo.saving.weights import StoredWeights
+from zoo.text.tags import scheme_of
 
 
 class TaggerModule(tf.Module):
@@ -20,8 +24,6 @@ class TaggerModule(tf.Module):
         weights: how the weights are stored, one of `stored.KINDS`.
     """
 
-    signature_names = ("serving_default", "tokens")
-
     def __init__(
         self, model: Tagger, vocabulary: text.Vocabulary, tags: str, weights: str = "float32"
     ):
@@ -32,12 +34,48 @@ class TaggerModule(tf.Module):
         self.tags = tf.saved_model.Asset(tags)
         self.tag_names = text.lines_of_numbers(self.tags)
         self._model = Untracked(model)
+        self.signature_names = ["serving_default", "tokens"]
+        names = list(model.config.tags)
+        self._entity_tags: Any = None
+        if scheme_of([names]):
+            self.signature_names.append("entities")
+            self.entities = tf.function(
+                self._entities, input_signature=[of_texts()], autograph=False
+            )
+            self._entity_tags = Untracked(EntityTags(names))
 
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="text")], autograph=False)
+    @tf.function(input_signature=[of_texts()], autograph=False)
     def serving_default(self, text_):
         """Tags raw text. `text` string[B] → tokens, tags string[B, T], confidence float[B, T],
-        lengths int32[B]."""
-        return self._tag(text.tokenize(text_))
+        start, end int32[B, T], lengths int32[B]. Where a token lies in its text is counted in
+        Unicode characters of the text as it was given; `end` is exclusive."""
+        located = text.tokenize_with_offsets(text_)
+        places = {"start": located.start.to_tensor(), "end": located.end.to_tensor()}
+        return self._tag(located.tokens) | places
+
+    def _entities(self, text_):
+        """Finds entities in raw text. `text` string[B] → entity, label string[B, E]; start, end
+        int32[B, E], in characters as in `serving_default`; confidence float[B, E], that of the
+        least certain of its words; count int32[B], of entities."""
+        located, tags = text.tokenize_with_offsets(text_), self._entity_tags.value
+        ids, confidence = self._decode(located.tokens)
+        found = tags.entities(ids, confidence)
+        start = tf.gather(located.start, found.first, batch_dims=1)
+        end = tf.gather(located.end, found.last, batch_dims=1)
+        whole = tf.strings.unicode_transcode(text_, "UTF-8", "UTF-8")
+        of_each = tf.gather(whole, found.first.value_rowids())
+        words = tf.strings.substr(
+            of_each, start.flat_values, end.flat_values - start.flat_values, unit="UTF8_CHAR"
+        )
+        labels = tf.gather(tf.constant(tags.types), found.type.flat_values)
+        return {
+            "entity": start.with_flat_values(words).to_tensor(),
+            "label": start.with_flat_values(labels).to_tensor(),
+            "start": start.to_tensor(),
+            "end": end.to_tensor(),
+            "confidence": found.confidence.to_tensor(),
+            "count": tf.cast(found.first.row_lengths(), tf.int32),
+        }
 
     @tf.function(
         input_signature=[
@@ -51,19 +89,22 @@ class TaggerModule(tf.Module):
         lengths = tf.clip_by_value(lengths, 0, tf.shape(tokens)[1])
         return self._tag(tf.RaggedTensor.from_tensor(tokens, lengths))
 
-    def _tag(self, words: tf.RaggedTensor) -> dict[str, tf.Tensor]:
-        inputs = {
-            name: words.with_flat_values(values).to_tensor()
-            for name, values in text.features(words.flat_values, self.vocabulary).items()
-        }
+    def _decode(self, words: tf.RaggedTensor) -> tuple[tf.RaggedTensor, tf.RaggedTensor]:
+        """The best tags, ragged int32 `[batch, (words)]`, and the probability of each."""
+        distinct, which = tf.unique(words.flat_values)
+        read = text.features(distinct, self.vocabulary)
         with self.weights.reading():
-            tags, confidence = self._model.value.decode(inputs)
-        lengths = tf.cast(words.row_lengths(), tf.int32)
-        real = tf.sequence_mask(lengths, tf.shape(tags)[1])
-        names = self.tag_names.lookup(tf.cast(tags, tf.int64))
+            tags, confidence = self._model.value.decode_sentences(
+                read, words.with_flat_values(which)
+            )
+        return words.with_flat_values(tags), words.with_flat_values(confidence)
+
+    def _tag(self, words: tf.RaggedTensor) -> dict[str, tf.Tensor]:
+        tags, confidence = self._decode(words)
+        names = self.tag_names.lookup(tf.cast(tags.flat_values, tf.int64))
         return {
             "tokens": words.to_tensor(shape=[None, None]),
-            "tags": tf.where(real, names, ""),
-            "confidence": tf.cast(confidence, tf.float32),
-            "lengths": lengths,
+            "tags": words.with_flat_values(names).to_tensor(),
+            "confidence": confidence.to_tensor(),
+            "lengths": tf.cast(words.row_lengths(), tf.int32),
         }

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from layers import softmax
-from tasks.framework.errors import DataError
+from tasks.data.errors import DataError
 from tasks.language import demo as demo_language
 from tasks.language import dynamic_evaluation as dynamic
 from tasks.language import reading as texts
