@@ -269,7 +269,7 @@ def _without_company(
     outputs: dict[str, np.ndarray], specs: Mapping[str, Spec]
 ) -> dict[str, np.ndarray]:
     """Without the steps that only another client's texts have, which ran in the same batch."""
-    (counted,) = [n for n in ("lengths", "count") if n in outputs][:1] or [None]
+    counted = next((name for name in ("lengths", "count") if name in outputs), None)
     if counted is None:
         return outputs
     longest = int(np.max(outputs[counted], initial=0))
