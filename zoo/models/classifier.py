@@ -13,6 +13,7 @@ from zoo import text
 from zoo.configuration import ClassifierConfig
 from zoo.models.by_length import in_groups
 from zoo.models.parts import MakeStack, RecurrentModel, WordDropout
+from zoo.models.weighting import weights_of_rows
 
 
 @keras.saving.register_keras_serializable("zoo")
@@ -147,13 +148,19 @@ class Classifier(RecurrentModel):
         return tf.tanh(tf.reduce_sum(x * real, axis=1))
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
-        """Mean of -log ŷ of the right class over the texts that have words."""
-        del sample_weight, training
+        """Mean of -log ŷ of the right class over the texts that have words.
+
+        `sample_weight` `[batch]` weighs texts, `class_weight` of `fit` the right classes, see
+        `zoo.models.weighting`.
+        """
         losses = tf.nn.sparse_softmax_cross_entropy_with_logits(y, tf.cast(y_pred, tf.float32))
-        weights = tf.cast(tf.reduce_any(x["words"] > text.PADDING, axis=1), tf.float32)
-        return tf.math.divide_no_nan(tf.reduce_sum(losses * weights), tf.reduce_sum(weights)) + sum(
-            self.losses
-        )
+        real = tf.cast(tf.reduce_any(x["words"] > text.PADDING, axis=1), tf.float32)
+        weights = weights_of_rows(sample_weight, "text") * self._weights_of_classes(y, training)
+        total = tf.reduce_sum(losses * real * weights)
+        return tf.math.divide_no_nan(total, tf.reduce_sum(real)) + sum(self.losses)
+
+    def weighted_classes(self):
+        return self.config.labels
 
     def probabilities(self, inputs) -> tf.Tensor:
         """`[batch, classes]`, float32."""

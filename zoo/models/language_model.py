@@ -12,6 +12,7 @@ from layers.softmax import log_probabilities, summed_cross_entropy
 from zoo.configuration import LanguageModelConfig
 from zoo.models.by_length import STEPS_AT_ONCE, Group, in_groups
 from zoo.models.parts import MakeStack, RecurrentModel, WordDropout
+from zoo.models.weighting import weights_of_steps
 from zoo.text import tokens
 
 # Scores of a vocabulary that are in memory at a time, and the fewest steps of a window.
@@ -167,17 +168,28 @@ class LanguageModel(RecurrentModel):
         return a
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
-        """Mean of L<t> over the tokens of a batch, in nats."""
-        del y, sample_weight, training
-        total, count = self.summed_loss(y_pred, x["targets"], self.config.sampled_softmax)
+        """Mean of L<t> over the tokens of a batch, in nats.
+
+        `sample_weight` weighs tokens, `[batch, time]`, or all of a text's, `[batch]`, see
+        `zoo.models.weighting`.
+        """
+        del y, training
+        total, count = self.summed_loss(
+            y_pred, x["targets"], self.config.sampled_softmax, sample_weight
+        )
         return tf.math.divide_no_nan(total, count) + sum(self.losses)
 
     def summed_loss(
-        self, a: tf.Tensor, targets: tf.Tensor, samples: int = 0
+        self,
+        a: tf.Tensor,
+        targets: tf.Tensor,
+        samples: int = 0,
+        sample_weight: tf.Tensor | None = None,
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Σ L<t> over the tokens of a batch, in nats, and their count."""
+        """Σ weight L<t> over the tokens of a batch, in nats, and their count."""
+        real = tf.cast(targets > tokens.PADDING, tf.float32)
+        weights = tf.reshape(real * weights_of_steps(sample_weight, targets, "token"), [-1])
         targets = tf.reshape(targets, [-1])
-        weights = tf.cast(targets > tokens.PADDING, tf.float32)
         a = tf.cast(tf.reshape(a, [-1, a.shape[-1]]), tf.float32)
         w, b = self.output_weights()
         if samples:
@@ -188,7 +200,13 @@ class LanguageModel(RecurrentModel):
             total = tf.tensordot(losses, weights, 1)
         else:
             total = summed_cross_entropy(a, w, b, targets, weights)
-        return total, tf.reduce_sum(weights)
+        return total, tf.reduce_sum(real)
+
+    def weighted_classes(self):
+        raise ValueError(
+            "class_weight: expected none, since what a language model answers is not `y`. Give "
+            "sample_weight, one for each token or text"
+        )
 
     def log_probabilities(self, targets, before, states) -> tuple[tf.Tensor, list]:
         """log P(y<t> | ...) of each target, `[batch, time]`, 0 at padding, and the last states."""

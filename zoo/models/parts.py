@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+import inspect
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ClassVar
 
 import keras
@@ -12,6 +14,7 @@ import tensorflow as tf
 import layers
 from zoo import text
 from zoo.configuration import RecurrentConfig
+from zoo.models.weighting import class_weights
 
 MakeStack = Callable[..., keras.layers.Layer]
 
@@ -41,6 +44,9 @@ class RecurrentModel(keras.Model):
             )
         self.config = config
         self._make_stack = make_stack
+        # Weights of the classes `[classes]`, while something is trained with them.
+        self._class_weights: np.ndarray | None = None
+        self._traced_with: bytes | None = None
         self._require(config.vocabulary_size, "vocabulary_size=..., a positive number of words")
 
     def _require(self, value: object, what: str) -> None:
@@ -76,6 +82,61 @@ class RecurrentModel(keras.Model):
 
     def dense(self, units: int, **arguments: Any) -> keras.layers.Dense:
         return keras.layers.Dense(units, dtype=self.dtype_policy, **arguments)
+
+    # --- Training with weights -------------------------------------------------------------------
+
+    def fit(self, *args, **kwargs):
+        """Keras' `fit`; what `sample_weight` and `class_weight` weigh is said where the loss is,
+        and how in `zoo.models.weighting`. A class may be called by its name."""
+        arguments, weighted = self._without_class_weight(keras.Model.fit, args, kwargs)
+        with weighted:
+            return super().fit(**arguments)
+
+    def train_on_batch(self, *args, **kwargs):
+        """Keras' `train_on_batch`, with weights as in `fit`."""
+        arguments, weighted = self._without_class_weight(keras.Model.train_on_batch, args, kwargs)
+        with weighted:
+            return super().train_on_batch(**arguments)
+
+    def weighted_classes(self) -> tuple[str, ...]:
+        """The names of the classes that `class_weight` weighs.
+
+        Raises:
+            ValueError: it weighs none, as the message says.
+        """
+        raise ValueError(
+            f"class_weight: expected none, since a {type(self).__name__} has no classes. "
+            "Give sample_weight"
+        )
+
+    def _without_class_weight(self, method, args, kwargs):
+        """The other arguments by name, and a context in which losses are weighted."""
+        arguments = inspect.signature(method).bind(self, *args, **kwargs).arguments
+        del arguments["self"]
+        given: Mapping | None = arguments.pop("class_weight", None)
+        weights = None if given is None else class_weights(given, self.weighted_classes())
+        return arguments, self._weighted(weights)
+
+    @contextlib.contextmanager
+    def _weighted(self, weights: np.ndarray | None) -> Iterator[None]:
+        # Keras keeps the function of a training step, in whose graph the weights are constants.
+        traced_with = None if weights is None else weights.tobytes()
+        if traced_with != self._traced_with:
+            self.train_function = None
+        self._traced_with, self._class_weights = traced_with, weights
+        try:
+            yield
+        finally:
+            self._class_weights = None
+
+    def _weights_of_classes(self, y: tf.Tensor, training: bool) -> tf.Tensor | float:
+        """The weights of classes, of the shape of `y`; 1.0 out of training, or where there are
+        none."""
+        if self._class_weights is None or not training:
+            return 1.0
+        return tf.gather(tf.constant(self._class_weights), tf.cast(y, tf.int32))
+
+    # --- Other models of the same shape ----------------------------------------------------------
 
     def of_labels(self) -> tuple[tuple[str, ...], list[tuple[Any, tuple[int, ...]]]]:
         """The names of tags or classes, and the variables that have numbers for each, with the axes
@@ -118,6 +179,8 @@ class RecurrentModel(keras.Model):
             out_of = [there if k in along else range(n) for k, n in enumerate(value.shape)]
             value[np.ix_(*to)] = taken[np.ix_(*out_of)]
             mine.assign(value)
+
+    # --- Keras -----------------------------------------------------------------------------------
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "config": self.config.as_dict()}

@@ -13,6 +13,7 @@ from zoo import text
 from zoo.configuration import TaggerConfig
 from zoo.models.by_length import Group, in_groups
 from zoo.models.parts import MakeStack, RecurrentModel, WordDropout
+from zoo.models.weighting import weights_of_rows, weights_of_steps
 from zoo.text.tags import forbidden_transitions
 
 _SHAPE_DIM = 8
@@ -160,15 +161,33 @@ class Tagger(RecurrentModel):
         return tf.reduce_sum(x * tf.cast(real, x.dtype)[:, :, None], axis=1)
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
-        """Mean over the sentences of the negative log-likelihood of their tags."""
-        del sample_weight
+        """Mean over the sentences of the negative log-likelihood of their tags.
+
+        `sample_weight` `[batch]` weighs sentences. Without a CRF, where the likelihood of a
+        sentence is the product of that of its words, `[batch, time]` weighs words, and
+        `class_weight` of `fit` the right tags. See `zoo.models.weighting`.
+
+        Raises:
+            ValueError: a CRF is given weights of words or tags.
+        """
         real = x["words"] > text.PADDING
         if self.crf is not None:
-            losses = self.crf.loss(y_pred, y, mask=real, training=training)
+            weights = weights_of_rows(sample_weight, "sentence, since a CRF does not add up words")
+            losses = weights * self.crf.loss(y_pred, y, mask=real, training=training)
         else:
             losses = tf.nn.sparse_softmax_cross_entropy_with_logits(y, tf.cast(y_pred, tf.float32))
+            weights = weights_of_steps(sample_weight, real, "word")
+            losses *= weights * self._weights_of_classes(y, training)
             losses = tf.reduce_sum(tf.where(real, losses, 0.0), axis=1)
         return tf.reduce_mean(losses) + sum(self.losses)
+
+    def weighted_classes(self):
+        if self.crf is None:
+            return self.config.tags
+        raise ValueError(
+            "class_weight: expected none, since a CRF weighs whole sentences, whose tags are of "
+            "many classes. Give sample_weight, one for each sentence, or train with crf=False"
+        )
 
     def decode(self, inputs) -> tuple[tf.Tensor, tf.Tensor]:
         """The best tags, int32 `[batch, time]`, and the probability of each, `[batch, time]`."""

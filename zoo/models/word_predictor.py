@@ -13,6 +13,7 @@ from zoo import text
 from zoo.configuration import WordPredictorConfig
 from zoo.models.classifier import Classifier
 from zoo.models.parts import MakeStack, RecurrentModel
+from zoo.models.weighting import weights_of_steps
 
 
 @keras.saving.register_keras_serializable("zoo")
@@ -61,22 +62,31 @@ class WordPredictor(RecurrentModel):
         x = self.stack(x, mask=words > text.PADDING, training=training)
         return self.output_dropout(x, training=training)
 
-    def _predictions(self, words, states) -> Iterator[tuple[tf.Tensor, tf.Tensor]]:
-        """(states `[n, units]`, the words to predict from them `[n]`) of each direction."""
+    def _predictions(self, words, states, weights=None) -> Iterator[tuple[tf.Tensor, ...]]:
+        """(states `[n, units]`, the words to predict from them `[n]`, and their weights if there
+        are any) of each direction."""
         # A pair of neighbours is real where the right one is: padding is on the right.
         real = words[:, 1:] > text.PADDING
-        a = tf.boolean_mask(states[:, :-1, : self.config.units], real)
-        yield a, tf.boolean_mask(words[:, 1:], real)
+        before, after = slice(None, -1), slice(1, None)
+        ways = [(before, after, slice(None, self.config.units))]
         if self.config.bidirectional:
-            a = tf.boolean_mask(states[:, 1:, self.config.units :], real)
-            yield a, tf.boolean_mask(words[:, :-1], real)
+            ways.append((after, before, slice(self.config.units, None)))
+        for here, there, columns in ways:
+            some = [states[:, here, columns], words[:, there]]
+            some += [] if weights is None else [weights[:, there]]
+            yield tuple(tf.boolean_mask(values, real) for values in some)
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
-        """Mean of -log P over words, in nats, with sampled softmax."""
-        del y, sample_weight, training
+        """Mean of -log P over words, in nats, with sampled softmax.
+
+        `sample_weight` weighs the words that are predicted, `[batch, time]`, or all of a text's,
+        `[batch]`, see `zoo.models.weighting`.
+        """
+        del y, training
         w, b = tf.convert_to_tensor(self.w), tf.convert_to_tensor(self.b)
         losses = [
-            tf.nn.sampled_softmax_loss(
+            weights
+            * tf.nn.sampled_softmax_loss(
                 w,
                 b,
                 tf.cast(targets[:, None], tf.int64),
@@ -84,7 +94,9 @@ class WordPredictor(RecurrentModel):
                 min(self.config.samples, self.config.vocabulary_size),
                 w.shape[0],
             )
-            for a, targets in self._predictions(x["words"], y_pred)
+            for a, targets, weights in self._predictions(
+                x["words"], y_pred, weights_of_steps(sample_weight, x["words"], "word")
+            )
         ]
         losses = tf.concat(losses, axis=0)
         return tf.math.divide_no_nan(tf.reduce_sum(losses), tf.cast(tf.size(losses), losses.dtype))
