@@ -153,12 +153,21 @@ class _OneEpoch(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         self.model.stop_training = True
-        averaged = self.model.optimizer.use_ema
-        self.weights = self.model.get_weights() if averaged else None
+        self.weights = self.model.get_weights() if self._optimizer.use_ema else None
+
+    def on_train_end(self, logs=None):
+        # An average of no steps is zeros: in float16 the first steps may overflow and be left out.
+        if not int(self._optimizer.iterations):
+            self.restore()
 
     def restore(self) -> None:
         if self.weights is not None:
             self.model.set_weights(self.weights)
+
+    @property
+    def _optimizer(self) -> keras.optimizers.Optimizer:
+        """The one that averages; in float16, Keras wraps it in one that scales the loss."""
+        return getattr(self.model.optimizer, "inner_optimizer", self.model.optimizer)
 
 
 def _write_log(path: str, history: list[dict]) -> None:
