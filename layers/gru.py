@@ -42,13 +42,16 @@ class SimplifiedGRUCell(Cell):
         gate_u, c_tilde = activate_columns(z, (self.recurrent_activation, self.activation))
         c = gate_u * c_tilde + (1 - gate_u) * c_direct
 
-        z_u, z_c = tf.split(z, 2, axis=-1)
-        k_u = (c_tilde - c_direct) * self.recurrent_activation.slope(z_u, gate_u)
-        k_c = gate_u * self.activation.slope(z_c, c_tilde)
-        k_prev = 1 - gate_u
+        def slopes():
+            z_u, z_c = tf.split(z, 2, axis=-1)
+            k_u = (c_tilde - c_direct) * self.recurrent_activation.slope(z_u, gate_u)
+            k_c = gate_u * self.activation.slope(z_c, c_tilde)
+            k_prev = 1 - gate_u
+            return k_u, k_c, k_prev
+
         return Step(
             (c,),
-            slopes=(k_u, k_c, k_prev),
+            slopes=slopes,
             factors=(c_prev,),
             quantities=(gate_u, c_tilde, c),
         )
@@ -95,14 +98,17 @@ class GRUCell(Cell):
         c_tilde = self.activation(z_c)
         c = gate_u * c_tilde + (1 - gate_u) * c_direct
 
-        z_u, z_r = tf.split(z_ur, 2, axis=-1)
-        k_u = (c_tilde - c_direct) * self.recurrent_activation.slope(z_u, gate_u)
-        k_r = c_prev * self.recurrent_activation.slope(z_r, gate_r)
-        k_c = gate_u * self.activation.slope(z_c, c_tilde)
-        k_prev = 1 - gate_u
+        def slopes():
+            z_u, z_r = tf.split(z_ur, 2, axis=-1)
+            k_u = (c_tilde - c_direct) * self.recurrent_activation.slope(z_u, gate_u)
+            k_r = c_prev * self.recurrent_activation.slope(z_r, gate_r)
+            k_c = gate_u * self.activation.slope(z_c, c_tilde)
+            k_prev = 1 - gate_u
+            return k_u, k_r, k_c, k_prev, gate_r
+
         return Step(
             (c,),
-            slopes=(k_u, k_r, k_c, k_prev, gate_r),
+            slopes=slopes,
             factors=(c_prev, reset),
             quantities=(gate_u, gate_r, c_tilde, c),
         )
@@ -160,14 +166,17 @@ class ResetAfterGRUCell(Cell):
         c_tilde = self.activation(z_c)
         c = gate_u * c_tilde + (1 - gate_u) * c_direct
 
-        z_u, z_r = tf.split(z_ur, 2, axis=-1)
-        k_u = (c_tilde - c_direct) * self.recurrent_activation.slope(z_u, gate_u)
-        k_r = product_c * self.recurrent_activation.slope(z_r, gate_r)
-        k_c = gate_u * self.activation.slope(z_c, c_tilde)
-        k_prev = 1 - gate_u
+        def slopes():
+            z_u, z_r = tf.split(z_ur, 2, axis=-1)
+            k_u = (c_tilde - c_direct) * self.recurrent_activation.slope(z_u, gate_u)
+            k_r = product_c * self.recurrent_activation.slope(z_r, gate_r)
+            k_c = gate_u * self.activation.slope(z_c, c_tilde)
+            k_prev = 1 - gate_u
+            return k_u, k_r, k_c, k_prev, gate_r
+
         return Step(
             (c,),
-            slopes=(k_u, k_r, k_c, k_prev, gate_r),
+            slopes=slopes,
             factors=(c_prev,),
             quantities=(gate_u, gate_r, c_tilde, c),
         )
