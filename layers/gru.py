@@ -42,16 +42,13 @@ class SimplifiedGRUCell(Cell):
         gate_u, c_tilde = activate_columns(z, (self.recurrent_activation, self.activation))
         c = gate_u * c_tilde + (1 - gate_u) * c_direct
 
-        def slopes():
-            z_u, z_c = tf.split(z, 2, axis=-1)
-            k_u = (c_tilde - c_direct) * self.recurrent_activation.slope(z_u, gate_u)
-            k_c = gate_u * self.activation.slope(z_c, c_tilde)
-            k_prev = 1 - gate_u
-            return k_u, k_c, k_prev
-
+        z_u, z_c = tf.split(z, 2, axis=-1)
+        k_u = (c_tilde - c_direct) * self.recurrent_activation.slope(z_u, gate_u)
+        k_c = gate_u * self.activation.slope(z_c, c_tilde)
+        k_prev = 1 - gate_u
         return Step(
             (c,),
-            slopes=slopes,
+            slopes=(k_u, k_c, k_prev),
             factors=(c_prev,),
             quantities=(gate_u, c_tilde, c),
         )
@@ -98,17 +95,14 @@ class GRUCell(Cell):
         c_tilde = self.activation(z_c)
         c = gate_u * c_tilde + (1 - gate_u) * c_direct
 
-        def slopes():
-            z_u, z_r = tf.split(z_ur, 2, axis=-1)
-            k_u = (c_tilde - c_direct) * self.recurrent_activation.slope(z_u, gate_u)
-            k_r = c_prev * self.recurrent_activation.slope(z_r, gate_r)
-            k_c = gate_u * self.activation.slope(z_c, c_tilde)
-            k_prev = 1 - gate_u
-            return k_u, k_r, k_c, k_prev, gate_r
-
+        z_u, z_r = tf.split(z_ur, 2, axis=-1)
+        k_u = (c_tilde - c_direct) * self.recurrent_activation.slope(z_u, gate_u)
+        k_r = c_prev * self.recurrent_activation.slope(z_r, gate_r)
+        k_c = gate_u * self.activation.slope(z_c, c_tilde)
+        k_prev = 1 - gate_u
         return Step(
             (c,),
-            slopes=slopes,
+            slopes=(k_u, k_r, k_c, k_prev, gate_r),
             factors=(c_prev, reset),
             quantities=(gate_u, gate_r, c_tilde, c),
         )
@@ -166,17 +160,14 @@ class ResetAfterGRUCell(Cell):
         c_tilde = self.activation(z_c)
         c = gate_u * c_tilde + (1 - gate_u) * c_direct
 
-        def slopes():
-            z_u, z_r = tf.split(z_ur, 2, axis=-1)
-            k_u = (c_tilde - c_direct) * self.recurrent_activation.slope(z_u, gate_u)
-            k_r = product_c * self.recurrent_activation.slope(z_r, gate_r)
-            k_c = gate_u * self.activation.slope(z_c, c_tilde)
-            k_prev = 1 - gate_u
-            return k_u, k_r, k_c, k_prev, gate_r
-
+        z_u, z_r = tf.split(z_ur, 2, axis=-1)
+        k_u = (c_tilde - c_direct) * self.recurrent_activation.slope(z_u, gate_u)
+        k_r = product_c * self.recurrent_activation.slope(z_r, gate_r)
+        k_c = gate_u * self.activation.slope(z_c, c_tilde)
+        k_prev = 1 - gate_u
         return Step(
             (c,),
-            slopes=slopes,
+            slopes=(k_u, k_r, k_c, k_prev, gate_r),
             factors=(c_prev,),
             quantities=(gate_u, gate_r, c_tilde, c),
         )

@@ -52,18 +52,15 @@ class LSTMCell(Cell):
         squashed_c = self.output_activation(c)
         a = gate_o * squashed_c
 
-        def slopes():
-            z_u, z_f, z_c, z_o = tf.split(z, 4, axis=-1)
-            k_u = c_tilde * self.recurrent_activation.slope(z_u, gate_u)
-            k_f = c_prev * self.recurrent_activation.slope(z_f, gate_f)
-            k_o = squashed_c * self.recurrent_activation.slope(z_o, gate_o)
-            k_c = gate_u * self.activation.slope(z_c, c_tilde)
-            k_a = gate_o * self.output_activation.slope(c, squashed_c)
-            return k_u, k_f, k_o, k_c, k_a, gate_f
-
+        z_u, z_f, z_c, z_o = tf.split(z, 4, axis=-1)
+        k_u = c_tilde * self.recurrent_activation.slope(z_u, gate_u)
+        k_f = c_prev * self.recurrent_activation.slope(z_f, gate_f)
+        k_o = squashed_c * self.recurrent_activation.slope(z_o, gate_o)
+        k_c = gate_u * self.activation.slope(z_c, c_tilde)
+        k_a = gate_o * self.output_activation.slope(c, squashed_c)
         return Step(
             (a, c),
-            slopes=slopes,
+            slopes=(k_u, k_f, k_o, k_c, k_a, gate_f),
             factors=(a_prev,),
             quantities=(gate_u, gate_f, gate_o, c_tilde, c, a),
         )

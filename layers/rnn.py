@@ -33,11 +33,8 @@ class RNNCell(Cell):
         z = z_x + a_prev @ weights["U"]
         a = self.activation(z)
 
-        def slopes():
-            k_a = self.activation.slope(z, a)
-            return (k_a,)
-
-        return Step((a,), slopes=slopes, factors=(a_prev,), quantities=(a,))
+        k_a = self.activation.slope(z, a)
+        return Step((a,), slopes=(k_a,), factors=(a_prev,), quantities=(a,))
 
     def step_back(self, d_states, slopes, transposed):
         (d_a,), (k_a,) = d_states, slopes
