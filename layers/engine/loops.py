@@ -15,7 +15,13 @@ from layers.engine.plan import Plan
 STEPS_PER_TURN = 4
 
 
-def repeat(count: tf.Tensor, step: Callable, variables: Sequence, steps_per_turn: int = 1) -> tuple:
+def repeat(
+    count: tf.Tensor,
+    step: Callable,
+    variables: Sequence,
+    steps_per_turn: int = 1,
+    at_most: tf.Tensor | None = None,
+) -> tuple:
     """Runs `variables = step(i, *variables)` for i = 0 ... count - 1.
 
     Args:
@@ -23,6 +29,8 @@ def repeat(count: tf.Tensor, step: Callable, variables: Sequence, steps_per_turn
         step: takes the number of the step and the variables, and returns the new variables.
         variables: tensors, tensor arrays, or nested lists and tuples of them.
         steps_per_turn: how many steps share one turn of the loop.
+        at_most: no less than `count`, and known from shapes, or None. XLA needs it for automatic
+            differentiation of the loop.
 
     Returns:
         The variables after the last step.
@@ -44,9 +52,19 @@ def repeat(count: tf.Tensor, step: Callable, variables: Sequence, steps_per_turn
     numbered = (tf.constant(0), *variables)
     if steps_per_turn > 1:
         numbered = tf.while_loop(
-            lambda i, *_: i + steps_per_turn <= count, several, numbered, parallel_iterations=1
+            lambda i, *_: i + steps_per_turn <= count,
+            several,
+            numbered,
+            parallel_iterations=1,
+            maximum_iterations=at_most,
         )
-    _, *variables = tf.while_loop(lambda i, *_: i < count, one, numbered, parallel_iterations=1)
+    _, *variables = tf.while_loop(
+        lambda i, *_: i < count,
+        one,
+        numbered,
+        parallel_iterations=1,
+        maximum_iterations=at_most,
+    )
     return tuple(variables)
 
 
@@ -118,6 +136,7 @@ def steps_forward(
         one_step,
         (tuple(states), [_array(states[0], count * size) for size in sizes]),
         steps_per_turn=1 if plan.compiled else STEPS_PER_TURN,
+        at_most=None if plan.by_hand else count,
     )
     kept = [array.stack()[: count * size] for array, size in zip(arrays, sizes, strict=True)]
     outputs = kept.pop(0) if plan.sequences else None
