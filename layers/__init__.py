@@ -2,6 +2,8 @@
 
 from layers.convert import from_keras, from_torch, to_keras, to_torch
 from layers.crf import CRF
+from layers.crf_loss import CRFLoss
+from layers.gates import gate_activations
 from layers.gru import GRU
 from layers.lstm import LSTM
 from layers.pooling import POOLINGS, Pooling
@@ -15,10 +17,12 @@ __all__ = [
     "LSTM",
     "POOLINGS",
     "RNN",
+    "CRFLoss",
     "Pooling",
     "Stack",
     "from_keras",
     "from_torch",
+    "gate_activations",
     "to_keras",
     "to_torch",
 ]

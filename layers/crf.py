@@ -12,6 +12,9 @@ from layers import forward_backward
 from layers.arguments import GRADIENTS, JIT, Identifier, one_of, positive_integer
 from layers.engine.compiling import compiles
 
+# The attribute of what a CRF layer returns that is the layer.
+_FIELD = "_crf"
+
 
 @keras.saving.register_keras_serializable("layers")
 class CRF(keras.layers.Layer):
@@ -21,7 +24,8 @@ class CRF(keras.layers.Layer):
         p(y)     = exp(score(y)) / Z,    Z = Σ_y exp(score(y))
 
     The layer stands at the end of a model. A call returns the emissions as they are, since training
-    and decoding start from them; the methods below are the interface.
+    and decoding start from them; the methods below are the interface. `layers.CRFLoss` is the loss
+    for `model.compile`.
 
     Emissions `[batch, time, tags]` are scores (logits). Masks: bool `[batch, time]`, True where a
     step is real. Padding may lie anywhere and is skipped: the neighbour of a real step is the next
@@ -105,13 +109,20 @@ class CRF(keras.layers.Layer):
             shape=(self.tags, self.tags),
             initializer=self.transition_initializer,
             regularizer=self.transition_regularizer,
+            autocast=False,  # arithmetic is in float32 at least
         )
-        self.start = self.add_weight(name="start", shape=(self.tags,), initializer="zeros")
-        self.end = self.add_weight(name="end", shape=(self.tags,), initializer="zeros")
+        self.start = self.add_weight(
+            name="start", shape=(self.tags,), initializer="zeros", autocast=False
+        )
+        self.end = self.add_weight(
+            name="end", shape=(self.tags,), initializer="zeros", autocast=False
+        )
 
     def call(self, emissions: tf.Tensor, mask: tf.Tensor | None = None) -> tf.Tensor:
         """The emissions `[batch, time, tags]` as they are; a mask goes on to the next layer."""
         del mask
+        emissions = tf.identity(emissions)
+        setattr(emissions, _FIELD, self)  # as Keras says a tensor's mask; for `field_of`
         return emissions
 
     # --- The interface ---------------------------------------------------------------------------
@@ -306,6 +317,27 @@ class CRF(keras.layers.Layer):
             "gradient": self.gradient,
             "jit": self.jit,
         }
+
+
+def field_of(emissions: tf.Tensor) -> CRF:
+    """The CRF layer that returned a tensor.
+
+    Raises:
+        ValueError: it comes from elsewhere.
+
+    Example:
+        >>> crf = CRF(3)
+        >>> field_of(crf(tf.zeros([2, 5, 3]))) is crf
+        True
+    """
+    field = getattr(emissions, _FIELD, None)
+    if field is None:
+        raise ValueError(
+            "CRFLoss: expected predictions that a layers.CRF layer returned in this step, as the "
+            "last layer of the model or of that output. Received a tensor from elsewhere, of shape "
+            f"{getattr(emissions, 'shape', None)}"
+        )
+    return field
 
 
 def _tags(name: str, tags: Iterable[int], count: int) -> tuple[int, ...]:

@@ -39,7 +39,7 @@ class Recurrent(keras.layers.Layer):
 
     Precision: with `dtype="mixed_bfloat16"` or `"mixed_float16"`, outputs and states have 16 bits.
     Between them, loops and products compute in float32 on a CPU, which is faster there and rounds
-    less, and in 16 bits on a GPU: see `layers.engine.devices`.
+    less, and in 16 bits on a GPU: see `layers.engine.compiling`.
 
     Args:
         units: number of units, a positive integer.

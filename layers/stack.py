@@ -8,6 +8,7 @@ import keras
 import tensorflow as tf
 
 from layers.arguments import one_of
+from layers.gates import gate_activations
 from layers.gru import GRU
 from layers.lstm import LSTM
 from layers.recurrent import Recurrent
@@ -43,12 +44,14 @@ class Stack(keras.layers.Layer):
         return_sequences: outputs of the last layer at all steps (the default here), or only at the
             step where its direction ends.
         return_state: return the last states too.
-        layer: further arguments of every layer, such as `{"activation": "relu"}`.
+        layer: further arguments of every layer, such as `{"activation": "relu"}` or
+            `{"stateful": True}`.
 
     Input `[batch, time, features]`. Output `[batch, time, width]`, or `[batch, width]` without
     `return_sequences`, where the width is that of the last layer: units, or 2 * units. With
     `return_state`, a tuple of it and the last states of all layers, each `[batch, units]`, from the
-    lowest layer up, those of the forward direction first. `initial_state` takes them in that order.
+    lowest layer up, those of the forward direction first. `initial_state` takes them in that order;
+    a single one may be given as it is.
 
     A mask, bool `[batch, time]`, is handed to every layer, see `layers.recurrent.Recurrent`.
 
@@ -164,16 +167,95 @@ class Stack(keras.layers.Layer):
             training: whether dropout acts.
         """
         x, states = sequences, []
-        count = self.states_per_layer
-        for i, layer in enumerate(self.recurrent_layers):
+        starts = self._states_of_layers(initial_state)
+        for i, (layer, start) in enumerate(zip(self.recurrent_layers, starts, strict=True)):
             if i:
                 x = self.dropouts[i - 1](x, training=training)
-            start = None if initial_state is None else initial_state[i * count : (i + 1) * count]
             x = layer(x, initial_state=start, mask=mask, training=training)
             if self.return_state:
                 x, *new_states = x
                 states += new_states
         return (x, *states) if self.return_state else x
+
+    def gate_activations(
+        self,
+        sequences: tf.Tensor,
+        initial_state: Sequence[tf.Tensor] | None = None,
+        mask: tf.Tensor | None = None,
+    ) -> dict[str, tf.Tensor]:
+        """What every gate of every layer does with an input, by the lecture's names.
+
+        Args:
+            sequences: `[batch, time, features]`.
+            initial_state, mask: as in `call`.
+
+        Returns:
+            `[batch, time, units]` each, as `layers.gate_activations` says. No dropout acts, and a
+            stateful stack stays in its states.
+
+        Example:
+            >>> stack = Stack("gru", [8, 4], bidirectional=True)
+            >>> gates = stack.gate_activations(tf.zeros([2, 5, 3]))
+            >>> gates["layer_2/backward/gate_u"].shape
+            TensorShape([2, 5, 4])
+        """
+        x = keras.ops.convert_to_tensor(sequences)
+        if not self.built:
+            self.build(tuple(x.shape))
+        named: dict[str, tf.Tensor] = {}
+        starts = self._states_of_layers(initial_state)
+        for i, (layer, start) in enumerate(zip(self.recurrent_layers, starts, strict=True)):
+            here = gate_activations(layer, x, mask, start)
+            named |= {f"layer_{i + 1}/{name}": values for name, values in here.items()}
+            # The output is the first state, that of both directions side by side.
+            output = self._each_direction()[i][0].cell.states[0]
+            x = tf.concat([v for name, v in here.items() if name.split("/")[-1] == output], axis=-1)
+        return named
+
+    @property
+    def stateful(self) -> bool:
+        """Whether each batch starts with the last states of the batch before.
+
+        It is, with `layer={"stateful": True}`.
+        """
+        return self._each_direction()[0][0].stateful
+
+    def reset_state(self) -> None:
+        """Puts a stateful stack back to its initial states; does nothing to others.
+
+        Example:
+            >>> stack = Stack("lstm", 4, depth=2, layer={"stateful": True})
+            >>> first, second = stack(tf.ones([2, 5, 3])), stack(tf.ones([2, 5, 3]))
+            >>> stack.reset_state()
+            >>> np.array_equal(stack(tf.ones([2, 5, 3])), first)
+            True
+        """
+        for directions in self._each_direction():
+            for layer in directions:
+                layer.reset_state()
+
+    reset_states = reset_state
+
+    def _each_direction(self) -> list[list[Recurrent]]:
+        """For each depth the layer, or those of both directions."""
+        return [
+            [layer.forward_layer, layer.backward_layer] if self.bidirectional else [layer]
+            for layer in self.recurrent_layers
+        ]
+
+    def _states_of_layers(self, initial_state) -> list:
+        """The states of each layer, in the order of `initial_state`."""
+        if initial_state is None:
+            return [None] * len(self.recurrent_layers)
+        states = list(initial_state) if isinstance(initial_state, Sequence) else [initial_state]
+        count = self.states_per_layer
+        if len(states) != count * len(self.recurrent_layers):
+            raise ValueError(
+                f"{self.name}: expected {count * len(self.recurrent_layers)} initial state(s), "
+                f"{count} for each of {len(self.recurrent_layers)} layer(s). "
+                f"Received: {len(states)}"
+            )
+        return [states[i : i + count] for i in range(0, len(states), count)]
 
     def get_initial_state(self, batch_size: int | tf.Tensor) -> list[tf.Tensor]:
         """The states of all layers before the first step, each `[batch, units]`.
@@ -184,10 +266,7 @@ class Stack(keras.layers.Layer):
             >>> [state.shape for state in Stack("gru", [8, 4]).get_initial_state(2)]
             [TensorShape([2, 8]), TensorShape([2, 4])]
         """
-        each = [
-            [layer.forward_layer, layer.backward_layer] if self.bidirectional else [layer]
-            for layer in self.recurrent_layers
-        ]
+        each = self._each_direction()
         return [s for pair in each for layer in pair for s in layer.get_initial_state(batch_size)]
 
     def step(self, x: tf.Tensor, states: Sequence[tf.Tensor]) -> tuple[tf.Tensor, list[tf.Tensor]]:
@@ -216,10 +295,10 @@ class Stack(keras.layers.Layer):
                 "step: expected a stack of one direction, since a step cannot read what is yet to "
                 "come. Received: a bidirectional stack"
             )
-        count = self.states_per_layer
         new_states: list[tf.Tensor] = []
-        for i, layer in enumerate(self.recurrent_layers):
-            x, some = layer.step(x, states[i * count : (i + 1) * count])
+        befores = self._states_of_layers(states)
+        for layer, before in zip(self.recurrent_layers, befores, strict=True):
+            x, some = layer.step(x, before)
             new_states += some
         return x, new_states
 

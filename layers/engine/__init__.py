@@ -23,18 +23,18 @@ Who does what, each module using only those above it:
 
     cell.py        what a cell has to say: equations, derivatives, how they are laid out
     plan.py        one run of a cell, as far as it is known before the data
-    devices.py     what the machine's devices decide: precision of the loops, and whether to shard
-    compiling.py   when XLA compiles, for which lengths, and one function for all layers of a kind
+    compiling.py   what the machine decides: when XLA compiles, for which lengths, one function for
+                   all layers of a kind, and in which precision loops compute
     sharding.py    the tensors of a run, cut into shards of the batch and joined again
     loops.py       the loops over time
     passes.py      the forward and the backward pass: a loop and the products around it
-    kernels.py     where one kernel does a whole sequence: the one place that chooses it
+    kernels.py     the forward pass out of training: by one kernel or by steps, and who gets which
     gradient.py    the backward pass as the gradient of the forward pass
     running.py     `run` and `quantities`, which layers call
 """
 
 from layers.engine.cell import Cell, Step
-from layers.engine.devices import precision_of_loops
+from layers.engine.compiling import precision_of_loops
 from layers.engine.plan import Plan
 from layers.engine.running import quantities, run
 

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-import dataclasses
+import functools
 from collections.abc import Callable, Mapping
 
 import tensorflow as tf
 
+Tensors = tuple[tf.Tensor, ...]
 
-@dataclasses.dataclass(frozen=True)
+
 class Step:
     """What one step of a cell gives. All tensors are `[batch, units]`.
+
+    Args:
+        states: see below.
+        slopes: see below, or a function that computes them: only back-propagation asks for them.
+        factors: see below.
+        quantities: see below.
 
     Attributes:
         states: the new states, in the order of `Cell.states`; the first one is the output.
@@ -21,15 +28,27 @@ class Step:
 
     Example:
         >>> a_prev, a = tf.zeros([1, 4]), tf.ones([1, 4])
-        >>> step = Step(states=(a,), slopes=(1 - a * a,), factors=(a_prev,), quantities=(a,))
-        >>> step.states[0].shape
-        TensorShape([1, 4])
+        >>> step = Step((a,), slopes=lambda: (1 - a * a,), factors=(a_prev,), quantities=(a,))
+        >>> step.states[0].shape, step.slopes[0].shape
+        (TensorShape([1, 4]), TensorShape([1, 4]))
     """
 
-    states: tuple[tf.Tensor, ...]
-    slopes: tuple[tf.Tensor, ...]
-    factors: tuple[tf.Tensor, ...]
-    quantities: tuple[tf.Tensor, ...]
+    def __init__(
+        self,
+        states: Tensors,
+        slopes: Tensors | Callable[[], Tensors],
+        factors: Tensors,
+        quantities: Tensors,
+    ):
+        self.states = states
+        self.factors = factors
+        self.quantities = quantities
+        self._slopes = slopes
+
+    @functools.cached_property
+    def slopes(self) -> Tensors:
+        """The local derivatives, computed when they are asked for."""
+        return self._slopes() if callable(self._slopes) else self._slopes
 
 
 class Cell:

@@ -96,7 +96,7 @@ def steps_forward(
     cell = plan.cell
     count = tf.shape(z_x)[0]
     first, end = _steps_to_take(plan, count, mask, steps)
-    shown = _shown(plan, mask)
+    take = _step_of(plan, z_x, weights, dropout, mask)
     sizes = {
         "slopes": (len(cell.slopes), *[1 for _ in cell.factors]),
         "quantities": (len(cell.quantities),),
@@ -107,24 +107,16 @@ def steps_forward(
 
     def groups(step, output):
         """What goes into each array: tuples of as many values as `sizes` says."""
-        kept = {
-            "slopes": (step.slopes, *[(factor,) for factor in step.factors]),
-            "quantities": (step.quantities,),
-            "nothing": (),
-        }[plan.keep]
+        kept: tuple[tuple[tf.Tensor, ...], ...] = ()
+        if plan.keep == "slopes":
+            kept = (step.slopes, *[(factor,) for factor in step.factors])
+        elif plan.keep == "quantities":
+            kept = (step.quantities,)
         return ((output,), *kept) if plan.sequences else kept
 
     def one_step(i, states, arrays):
         t = end - 1 - i if plan.reverse else first + i
-        previous = states[0] if dropout is None else states[0] * dropout
-        step = cell.step(_at(z_x, t), states, previous, weights)
-        new_states, output = step.states, step.states[0]
-        if mask is not None:
-            real = _at(mask, t)
-            new_states = tuple(
-                tf.where(real, new, old) for new, old in zip(new_states, states, strict=True)
-            )
-            output = tf.where(_at(shown, t), new_states[0], tf.zeros_like(output))
+        new_states, output, step = take(t, states)
         arrays = [
             _write(array, t, group)
             for array, group in zip(arrays, groups(step, output), strict=True)
@@ -141,6 +133,57 @@ def steps_forward(
     kept = [array.stack()[: count * size] for array, size in zip(arrays, sizes, strict=True)]
     outputs = kept.pop(0) if plan.sequences else None
     return outputs, states, kept
+
+
+def steps_in_order(
+    plan: Plan,
+    z_x: tf.Tensor,
+    states: tuple[tf.Tensor, ...],
+    weights: dict[str, tf.Tensor],
+    dropout: tf.Tensor | None,
+    mask: tf.Tensor | None,
+    steps: tf.Tensor | None,
+) -> tuple[tf.Tensor | None, tuple[tf.Tensor, ...], list[tf.Tensor]]:
+    """`steps_forward` in a form that LiteRT and ONNX can read too; slower, with the same result.
+
+    All steps are taken, those of padding too, one in a turn of the loop; each turn writes one
+    output, behind that of the turn before, into an array of a known shape. Nothing is kept.
+
+    Example:
+        >>> plan = engine.Plan(RNN(2).cell, 2, keep="nothing")
+        >>> tensors = tf.ones([5, 1, 2]), (tf.zeros([1, 2]),), {"U": tf.eye(2)}, None, None, None
+        >>> np.array_equal(steps_in_order(plan, *tensors)[0], steps_forward(plan, *tensors)[0])
+        True
+    """
+    del steps
+    count, batch, units = tf.shape(z_x)[0], states[0].shape[0], states[0].shape[1]
+    take = _step_of(plan, z_x, weights, dropout, mask)
+    shape = [tf.shape(states[0])[0] if batch is None else batch, units]
+    dtype = states[0].dtype
+
+    def one_step(i, states, outputs):
+        t = count - 1 - i if plan.reverse else i
+        new_states, output, _ = take(t, states)
+        if plan.sequences:
+            (array,) = outputs
+            outputs = (tf.raw_ops.TensorListSetItem(input_handle=array, index=i, item=output),)
+        return new_states, outputs
+
+    arrays: tuple[tf.Tensor, ...] = ()
+    if plan.sequences:
+        arrays = (
+            tf.raw_ops.TensorListReserve(
+                element_shape=shape, num_elements=count, element_dtype=dtype
+            ),
+        )
+    states, arrays = repeat(count, one_step, (tuple(states), arrays))
+    if not plan.sequences:
+        return None, states, []
+    outputs = tf.raw_ops.TensorListStack(
+        input_handle=arrays[0], element_shape=shape, element_dtype=dtype
+    )
+    outputs.set_shape([z_x.shape[0], batch, units])
+    return tf.reverse(outputs, [0]) if plan.reverse else outputs, states, []
 
 
 def steps_back(
@@ -210,6 +253,31 @@ def steps_back(
         (tuple(d_states), [_array(d_states[0], count, width) for width in cell.block_widths]),
     )
     return [array.stack()[:count] for array in blocks], d_states, tf.transpose(kernel)
+
+
+def _step_of(
+    plan: Plan,
+    z_x: tf.Tensor,
+    weights: dict[str, tf.Tensor],
+    dropout: tf.Tensor | None,
+    mask: tf.Tensor | None,
+) -> Callable:
+    """A function that takes step t: states before it to states after it, output, and the `Step`."""
+    shown = _shown(plan, mask)
+
+    def take(t, states):
+        previous = states[0] if dropout is None else states[0] * dropout
+        step = plan.cell.step(_at(z_x, t), states, previous, weights)
+        new_states, output = step.states, step.states[0]
+        if mask is not None:
+            real = _at(mask, t)
+            new_states = tuple(
+                tf.where(real, new, old) for new, old in zip(new_states, states, strict=True)
+            )
+            output = tf.where(_at(shown, t), new_states[0], tf.zeros_like(output))
+        return new_states, output, step
+
+    return take
 
 
 def _array(state: tf.Tensor, count: tf.Tensor, width: int = 1) -> tf.TensorArray:

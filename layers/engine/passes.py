@@ -52,8 +52,7 @@ def forward(
     z_x = rows @ tensors.kernel
     if tensors.bias is not None:
         z_x = tf.nn.bias_add(z_x, tensors.bias)
-    z_x = tf.reshape(z_x, tf.concat([tf.shape(x)[:2], [z_x.shape[1]]], axis=0))
-    z_x = tf.ensure_shape(z_x, [x.shape[0], x.shape[1], z_x.shape[2]])
+    z_x = _in_steps(z_x, x)
 
     loop = loop or shared_function(steps_forward, plan)
     weights = plan.cell.arrange(tensors.recurrent_kernel, tensors.recurrent_bias)
@@ -121,3 +120,22 @@ def backward(
     if tensors.recurrent_bias is not None:
         derivatives["recurrent_bias"] = over_all_steps([(ones, cell.recurrent_bias_block)])[0]
     return derivatives, list(d_states)
+
+
+def _in_steps(rows: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
+    """Rows `[time * batch, columns]` as `[time, batch, columns]`, time and batch those of x.
+
+    The shape that is asked for says all that is known: LiteRT needs it for its arrays, and has no
+    operation that would say it afterwards.
+    """
+    time, batch = x.shape[:2]
+    wanted = [time, batch, rows.shape[1]]
+    if time is None and batch:
+        wanted[0] = -1
+    elif batch is None and time:
+        wanted[1] = -1
+    elif time is None or batch is None:
+        wanted[:2] = tf.unstack(tf.shape(x)[:2])
+    steps = tf.reshape(rows, wanted)
+    steps.set_shape([time, batch, rows.shape[1]])
+    return steps

@@ -8,8 +8,7 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-from layers.engine.compiling import padding_to_bucket
-from layers.engine.devices import precision_of_loops
+from layers.engine.compiling import padding_to_bucket, precision_of_loops
 from layers.engine.gradient import differentiable
 from layers.engine.loops import steps_forward
 from layers.engine.passes import forward
@@ -31,8 +30,8 @@ def run(
 ) -> tuple[tf.Tensor | None, tuple[tf.Tensor, ...]]:
     """Runs a cell over sequences.
 
-    It computes in the precision that `devices.precision_of_loops` gives for the inputs: of 16 bits
-    on a CPU, only what goes in and comes out is left.
+    It computes in the precision that `compiling.precision_of_loops` gives for the inputs: where
+    they have 16 bits on a CPU, only what goes in and comes out has.
 
     Args:
         plan: cell, direction, and how to run.

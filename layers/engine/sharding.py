@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import tensorflow as tf
 
-from layers.engine.devices import has_gpu
+from layers.engine.compiling import has_gpu
 
 # Less than this in a shard, and its products are too small to be worth a core: rows of the batch,
 # and multiplications in one step.
