@@ -8,6 +8,7 @@ import keras
 import tensorflow as tf
 
 from layers.arguments import one_of
+from layers.engine import precision_of_loops
 
 POOLINGS = ("max", "mean", "attention")
 
@@ -27,7 +28,9 @@ class Pooling(keras.layers.Layer):
         units: rows of W, by default as many as `features`; for attention alone.
 
     Input `[batch, time, features]`, output `[batch, features]`. Padded steps, where the mask
-    `[batch, time]` is False, take no part; a sequence without a real step gives zeros.
+    `[batch, time]` is False, or 0, take no part; a sequence without a real step gives zeros.
+
+    Under mixed precision a CPU computes in float32 and rounds the result, as recurrent layers do.
 
     Weights:
         hidden: for attention, a dense layer with W `[features, units]` and b `[units]`; else None.
@@ -68,14 +71,16 @@ class Pooling(keras.layers.Layer):
             sequences: `[batch, time, features]`.
             mask: bool `[batch, time]`, True where a step is real.
         """
-        a = tf.convert_to_tensor(sequences)
-        if mask is None:
-            mask = tf.ones(tf.shape(a)[:2], tf.bool)
+        a = tf.cast(keras.ops.convert_to_tensor(sequences), precision_of_loops(self.compute_dtype))
+        mask = tf.ones(tf.shape(a)[:2], tf.bool) if mask is None else tf.cast(mask, tf.bool)
         real = mask[:, :, None]
         if self.kind == "max":
             pooled = tf.reduce_max(tf.where(real, a, a.dtype.min), axis=1)
-            return tf.where(tf.reduce_any(real, axis=1), pooled, tf.zeros([], a.dtype))
-        return tf.reduce_sum(tf.where(real, a * self.weights_of(a, mask)[:, :, None], 0), axis=1)
+            pooled = tf.where(tf.reduce_any(real, axis=1), pooled, tf.zeros([], a.dtype))
+        else:
+            weighted = a * self.weights_of(a, mask)[:, :, None]
+            pooled = tf.reduce_sum(tf.where(real, weighted, 0), axis=1)
+        return tf.cast(pooled, self.compute_dtype)
 
     def weights_of(self, a: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
         """How much each step weighs in the pooled vector; figures show it. Not for `"max"`.
@@ -95,6 +100,7 @@ class Pooling(keras.layers.Layer):
             >>> Pooling("mean").weights_of(tf.ones([1, 3, 2]), mask).numpy().tolist()
             [[0.5, 0.5, 0.0]]
         """
+        mask = tf.cast(mask, tf.bool)
         if self.kind == "mean":
             share = tf.cast(mask, a.dtype)
         elif self.hidden is None or self.score is None:
@@ -103,7 +109,12 @@ class Pooling(keras.layers.Layer):
                 f"called. Received: kind={self.kind!r}"
             )
         else:
-            score = self.score(self.hidden(a))[:, :, 0]
+            # Not by calling them: they would compute in the precision of the policy.
+            w, b, v = (
+                keras.ops.cast(weight, a.dtype.name)
+                for weight in (self.hidden.kernel, self.hidden.bias, self.score.kernel)
+            )
+            score = tf.tensordot(tf.tanh(tf.tensordot(a, w, 1) + b), v, 1)[:, :, 0]
             score = tf.where(mask, score, score.dtype.min)
             # Without a step, reduce_max is the lowest number, and e to the power of 0 is 1.
             peak = tf.stop_gradient(tf.reduce_max(score, axis=1, keepdims=True))

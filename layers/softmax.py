@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import tensorflow as tf
 
+from layers.engine import precision_of_loops
+
 # Scores that are in memory at a time; more rows than fit are taken in turns.
 _SCORES_AT_ONCE = 2**24
 
@@ -15,7 +17,8 @@ def summed_cross_entropy(
 
     Only a few rows have their scores in memory at a time, as many as have 2²⁴ scores together: once
     as scores and once as their derivatives ŷ - y, which are multiplied into the gradients at once.
-    A table of `[n, vocabulary]` is never stored.
+    A table of `[n, vocabulary]` is never stored. Of numbers with 16 bits, a CPU computes in float32
+    and rounds the result.
 
     Args:
         a: states `[n, units]`.
@@ -68,7 +71,9 @@ def summed_cross_entropy(
         d_a = tf.ensure_shape(d_a.concat(), a.shape)
         return total, lambda d: (d * d_a, d * d_w, d * d_b)
 
-    return loss(a, w, b)
+    given = a.dtype
+    a, w, b, weights = (tf.cast(v, precision_of_loops(given)) for v in (a, w, b, weights))
+    return tf.cast(loss(a, w, b), given)
 
 
 def log_probabilities(a: tf.Tensor, w: tf.Tensor, b: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
@@ -88,6 +93,8 @@ def log_probabilities(a: tf.Tensor, w: tf.Tensor, b: tf.Tensor, targets: tf.Tens
         >>> [round(float(value), 3) for value in log_probabilities(a, w, b, tf.constant([3, 7]))]
         [-2.303, -2.303]
     """
+    given = a.dtype
+    a, w, b = (tf.cast(v, precision_of_loops(given)) for v in (a, w, b))
     rows, count = _rows_at_once(w), tf.shape(a)[0]
     turns = tf.maximum(1, -(-count // rows))
 
@@ -101,7 +108,7 @@ def log_probabilities(a: tf.Tensor, w: tf.Tensor, b: tf.Tensor, targets: tf.Tens
     _, found = tf.while_loop(
         lambda i, *_: i < turns * rows, turn, (0, found), parallel_iterations=1
     )
-    return tf.ensure_shape(found.concat(), a.shape[:1])
+    return tf.cast(tf.ensure_shape(found.concat(), a.shape[:1]), given)
 
 
 def _rows_at_once(w: tf.Tensor) -> int:
