@@ -139,8 +139,8 @@ def best_path_and_marginals(
         >>> both = best_path_and_marginals(
         ...     Form(2), emissions, tf.ones([1, 2], tf.bool), tf.zeros([3, 3])
         ... )
-        >>> both[0].numpy().tolist(), both[1].numpy().round(2).tolist()
-        ([[1, 0]], [[[0.27, 0.73], [0.88, 0.12]]])
+        >>> both[0].numpy().tolist(), both[1].numpy().argmax(-1).tolist()
+        ([[1, 0]], [[1, 0]])
     """
     return shared_function(_viterbi_and_marginals, form)(emissions, mask, matrix)
 

@@ -128,7 +128,7 @@ def test_build_reads_the_configuration_where_the_record_has_it(copied):
 
 
 def test_build_asks_for_the_width_of_word_vectors_that_an_old_record_does_not_say(copied):
-    results = read_entry("ner_demo")
+    results = dataclasses.replace(read_entry("ner_demo"), schema=1, model={})
     results.config["embeddings_file"] = "glove/vectors.txt"
     results.write(copied / "ner_demo" / RESULTS)
     with pytest.raises(ValueError, match="expected `embedding_dim`, the width"):

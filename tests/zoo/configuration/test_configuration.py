@@ -183,6 +183,8 @@ def values_of(kind):
             found[name] = strategies.lists(strategies.text()).map(tuple)
         elif expected is str:
             found[name] = strategies.text()
+        elif int in typing.get_args(expected):
+            found[name] = strategies.none() | strategies.integers(low, high)
         else:
             found[name] = strategies.none() | strategies.text()
     if kind is LanguageModelConfig:
