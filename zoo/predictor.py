@@ -14,6 +14,11 @@ from typing import Any
 
 import numpy as np
 
+from zoo import batches
+
+# Characters of a text that a model in this process is asked about, if it is not told otherwise.
+MAX_CHARACTERS = 1_000_000
+
 _SHORT = reprlib.Repr()
 _SHORT.maxstring = _SHORT.maxother = 60
 
@@ -60,10 +65,18 @@ class Signature:
 
 
 class Predictor(abc.ABC):
-    """A model that takes texts and gives a dict of arrays, wherever it runs."""
+    """A model that takes texts and gives a dict of arrays, wherever it runs.
 
+    Attributes:
+        max_characters: most characters of a text, or of the words of a sentence, that may be asked
+            about; None for any number. Time and memory grow with them.
+    """
+
+    max_characters: int | None = None
     # What is raised where a model has no such signature.
     _no_signature: type[ValueError] = ValueError
+    # Whether questions are asked in batches of like length.
+    _by_length = False
 
     @property
     @abc.abstractmethod
@@ -91,7 +104,7 @@ class Predictor(abc.ABC):
             how many tokens are real.
 
         Raises:
-            ValueError: there are no texts in `texts`.
+            ValueError: there are no texts in `texts`, or a text has more than `max_characters`.
         """
         return self.ask("serving_default", {"text": texts})
 
@@ -116,11 +129,14 @@ class Predictor(abc.ABC):
                 axis. Texts are `str`, or `bytes` that need not be UTF-8.
 
         Returns:
-            The signature's outputs by name; texts are `str`.
+            The signature's outputs by name; texts are `str`. A model that is in this process is
+            asked in batches of texts of like length, and the answer is put together as if it had
+            been asked at once.
 
         Raises:
             ValueError: there is no such signature, or its inputs are other ones, or an input cannot
-                be made what the signature takes without loss.
+                be made what the signature takes without loss, or a text has more than
+                `max_characters`.
         """
         known = self.signatures
         if signature not in known:
@@ -136,7 +152,24 @@ class Predictor(abc.ABC):
                 f"{signature}: expected inputs {sorted(specs.inputs)}. Received: {received}"
             )
         arrays = {name: as_input(name, inputs[name], spec) for name, spec in specs.inputs.items()}
-        outputs = _without_company(self._run(signature, arrays), specs.outputs)
+        for name, array in arrays.items():
+            if array.dtype.kind == "O" and array.ndim and self.max_characters is not None:
+                _check_characters(name, array, self.max_characters)
+        lengths = batches.lengths_of(arrays) if self._by_length else None
+        numbers = [] if lengths is None else batches.by_length(lengths)
+        if len(numbers) < 2:
+            return self._answer(signature, arrays)
+        answers = []
+        for some in numbers:
+            answers.append(self._answer(signature, batches.part(arrays, some)))
+            if any(value.shape[:1] != some.shape for value in answers[-1].values()):
+                # Not all of its outputs have the batch as first axis.
+                return self._answer(signature, arrays)
+        return batches.joined(answers, numbers)
+
+    def _answer(self, signature: str, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        specs = self.signatures[signature].outputs
+        outputs = _without_company(self._run(signature, arrays), specs)
         return {name: _readable(values) for name, values in outputs.items()}
 
 
@@ -208,6 +241,19 @@ def as_input(name: str, value: object, spec: Spec) -> np.ndarray:
     if array is None or not spec.fits(array.shape):
         raise ValueError(f"{name}: expected {kind}{spec}. Received: {_shown(given)}")
     return array
+
+
+def _check_characters(name: str, array: np.ndarray, most: int) -> None:
+    for number, row in enumerate(array.reshape([len(array), -1]) if array.size else (), start=1):
+        if sum(map(len, row)) <= most:  # there are no more characters than bytes
+            continue
+        count = sum(len(text.decode("utf-8", "replace")) for text in row)
+        if count > most:
+            raise ValueError(
+                f"{name}: expected texts of at most {most:,} characters. Received: {count:,} in "
+                f"text number {number} of {len(array)}. Cut it, or set max_characters: to a larger "
+                "number, or to None for texts of any length"
+            )
 
 
 def _collected(value: Any) -> Any:

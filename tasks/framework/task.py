@@ -287,7 +287,8 @@ def load_model(task: Task, folder: Path) -> Model:
         UserError: it cannot be loaded, or is none of this task.
     """
     try:
-        model = Model(folder)
+        # A running text that is evaluated may be of any length.
+        model = Model(folder, max_characters=None)
     except (OSError, ValueError) as error:
         raise UserError(f"--model: {error}") from None
     for name, output in task.signatures.items():

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from zoo.predictor import Predictor, Signature
+from zoo.predictor import MAX_CHARACTERS, Predictor, Signature
 from zoo.saving.versions import find, list_models
 
 __all__ = ["Model", "list_models", "load", "load_quietly"]
@@ -20,6 +20,7 @@ class Model(Predictor):
 
     Args:
         folder: of a version.
+        max_characters: most characters of a text that it may be asked about; None for any number.
 
     Attributes:
         folder: of the version.
@@ -36,10 +37,12 @@ class Model(Predictor):
         'string[?, ?]'
     """
 
-    def __init__(self, folder: str | os.PathLike):
+    _by_length = True
+
+    def __init__(self, folder: str | os.PathLike, max_characters: int | None = MAX_CHARACTERS):
         from zoo.saving.in_memory import signature_of
 
-        self.folder = Path(folder)
+        self.folder, self.max_characters = Path(folder), max_characters
         self.saved = load_quietly(folder)
         functions = self.saved.signatures.items()
         self._signatures = {name: signature_of(function) for name, function in functions}
@@ -59,7 +62,10 @@ class Model(Predictor):
 
 
 def load(
-    name: str | os.PathLike, version: int | None = None, folder: str | os.PathLike | None = None
+    name: str | os.PathLike,
+    version: int | None = None,
+    folder: str | os.PathLike | None = None,
+    max_characters: int | None = MAX_CHARACTERS,
 ) -> Model:
     """Loads a model of the zoo, or any SavedModel that takes texts.
 
@@ -68,12 +74,14 @@ def load(
         version: by default the newest.
         folder: that holds the models. By default, `saved_models` of the working directory is looked
             in before the zoo's own.
+        max_characters: most characters of a text that it may be asked about; None for any number.
+            Time and memory grow with them.
 
     Raises:
         ValueError: there is no such model or version; the message names the nearest.
         OSError: its SavedModel cannot be read.
     """
-    return Model(find(name, version, folder))
+    return Model(find(name, version, folder), max_characters)
 
 
 def load_quietly(folder: str | os.PathLike) -> Any:

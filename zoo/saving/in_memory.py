@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from zoo.predictor import Predictor, Signature, Spec
+from zoo.predictor import MAX_CHARACTERS, Predictor, Signature, Spec
 
 
 class InMemory(Predictor):
@@ -17,6 +17,7 @@ class InMemory(Predictor):
     Args:
         module: such as a `zoo.saving.TaggerModule`.
         names: of its functions that are signatures; by default its `signature_names`.
+        max_characters: most characters of a text that it may be asked about; None for any number.
 
     Attributes:
         module: as it was given.
@@ -32,8 +33,15 @@ class InMemory(Predictor):
         {'bytes': array([1, 4], dtype=int32)}
     """
 
-    def __init__(self, module: Any, names: Sequence[str] | None = None):
-        self.module = module
+    _by_length = True
+
+    def __init__(
+        self,
+        module: Any,
+        names: Sequence[str] | None = None,
+        max_characters: int | None = MAX_CHARACTERS,
+    ):
+        self.module, self.max_characters = module, max_characters
         self._functions = Functions(module, module.signature_names if names is None else names)
 
     @property
