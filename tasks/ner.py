@@ -11,7 +11,7 @@ from __future__ import annotations
 import sys
 
 from tasks.framework.running import Program
-from tasks.tagging.configuration import TaggingConfig
+from tasks.tagging.configuration import EntityRun, TaggingConfig
 
 
 def task():
@@ -26,7 +26,7 @@ def directions():
     return directions_mode
 
 
-PROGRAM = Program("ner", __doc__, TaggingConfig, task, modes={"directions": directions})
+PROGRAM = Program("ner", __doc__, TaggingConfig, task, EntityRun, {"directions": directions})
 
 if __name__ == "__main__":
     sys.exit(PROGRAM.main())

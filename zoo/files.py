@@ -53,3 +53,10 @@ def write_text(path: str | os.PathLike, text: str) -> None:
 
 def write_json(path: str | os.PathLike, value: object) -> None:
     write_text(path, json.dumps(value, indent=1, ensure_ascii=False))
+
+
+def read_lines(path: str | os.PathLike) -> list[str]:
+    """The lines of a text file. They end at line feeds alone, each with one: a carriage return,
+    which may be a token or stand in a label, is a character as any other."""
+    with open(path, "rb") as file:
+        return file.read().decode().split("\n")[:-1]

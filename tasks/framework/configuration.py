@@ -123,6 +123,11 @@ class RunConfig(Configuration):
         "Texts to predict for: .csv, .tsv or .jsonl with a --text_column, a folder, plain text "
         "with a text a line; for taggers also .conll. Default: standard input, a text a line.",
     )
+    max_characters: int = option(
+        1_000_000,
+        "Most characters of a text to predict for: a longer one is an error; 0: any number.",
+        at_least=0,
+    )
     output_file: str | None = option(
         None,
         "Predictions, beside all that --input_file has, in the format of its ending: .jsonl, .csv, "

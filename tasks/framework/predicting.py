@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import functools
 import io
-import itertools
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -38,8 +37,10 @@ def predict(task: Task, config: TaskConfig, run: RunConfig, load: Callable[[], A
     check_output(run.output_file)
     inputs = inputs_of(run, functools.partial(task.read_inputs, config=config))
     model = load()
-    pairs = itertools.chain.from_iterable(
-        zip(batch, task.predict_inputs(model, batch), strict=True) for batch in inputs.batches
+    pairs = (
+        (given, task.as_asked(prediction, run))
+        for batch in inputs.batches
+        for given, prediction in zip(batch, task.predict_inputs(model, batch), strict=True)
     )
     if run.output_file is None:
         for _, prediction in pairs:

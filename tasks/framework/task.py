@@ -15,10 +15,11 @@ import layers
 from tasks.data.errors import UserError
 from tasks.data.inputs import Input, read_inputs
 from tasks.framework import fitting, starting
-from tasks.framework.configuration import TaskConfig
+from tasks.framework.configuration import RunConfig, TaskConfig
 from zoo.catalog.building import load_weights
 from zoo.catalog.loading import Model
 from zoo.configuration import RecurrentConfig
+from zoo.files import read_lines
 from zoo.models import RecurrentModel
 from zoo.models.parts import MakeStack
 from zoo.predictor import Predictor
@@ -79,6 +80,10 @@ class Task(abc.ABC):
     def predict_inputs(self, model: Predictor, inputs: Sequence[Input]) -> list:
         """A model's predictions for a batch of what `read_inputs` reads."""
         return self.predict(model, [one.text for one in inputs])
+
+    def as_asked(self, prediction: Any, run: RunConfig) -> Any:
+        """A prediction in the form that --mode=predict is asked to show or write it in."""
+        return prediction
 
     @abc.abstractmethod
     def record(self, prediction: Any) -> dict[str, Any]:
@@ -302,5 +307,4 @@ def load_model(task: Task, folder: Path) -> Model:
 
 def asset_lines(model: Model, name: str) -> list[str]:
     """The lines of a text file that a SavedModel holds as an asset."""
-    # Not read_text, which takes a carriage return for a line end.
-    return (model.folder / "assets" / name).read_bytes().decode().split("\n")[:-1]
+    return read_lines(model.folder / "assets" / name)

@@ -55,11 +55,25 @@ def inputs_of(run: RunConfig, read: Callable[[str], list[Input]]) -> Inputs:
         raise UserError("expected --text or --input_file. Received: both.")
     if run.input_file:
         found = read(run.input_file)
-        return Inputs(found, names_of(found))
+        return Inputs(_not_too_long(found, run), names_of(found))
     if run.text:
-        return Inputs(list(map(Input, run.text)))
+        return Inputs(_not_too_long(map(Input, run.text), run))
     # Nobody who types a line waits for 63 more.
-    return Inputs(_lines_of_standard_input(), batch_size=1 if os.isatty(0) else PREDICT_BATCH)
+    size = 1 if os.isatty(0) else PREDICT_BATCH
+    return Inputs(_not_too_long(_lines_of_standard_input(), run), batch_size=size)
+
+
+def _not_too_long(inputs: Iterable[Input], run: RunConfig) -> Iterator[Input]:
+    """The inputs; a UserError in place of one that has more than --max_characters."""
+    most = run.max_characters
+    for number, given in enumerate(inputs, start=1):
+        if 0 < most < len(given.text):
+            raise UserError(
+                f"--max_characters: expected texts of at most {most:,} characters. Received: "
+                f"{len(given.text):,} in text number {number}, which begins with "
+                f"{given.text[:30]!r}. Cut it, or allow more; 0 allows any number."
+            )
+        yield given
 
 
 def _lines_of_standard_input() -> Iterator[Input]:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import os
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
+from tasks.data.errors import UserError
 from tasks.framework.configuration import TaskConfig
 from tasks.framework.modes import needed_model
 from tasks.framework.task import Task, load_model
@@ -78,10 +82,20 @@ def stream(
 
 
 def generate_mode(task: Task, config: TaskConfig, run: LanguageRun) -> None:
-    """Draws texts, prints them as they grow, and writes them into a file, one a line."""
+    """Draws texts, prints them as they grow, and writes them into a file.
+
+    It is plain text, a text behind the other and each with a line end, or JSON lines with `prompt`,
+    `seed` and `text`.
+    """
+    ending = os.path.splitext(run.output_file or "terminal.txt")[1].lower()
+    if ending not in (".txt", ".jsonl"):
+        raise UserError(
+            "--output_file: expected a name that ends in .txt or .jsonl, which --mode=generate "
+            f"writes. Received: {run.output_file!r}"
+        )
     check_output(run.output_file)
     model = load_model(task, needed_model(run))
-    samples = []
+    samples: list[dict[str, Any]] = []
     for prompt in run.prompt or [""]:
         for number in range(run.num_samples):
             pieces, seed = [], config.training.seed + number
@@ -89,6 +103,10 @@ def generate_mode(task: Task, config: TaskConfig, run: LanguageRun) -> None:
                 pieces.append(piece)
                 print(piece, end="", flush=True)
             print(flush=True)
-            samples.append("".join(pieces))
+            samples.append({"prompt": prompt, "seed": seed, "text": "".join(pieces)})
     if run.output_file:
-        write_output(run.output_file, (sample + "\n" for sample in samples))
+        lines = (
+            one["text"] if ending == ".txt" else json.dumps(one, ensure_ascii=False)
+            for one in samples
+        )
+        write_output(run.output_file, (line + "\n" for line in lines))

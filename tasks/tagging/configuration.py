@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from tasks.framework.configuration import DataConfig, TaskConfig, TrainingConfig
+from tasks.framework.configuration import DataConfig, RunConfig, TaskConfig, TrainingConfig
 from zoo.configuration import TaggerConfig, option
 
 
@@ -37,3 +37,14 @@ class TaggingConfig(TaskConfig):
     data: TaggingData = dataclasses.field(default_factory=TaggingData)
     model: TaggerConfig = dataclasses.field(default_factory=TaggerConfig)
     training: TrainingConfig = dataclasses.field(default_factory=TrainingConfig)
+
+
+@dataclasses.dataclass(frozen=True)
+class EntityRun(RunConfig):
+    """What the program for named entities may be asked to do."""
+
+    tag_scheme: str = option(
+        "BIO",
+        "How --mode=predict writes the tags of entities.",
+        choices=("BIO", "IOB1", "BIOES", "BILOU"),
+    )

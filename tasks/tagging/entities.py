@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import warnings
 
 from tasks.tagging.task import TaggingTask
+from zoo.text.tags import to_scheme
 
 
 def entity_metrics(gold: list, predicted: list) -> dict:
@@ -53,6 +55,12 @@ class NamedEntities(TaggingTask):
         "He said, Teddy Roosevelt was a great President.",
         "He said, Teddy bears are on sale!",
     )
+
+    def as_asked(self, prediction, run):
+        scheme = run.tag_scheme
+        if scheme == "BIO":  # as it is: a model without a CRF may write what no scheme allows
+            return prediction
+        return dataclasses.replace(prediction, tags=to_scheme(prediction.tags, scheme))
 
     def metrics(self, answers, predicted):
         return entity_metrics(answers, predicted)

@@ -29,6 +29,13 @@ def test_a_failing_writer_leaves_what_was_there(tmp_path):
     assert listed(tmp_path) == ["file.txt"]
 
 
+def test_lines_end_at_line_feeds_alone(tmp_path):
+    lines = ["a\r", "\u2028b\x85", "c"]
+    files.write_text(tmp_path / "lines.txt", "".join(line + "\n" for line in lines))
+    assert files.read_lines(tmp_path / "lines.txt") == lines
+    assert text.Vocabulary(str(tmp_path / "lines.txt")).size == 4
+
+
 def test_the_temporary_file_is_beside_it_and_has_its_ending(tmp_path):
     seen = []
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from zoo.catalog.results import RESULTS, EntryResults, RunResults
 from zoo.configuration import MODELS, LanguageModelConfig, RecurrentConfig
+from zoo.files import read_lines
 from zoo.saving import versions
 
 # The weights of a run's best epoch.
@@ -41,7 +42,7 @@ class Source:
     def lines(self, name: str) -> list[str]:
         """The lines of one of its text files, such as `vocabulary.txt`."""
         folder = self.folder if self.is_run else self.folder / "assets"
-        return (folder / name).read_text("utf-8").split("\n")[:-1]
+        return read_lines(folder / name)
 
 
 def source(name: str | os.PathLike, version: int | None = None) -> Source:
@@ -107,12 +108,8 @@ def _of_first_schema(results: EntryResults, folder: Path, changes: dict[str, Any
             f"results.json does not say it. Received: {sorted(changes)}"
         )
     assets = folder / str(results.version) / "assets"
-    values = {**results.config, "vocabulary_size": 1 + len(_lines(assets / "vocabulary.txt"))}
+    values = {**results.config, "vocabulary_size": 1 + len(read_lines(assets / "vocabulary.txt"))}
     for field, file in _NAMES.items():
         if (assets / file).exists():
-            values[field] = _lines(assets / file)
+            values[field] = read_lines(assets / file)
     return values
-
-
-def _lines(path: Path) -> list[str]:
-    return path.read_text("utf-8").split("\n")[:-1]

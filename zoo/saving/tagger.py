@@ -11,6 +11,7 @@ from zoo.decoding.entities import EntityTags
 from zoo.models import Tagger
 from zoo.saving.parts import Untracked, of_texts
 from zoo.saving.weights import StoredWeights
+from zoo.text import characters
 from zoo.text.tags import scheme_of
 
 
@@ -62,11 +63,7 @@ class TaggerModule(tf.Module):
         found = tags.entities(ids, confidence)
         start = tf.gather(located.start, found.first, batch_dims=1)
         end = tf.gather(located.end, found.last, batch_dims=1)
-        whole = tf.strings.unicode_transcode(text_, "UTF-8", "UTF-8")
-        of_each = tf.gather(whole, found.first.value_rowids())
-        words = tf.strings.substr(
-            of_each, start.flat_values, end.flat_values - start.flat_values, unit="UTF8_CHAR"
-        )
+        words = characters.parts_of(text_, start.value_rowids(), start.flat_values, end.flat_values)
         labels = tf.gather(tf.constant(tags.types), found.type.flat_values)
         return {
             "entity": start.with_flat_values(words).to_tensor(),

@@ -32,6 +32,7 @@ class Target:
     timeout: float
     retries: int
     max_batch_size: int
+    max_characters: int | None
 
 
 class Client(Predictor):
@@ -41,6 +42,7 @@ class Client(Predictor):
         address: of the server.
         name, version, label: of the model; version and label are None for the newest version.
         timeout: seconds of a question.
+        max_characters: most characters of a text, checked before anything is sent.
     """
 
     _no_signature = NoSignature
@@ -49,6 +51,7 @@ class Client(Predictor):
         self._target = target
         self.address, self.name = target.address, target.name
         self.version, self.label, self.timeout = target.version, target.label, target.timeout
+        self.max_characters = target.max_characters
         self._signatures: Mapping[str, Signature] | None = None
 
     @property
@@ -78,7 +81,8 @@ class Client(Predictor):
                 where `timeout` left no time for further attempts.
             TimeoutError: the answer was not there within `timeout`.
             ValueError: there is no such signature, or its inputs are other ones, or an input cannot
-                be made what the signature takes without loss.
+                be made what the signature takes without loss, or a text has more than
+                `max_characters`.
         """
         try:
             return _Question(self).ask(signature, inputs)
@@ -181,6 +185,7 @@ class _Question(Predictor):
 
     def __init__(self, client: Client):
         self._client = client
+        self.max_characters = client.max_characters
 
     @functools.cached_property
     def _deadline(self) -> Deadline:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
+from zoo.predictor import MAX_CHARACTERS
 from zoo.serving.asking import Client, Target
 from zoo.serving.errors import NoSignature, OutOfTime, ServerDown, ServerError
 from zoo.serving.over_rest import RestClient
@@ -25,6 +26,7 @@ def connect(
     timeout: float = 10.0,
     retries: int = 3,
     max_batch_size: int = MAX_BATCH_SIZE,
+    max_characters: int | None = MAX_CHARACTERS,
 ) -> Client:
     """A model on a server. Nothing is sent before the first question.
 
@@ -40,6 +42,7 @@ def connect(
             pauses that grow from 0.2 to 2 seconds.
         max_batch_size: texts that are sent at once, the server's own limit. More are sent in parts,
             one after the other, and the answer is that to the whole.
+        max_characters: most characters of a text that it may be asked about; None for any number.
 
     Raises:
         ValueError: an argument is not one of these.
@@ -51,7 +54,7 @@ def connect(
         >>> model("Teddy Roosevelt smiled.")["tags"].tolist()  # doctest: +SKIP
         [['B-PER', 'I-PER', 'O', 'O']]
     """
-    target = Target(address, name, version, label, timeout, retries, max_batch_size)
+    target = Target(address, name, version, label, timeout, retries, max_batch_size, max_characters)
     if _scheme(address) == "grpc":
         from zoo.serving.over_grpc import GrpcClient
 

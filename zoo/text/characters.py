@@ -55,6 +55,28 @@ def read(texts: tf.Tensor) -> Characters:
     return Characters(codes.flat_values, row, start, start + 1)
 
 
+def parts_of(texts: tf.Tensor, row: tf.Tensor, start: tf.Tensor, end: tf.Tensor) -> tf.Tensor:
+    """Parts of texts: for each, which text it is cut from, and from where to before where.
+
+    Each text is decoded once; `tf.strings.substr` would take a copy of it, from its beginning, for
+    each of its parts.
+
+    Args:
+        texts: `[texts]`.
+        row, start, end: integers `[parts]`; places are counted in characters.
+
+    Example:
+        >>> row, start, end = tf.constant([[1, 0], [0, 0], [1, 2]])
+        >>> parts_of(tf.constant(["été", "né"]), row, start, end).numpy()[1].decode()
+        'ét'
+    """
+    codes = tf.strings.unicode_decode(texts, "UTF-8")
+    first = tf.gather(tf.cast(codes.row_starts(), tf.int32), row)
+    places = tf.ragged.range(first + start, first + end)
+    parts = places.with_flat_values(tf.gather(codes.flat_values, places.flat_values))
+    return tf.strings.unicode_encode(parts, "UTF-8")
+
+
 def look_up(table: dict[int, int], codes: tf.Tensor) -> tf.Tensor:
     """What a table says of each character, int32; 0 where it says nothing."""
     ordered = np.array(sorted(table.items()), np.int32)

@@ -22,7 +22,9 @@ _ENTITY_TAG = re.compile(r"([BIESLU])-(.+)", re.DOTALL)
 # A prefix whose type is missing: what is left of a broken entity tag.
 _BROKEN_TAG = re.compile(r"[BIESLU]-")
 _BARE_PREFIXES = frozenset("BIESLU")
-# BILOU is BIOES in other letters.
+# By scheme, the letters of an entity of one word, and of the last word of a longer one, where they
+# have their own. BILOU is BIOES in other letters.
+SCHEMES = {"BIO": ("", ""), "IOB1": ("", ""), "BIOES": ("S", "E"), "BILOU": ("U", "L")}
 _AS_BIOES = {"L": "E", "U": "S"}
 
 
@@ -97,11 +99,31 @@ def to_bio(tags: Sequence[str]) -> list[str]:
         >>> to_bio(["I-LOC", "B-LOC", "O", "U-PER"])
         ['B-LOC', 'B-LOC', 'O', 'B-PER']
     """
-    bio = [OUTSIDE] * len(tags)
+    return to_scheme(tags, "BIO")
+
+
+def to_scheme(tags: Sequence[str], scheme: str) -> list[str]:
+    """The tags of one sentence, in whatever scheme, in one of `SCHEMES`.
+
+    Raises:
+        ValueError: a tag fits no scheme.
+
+    Example:
+        >>> to_scheme(["B-LOC", "B-LOC", "O", "B-PER", "I-PER"], "BIOES")
+        ['S-LOC', 'S-LOC', 'O', 'B-PER', 'E-PER']
+    """
+    alone, last = SCHEMES[scheme]
+    written, end_before, type_before = [OUTSIDE] * len(tags), 0, ""
     for entity_type, start, end in entities(tags):
-        bio[start] = f"B-{entity_type}"
-        bio[start + 1 : end] = [f"I-{entity_type}"] * (end - start - 1)
-    return bio
+        touches = start == end_before and entity_type == type_before
+        prefixes = ["B" if scheme != "IOB1" or touches else "I", *"I" * (end - start - 1)]
+        if last and len(prefixes) > 1:
+            prefixes[-1] = last
+        elif alone and len(prefixes) == 1:
+            prefixes = [alone]
+        written[start:end] = [f"{prefix}-{entity_type}" for prefix in prefixes]
+        end_before, type_before = end, entity_type
+    return written
 
 
 def scheme_of(sentences: Iterable[Sequence[str]]) -> str | None:

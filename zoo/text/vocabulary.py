@@ -66,8 +66,7 @@ class Vocabulary(tf.Module):
         super().__init__()
         self.normalized = normalized
         self.asset = tf.saved_model.Asset(path)
-        with open(path, encoding="utf-8") as file:
-            self.size = 1 + sum(1 for _ in file)
+        self.size = 1 + len(files.read_lines(path))
         self.table = numbers_of_lines(self.asset, default=UNKNOWN - 1)
 
     def __call__(self, words: tf.Tensor) -> tf.Tensor:

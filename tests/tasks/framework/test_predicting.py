@@ -405,6 +405,42 @@ def test_an_ending_that_no_writer_knows_is_known_before_anything_is_read(tmp_pat
         assert known in run.stderr
 
 
+def test_what_is_drawn_goes_into_text_or_json_lines(tmp_path):
+    flags = ["--mode=generate", "--model=lm_demo", "--max_length=5", "--num_samples=2"]
+    outputs = [tmp_path / "a.txt", tmp_path / "a.jsonl"]
+    for output in outputs:
+        shown = program("lm", *flags, "--prompt=the\ncat", f"--output_file={output}").stdout
+    found = objects_of(outputs[1].read_text("utf-8"))
+    assert [(one["prompt"], one["seed"]) for one in found] == [("the\ncat", 0), ("the\ncat", 1)]
+    assert shown == outputs[0].read_text("utf-8") == "".join(one["text"] + "\n" for one in found)
+    run = program("lm", *flags, "--output_file=a.csv", check=False)
+    assert "expected a name that ends in .txt or .jsonl" in run.stderr
+
+
+def test_tags_are_written_in_the_scheme_that_is_asked_for(tmp_path):
+    source = write(tmp_path / "a.conll", "Teddy\nRoosevelt\nmet\nHermione\n.\n")
+    expected = {"BIO": ["B", "I", "O", "B", "O"], "BIOES": ["B", "E", "O", "S", "O"]}
+    for scheme, prefixes in expected.items():
+        output = tmp_path / f"{scheme}.jsonl"
+        flags = [f"--input_file={source}", f"--output_file={output}", f"--tag_scheme={scheme}"]
+        program("ner", "--mode=predict", "--model=ner_demo", *flags)
+        (found,) = objects_of(output.read_text("utf-8"))
+        assert [tag[0] for tag in found["tags"]] == prefixes
+        assert [one["text"] for one in found["entities"]] == ["Teddy Roosevelt", "Hermione"]
+
+
+@pytest.mark.parametrize("flags", [["--text=ok", "--text=0123456789x"], ["--input_file=a.txt"]])
+@pytest.mark.parametrize(("task", "mode"), [("ner", "predict"), ("lm", "score")])
+def test_a_text_that_is_too_long_is_one_line(tmp_path, task, mode, flags):
+    flags = [flag.replace("a.txt", str(tmp_path / "a.txt")) for flag in flags]
+    write(tmp_path / "a.txt", "ok\n0123456789x\n")
+    flags = [f"--mode={mode}", f"--model={task}_demo", "--max_characters=10", *flags]
+    run = program(task, *flags, check=False)
+    assert run.returncode == 1 and run.stderr.count("\n") == 1
+    assert "at most 10 characters. Received: 11 in text number 2, which begins with" in run.stderr
+    assert program(task, *flags, "--max_characters=0").returncode == 0
+
+
 def test_standard_input_is_a_text_a_line(tmp_path):
     flags = ["-m", "tasks.sentiment", "--mode=predict", "--model=sentiment_demo"]
     output = tmp_path / "out.csv"

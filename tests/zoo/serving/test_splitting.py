@@ -43,6 +43,16 @@ def test_signatures_with_several_inputs_are_cut_alike(local, address):
         check_equal(connect(address, name, max_batch_size=5).ask(signature, inputs), here)
 
 
+def test_texts_are_counted_before_anything_is_sent(address):
+    model = connect(address, "odd", max_characters=3)
+    assert model(["äöü", ""])["length"].shape == (2,)
+    with pytest.raises(
+        ValueError, match=r"at most 3 characters\. Received: 4 in text number 2 of 2"
+    ):
+        model(["a", "abcd"])
+    assert connect(address, "odd", max_characters=None)("abcd")["length"].shape == (1,)
+
+
 def test_parts_are_as_large_as_they_may_be(models, address, monkeypatch):
     version, sizes = models.versions["odd"][2], []
     predict = version.predict
