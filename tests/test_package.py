@@ -98,7 +98,7 @@ def test_no_module_below_the_programs_reads_global_flags(module):
 
 
 def test_modules_do_not_import_each_other_in_a_circle():
-    edges = {name: imported(name, nested=False) & MODULES.keys() for name in MODULES}
+    edges = {name: imported(name) & MODULES.keys() for name in MODULES}
     entering = collections.Counter(target for targets in edges.values() for target in targets)
     free = [name for name in MODULES if not entering[name]]
     while free:  # whatever nothing imports is in no circle

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from zoo.predictor import as_texts
+from zoo.inputs import as_texts
 
 # What a vocabulary calls a word that it does not have: `zoo.text.UNKNOWN_WORD`, without TensorFlow.
 _UNKNOWN_WORD = "<UNK>"

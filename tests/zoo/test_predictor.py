@@ -8,7 +8,7 @@ import stand_in
 import tensorflow as tf
 
 from zoo.catalog.loading import Model
-from zoo.predictor import Spec, as_input, as_texts
+from zoo.inputs import Spec, as_input, as_texts
 from zoo.saving import InMemory, export
 from zoo.serving.client import connect
 

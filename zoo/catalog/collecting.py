@@ -24,7 +24,8 @@ from zoo.catalog.results import (
     read_entry,
     without_folders,
 )
-from zoo.predictor import Predictor, Spec
+from zoo.inputs import Spec
+from zoo.predictor import Predictor
 
 _GENERATE = {"max_length": 120, "temperature": 0.7, "top_k": 0, "top_p": 1.0, "seed": 1}
 _DIGITS = 4

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from zoo.predictor import MAX_CHARACTERS, Predictor, Signature
+from zoo.inputs import MAX_CHARACTERS
+from zoo.predictor import Predictor, Signature
 from zoo.saving.versions import find, list_models
 
 __all__ = ["Model", "list_models", "load", "load_quietly"]

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from zoo.predictor import MAX_CHARACTERS, Predictor, Signature, Spec
+from zoo.inputs import MAX_CHARACTERS, Spec
+from zoo.predictor import Predictor, Signature
 
 
 class InMemory(Predictor):

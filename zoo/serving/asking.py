@@ -11,7 +11,8 @@ from typing import TypeVar
 
 import numpy as np
 
-from zoo.predictor import Predictor, Signature, Spec
+from zoo.inputs import Spec
+from zoo.predictor import Predictor, Signature
 from zoo.serving import readiness
 from zoo.serving.deadline import LONGEST_SECONDS, SECONDS_BEFORE_RETRY, Deadline
 from zoo.serving.errors import Lost, NoSignature, OutOfTime, ServerDown, ServerError

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from zoo.predictor import MAX_CHARACTERS
+from zoo.inputs import MAX_CHARACTERS
 from zoo.serving.asking import Client, Target
 from zoo.serving.errors import NoSignature, OutOfTime, ServerDown, ServerError
 from zoo.serving.over_rest import RestClient

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from zoo.predictor import Signature, Spec
+from zoo.inputs import Spec
+from zoo.predictor import Signature
 
 # Strings are objects; `DT_HALF` and `DT_DOUBLE` are the names that differ from NumPy's.
 _DTYPES = {"DT_STRING": np.dtype(object), "DT_HALF": np.dtype("float16")}

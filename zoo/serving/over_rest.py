@@ -11,7 +11,8 @@ from urllib.parse import quote, urlsplit
 
 import numpy as np
 
-from zoo.predictor import Signature, Spec
+from zoo.inputs import Spec
+from zoo.predictor import Signature
 from zoo.serving.asking import Client, Target
 from zoo.serving.deadline import Deadline
 from zoo.serving.errors import Lost
