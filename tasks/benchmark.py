@@ -78,6 +78,7 @@ Contestant = Callable[[], object]
 
 
 def parse_size(text: str) -> tuple[int, int, int, int]:
+    """Batch, steps, inputs and units of a size such as `32x100x128x128`."""
     try:
         batch, steps, inputs, units = (int(part) for part in text.split("x"))
         if min(batch, steps, inputs, units) < 1:
@@ -93,6 +94,7 @@ def parse_size(text: str) -> tuple[int, int, int, int]:
 
 
 def make_layer(kind: str, units: int, ours: bool):
+    """A layer of ours, or the one of stock Keras, that returns sequences."""
     import keras
 
     import layers
@@ -140,6 +142,7 @@ def tensorflow_contestant(
 
 
 def torch_contestant(kind: str, size: tuple, part: str, padded: bool) -> Contestant:
+    """What `tensorflow_contestant` does, by PyTorch."""
     import torch
 
     batch, steps, inputs, units = size
@@ -174,6 +177,7 @@ def lengths(batch: int, steps: int) -> list[int]:
 
 
 def contestants(kind: str, size: tuple, part: str, padded: bool) -> dict[str, Contestant]:
+    """All that take part, by name."""
     field = {
         "ours": tensorflow_contestant(kind, size, part, True, False, padded),
         "keras": tensorflow_contestant(kind, size, part, False, False, padded),
@@ -185,6 +189,7 @@ def contestants(kind: str, size: tuple, part: str, padded: bool) -> dict[str, Co
 
 
 def has_torch() -> bool:
+    """Whether PyTorch can be imported."""
     with contextlib.suppress(ImportError):
         import torch  # noqa: F401 - only whether it is there
 
@@ -235,6 +240,7 @@ def ratios(row: dict) -> dict:
 
 
 def measure_speed(peak: float) -> Iterator[dict]:
+    """Training steps and forward passes, in all sizes; `peak` is that of the machine, GFLOP/s."""
     paddings = (False, True) if _PADDING.value else (False,)
     parts = [part for part in ("train", "forward") if part in _PARTS.value]
     for part, padded, size, kind in itertools.product(parts, paddings, _SIZES.value, _LAYERS.value):
@@ -295,6 +301,7 @@ def measure_memory() -> Iterator[dict]:
 
 
 def print_memory_of(contestant: str) -> None:
+    """Prints how many MiB training steps of `LAYER,SIZE,CONTESTANT` take."""
     kind, size, name = contestant.split(",")
     options = (name == "ours", name == "keras_xla", False)
     # TensorFlow and its compiler take memory of their own, once: a small run has them loaded.
@@ -316,10 +323,12 @@ def process_memory(field: str) -> float:
 
 
 def geometric_mean(values: list[float]) -> float:
+    """Of positive numbers."""
     return math.exp(sum(map(math.log, values)) / len(values))
 
 
 def measured_on(results: dict) -> str:
+    """The machine, in a sentence."""
     return (
         f"{results['machine']['processor']}, {results['machine']['cores']} cores; matrix products "
         f"peak at {results['matmul_peak_gflops']:.0f} GFLOP/s."
@@ -327,6 +336,7 @@ def measured_on(results: dict) -> str:
 
 
 def shown_part(part: str, padded: bool) -> str:
+    """What was measured, as tables name it."""
     return PARTS[part][0] + (", with right padding" if padded else "")
 
 
@@ -398,10 +408,12 @@ def save(results: dict) -> None:
 
 
 def tables_file() -> str:
+    """The file beside --output that gets the tables."""
     return os.path.splitext(_OUTPUT.value)[0] + ".md"
 
 
 def main(argv: list[str]) -> None:
+    """Measures what the flags say, and writes it as it comes."""
     if len(argv) > 1:
         raise app.UsageError(f"unexpected arguments: {argv[1:]}")
     if _MEMORY_OF.value:

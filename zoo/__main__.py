@@ -32,6 +32,11 @@ _CORES, _SIZES = (1, 2), (1, 8, 64, 256)
 
 
 def show_table(folder: Path) -> None:
+    """Prints the models of a folder.
+
+    Raises:
+        ValueError: there are none.
+    """
     names = versions.list_models(folder)
     if not names:
         raise ValueError(f"{folder}: expected a folder with models. Received: none")
@@ -43,6 +48,7 @@ def show_table(folder: Path) -> None:
 
 
 def show_card(folder: Path, name: str) -> None:
+    """Prints what is known of a model."""
     results = read_entry(name, folder)
     entry(name)
     print(cards.card(name, results), end="")
@@ -64,6 +70,7 @@ def verify(folder: Path, names: Sequence[str]) -> int:
 
 
 def benchmark(folder: Path, names: Sequence[str]) -> None:
+    """Measures models, prints how fast they are, and writes it into their results and cards."""
     for name in names:
         results = read_entry(name, folder)
         version = folder / name / str(results.version)
@@ -148,6 +155,7 @@ def _default_folder(command: str | None) -> Path:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs a command; returns the exit code."""
     parser = _parser()
     given, rest = parser.parse_known_args(arguments)
     if rest and given.command != "train":

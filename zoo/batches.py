@@ -11,10 +11,10 @@ import numpy as np
 
 Arrays = dict[str, np.ndarray]
 
-# Of a batch: texts, and bytes of them with padding, if it is more than one text.
+# Most texts of a batch and, where it has more than one, most bytes with their padding.
 _MOST_TEXTS, _MOST_BYTES = 256, 2**16
-# A batch has texts of at least a third of the longest one, and all that are as short as this: a
-# batch more would cost more than their padding.
+# The shortest text of a batch has at least a third of the longest one's length, or lacks no more
+# than this many bytes of it: one batch more would cost more than the padding.
 _SHARE, _SHORT = 3, 128
 
 

@@ -52,6 +52,7 @@ def write_text(path: str | os.PathLike, text: str) -> None:
 
 
 def write_json(path: str | os.PathLike, value: object) -> None:
+    """Writes a value as JSON in UTF-8."""
     write_text(path, json.dumps(value, indent=1, ensure_ascii=False))
 
 

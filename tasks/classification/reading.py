@@ -18,6 +18,8 @@ UNLABELLED = -1
 
 
 class Example(NamedTuple):
+    """A text and its label."""
+
     text: str
     label: str
 

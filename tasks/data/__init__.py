@@ -1,1 +1,1 @@
-"""Corpora in numbers: reading, vocabularies, word vectors, batches."""
+"""Files and corpora, read and checked; their batches, and word vectors."""

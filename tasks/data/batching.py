@@ -29,6 +29,7 @@ class Sequences:
 
     @property
     def lengths(self) -> np.ndarray:
+        """Tokens of each sequence, `[sequences]`."""
         return np.diff(self.ends, prepend=0)
 
     def batch(
@@ -69,6 +70,7 @@ def by_length(
 
 
 def padded_length(length: int) -> int:
+    """The length to which a sequence is padded, see `LENGTHS`."""
     return next((n for n in LENGTHS if length <= n), -(-length // LENGTHS[-1]) * LENGTHS[-1])
 
 

@@ -56,6 +56,7 @@ class Block:
 
     @functools.cached_property
     def words(self) -> list[Row]:
+        """The rows that are words."""
         return [row for row in self.rows if row.is_word]
 
 

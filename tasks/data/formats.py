@@ -91,6 +91,7 @@ class TextFile:
 
     @property
     def ending(self) -> str:
+        """Of the path, in lower case, such as ".csv"; "" where there is none."""
         return Path(self.path).suffix.lower()
 
     def place(self, number: int) -> str:

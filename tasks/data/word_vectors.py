@@ -14,7 +14,7 @@ from tasks.data.formats import BLANKS, check_beginning
 from tasks.data.names import can_be_line
 from zoo import text
 
-# By so many lines a file says how many numbers a word has.
+# So many lines are looked at to tell how many numbers a word has.
 _LINES_TO_TELL = 1000
 
 

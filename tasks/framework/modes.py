@@ -120,6 +120,7 @@ MODES: dict[str, Mode] = {
 
 
 def export_folder(task: Task, run: RunConfig) -> str:
+    """Where a task's SavedModels go: --export_dir, or by the name of the task."""
     return run.export_dir or os.path.join(SAVED_MODELS, task.name)
 
 

@@ -43,6 +43,7 @@ class Row:
 
     @classmethod
     def of(cls, run: RunResults) -> Row:
+        """What the tables need of a run's results.json."""
         return cls(
             task=run.task,
             score=run.score,

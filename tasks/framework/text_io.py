@@ -38,6 +38,7 @@ class Inputs:
 
     @property
     def batches(self) -> Iterator[list[Input]]:
+        """As many at a time as are predicted at once."""
         return batched(self.each, self.batch_size)
 
 

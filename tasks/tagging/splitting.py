@@ -50,14 +50,17 @@ class Agreement:
 
     @property
     def precision(self) -> float:
+        """Right words among those found."""
         return self.right / max(1, self.found)
 
     @property
     def recall(self) -> float:
+        """Right words among the treebank's."""
         return self.right / max(1, self.gold)
 
     @property
     def f1(self) -> float:
+        """Harmonic mean of precision and recall."""
         return 2 * self.right / max(1, self.gold + self.found)
 
 

@@ -39,6 +39,7 @@ def described(folder: str | os.PathLike | None = None) -> list[str]:
 
 
 def write_card(name: str, results: EntryResults, folder: str | os.PathLike) -> None:
+    """Writes the card of an entry, README.md in its folder."""
     files.write_text(Path(folder) / name / CARD, card(name, results))
 
 

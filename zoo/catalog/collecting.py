@@ -88,6 +88,7 @@ def stored_files(version: Path) -> dict[str, StoredFile]:
 
 
 def sha256(path: Path) -> str:
+    """The checksum of a file, in hexadecimal digits."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

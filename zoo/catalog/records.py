@@ -60,6 +60,7 @@ def plain(value: Any) -> Any:
 
 
 def is_required(field: dataclasses.Field) -> bool:
+    """Whether a field of a dataclass has no default."""
     return field.default is field.default_factory is dataclasses.MISSING
 
 

@@ -176,6 +176,7 @@ class RunResults:
         return schema | values | self.further
 
     def write(self, path: str | os.PathLike) -> None:
+        """Writes the file, whole or not at all."""
         files.write_json(path, self.as_dict())
 
     @property

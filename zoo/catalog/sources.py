@@ -37,6 +37,7 @@ class Source:
 
     @property
     def is_run(self) -> bool:
+        """Whether it is the folder of a run, and not that of a SavedModel."""
         return (self.folder / BEST).exists()
 
     def lines(self, name: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""What all configurations share: options, their checks, and the way to and from plain dicts."""
+"""What all configurations share: options, their checks, and their form as plain dicts."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ class ClassifierModule(tf.Module):
         labels: path of a text file with the names of the classes, one a line.
         keep: which words are read of a text with more than the model's `max_length`, see
             `text.cut`.
-        weights: how the weights are stored, one of `stored.KINDS`.
+        weights: how the weights are stored, one of `zoo.saving.weights.KINDS`.
     """
 
     signature_names = ("serving_default",)

@@ -13,7 +13,7 @@ from zoo.predictor import Predictor, Signature
 
 
 class InMemory(Predictor):
-    """A module of signatures around a Keras model, without a way over the disk.
+    """A module of signatures around a Keras model, without going through the disk.
 
     Args:
         module: such as a `zoo.saving.TaggerModule`.

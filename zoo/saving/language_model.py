@@ -21,7 +21,7 @@ class LanguageModule(tf.Module):
     Args:
         model: a built `LanguageModel`.
         tokens: how it reads and writes text.
-        weights: how the weights are stored, one of `stored.KINDS`.
+        weights: how the weights are stored, one of `zoo.saving.weights.KINDS`.
     """
 
     signature_names = ("serving_default", "tokens", "generate")

@@ -13,8 +13,10 @@ class Untracked:
 
 
 def of_texts(name: str = "text") -> tf.TensorSpec:
+    """Strings `[batch]`."""
     return tf.TensorSpec([None], tf.string, name=name)
 
 
 def of_batch(dtype: tf.DType, name: str) -> tf.TensorSpec:
+    """A number for each row, `[batch]`."""
     return tf.TensorSpec([None], dtype, name=name)

@@ -115,7 +115,7 @@ def find(
 
 
 def nearest(name: str, names: Sequence[str]) -> list[str]:
-    """Of names, up to three that are like one; all, where none is.
+    """Up to three of the names, those that are most like one; all of them where none is.
 
     Example:
         >>> nearest("ner_wikian", ["lm_demo", "ner_wikiann"])

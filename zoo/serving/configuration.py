@@ -87,7 +87,7 @@ def file_texts(
 
 
 def _from(root: Path, folder: Path) -> str:
-    """A folder as the compose file in `root` names it: by a way that moves with both."""
+    """A folder as the compose file in `root` names it; relative, where both can move together."""
     if folder.is_relative_to(root):
         inside = folder.relative_to(root).as_posix()
         return "." if inside == "." else f"./{inside}"

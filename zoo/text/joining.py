@@ -1,4 +1,4 @@
-r"""Which tokens are written without a blank between them: the way back from `splitting`."""
+r"""Which tokens are written without a blank between them: `splitting` undone."""
 
 from __future__ import annotations
 

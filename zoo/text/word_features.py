@@ -52,7 +52,7 @@ def word_shapes(words: tf.Tensor) -> tf.Tensor:
 def features(words: tf.Tensor, vocabulary: Vocabulary) -> dict[str, tf.Tensor]:
     """What a tagger reads of words, `[words]`: ids, shapes, and bytes `[words, WORD_BYTES]`.
 
-    Words of a corpus, or of a user who splits texts himself, are made normal first: "n’t" is "n't".
+    Words of a corpus, or of users who split their own texts, are made normal first: "n’t" is "n't".
     """
     words = normalize_text(words)
     return {"words": vocabulary(words), "shapes": word_shapes(words), "bytes": word_bytes(words)}
