@@ -14,8 +14,9 @@ import numpy as np
 
 from tasks.data.errors import UserError
 from zoo import files
+from zoo.catalog.sources import BEST
 
-CHECKPOINT, BEST, CONFIG = "checkpoint.npz", "best.npz", "config.json"
+CHECKPOINT, CONFIG = "checkpoint.npz", "config.json"
 _DATA = "data_fingerprints"
 # A finished run may go on for more epochs.
 _MAY_GROW = "epochs"

@@ -17,6 +17,7 @@ import tensorflow as tf
 from tasks.framework import checkpoints
 from tasks.framework.configuration import TrainingConfig
 from zoo import files
+from zoo.catalog.sources import BEST
 from zoo.models import RecurrentModel
 
 LOG = "log.csv"
@@ -130,7 +131,7 @@ def fit(
             row["validation_loss"] = validation_loss()
         print(f"  {score_name} {row[score_name]:.4f}  ({seconds:.1f} s)", flush=True)
         if all(row[score_name] > past for past in scores):
-            checkpoints.save(model_dir, checkpoints.BEST, model.variables, [])
+            checkpoints.save(model_dir, BEST, model.variables, [])
         one_epoch.restore()
         history.append(row)
         _write_log(os.path.join(model_dir, LOG), history)

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tasks.data.errors import UserError
-from tasks.framework import checkpoints
 from tasks.framework.configuration import RunConfig, TaskConfig
 from tasks.framework.evaluating import evaluate, predicted_answers
 from tasks.framework.machine import machine, versions
@@ -19,11 +18,11 @@ from tasks.framework.text_io import check_writable
 from tasks.framework.training import load, restore, train
 from zoo import files
 from zoo.catalog.loading import Model
-from zoo.saving.versions import find
+from zoo.catalog.sources import BEST
+from zoo.saving.versions import SAVED_MODELS, find
 
 Mode = Callable[[Task, TaskConfig, RunConfig], None]
 
-SAVED_MODELS = "saved_models"
 # Of a user's own validation texts, what is shown after training.
 _SHOWN, _SHOWN_CHARACTERS = 3, 300
 
@@ -97,7 +96,7 @@ def predict_mode(task: Task, config: TaskConfig, run: RunConfig) -> None:
 def export_mode(task: Task, config: TaskConfig, run: RunConfig) -> None:
     """Saves the model of a run that was trained before."""
     model_dir = run.model_dir
-    if not model_dir or not os.path.exists(os.path.join(model_dir, checkpoints.BEST)):
+    if not model_dir or not os.path.exists(os.path.join(model_dir, BEST)):
         raise UserError(
             "--mode=export needs --model_dir, a folder with a trained model. "
             f"Received: {model_dir!r}"

@@ -22,11 +22,9 @@ from tasks.framework.evaluating import evaluate, show_metrics
 from tasks.framework.machine import machine, versions
 from tasks.framework.task import Task, Trainer
 from zoo.catalog.loading import Model
-from zoo.catalog.results import RunResults
+from zoo.catalog.results import RESULTS, RunResults
 from zoo.models import RecurrentModel
 from zoo.predictor import Predictor
-
-RESULTS = "results.json"
 
 
 @dataclasses.dataclass(frozen=True)
