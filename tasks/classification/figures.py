@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from tasks.framework.figures import plt
+from tasks.framework.figures import plt, save
 
 _LINES = ("-", (0, (6, 1.5)), (0, (3, 1)), (0, (1, 1)))
 
@@ -33,8 +33,7 @@ def roc_curves(gold: Sequence[str], scores: Mapping[str, Sequence[float]], path:
     axes.plot([0, 1], [0, 1], color="grey", linestyle=":")
     axes.set(xlabel="false positives", ylabel="true positives")
     axes.legend(loc="lower right", fontsize=8)
-    figure.savefig(path, dpi=120)
-    plt.close(figure)
+    save(figure, path)
 
 
 def calibration(gold: Sequence[str], scores: Mapping[str, Sequence[float]], path: str) -> None:
@@ -54,5 +53,4 @@ def calibration(gold: Sequence[str], scores: Mapping[str, Sequence[float]], path
     top.set(ylabel="share that is right", ylim=(0, 1.02))
     bottom.bar((used + 0.5) / 10, [np.sum(bins == i) for i in used], width=0.09)
     bottom.set(xlabel="probability of the chosen label", ylabel="texts", xlim=(0, 1.02))
-    figure.savefig(path, dpi=120)
-    plt.close(figure)
+    save(figure, path)

@@ -10,6 +10,15 @@ import matplotlib
 
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
+
+from zoo import files
+
+
+def save(figure: Figure, path: str) -> None:
+    """Writes a figure as PNG, whole or not at all, and closes it."""
+    files.replace(path, lambda temporary: figure.savefig(temporary, dpi=120))
+    plt.close(figure)
 
 
 def learning_curves(history: list[dict], score: str, path: str) -> None:
@@ -30,8 +39,7 @@ def learning_curves(history: list[dict], score: str, path: str) -> None:
     best = max(history, key=lambda row: row[score])
     right.axvline(best["epoch"], color="grey", linestyle=":")
     right.annotate(f"{best[score]:.3f}", (best["epoch"], best[score]))
-    figure.savefig(path, dpi=120)
-    plt.close(figure)
+    save(figure, path)
 
 
 def confusion_matrix(gold: Sequence[str], predicted: Sequence[str], path: str) -> None:
@@ -51,8 +59,7 @@ def confusion_matrix(gold: Sequence[str], predicted: Sequence[str], path: str) -
     axes.set_xticks(range(len(names)), names, rotation=90)
     axes.set_yticks(range(len(names)), names)
     axes.set(xlabel="predicted", ylabel="gold")
-    figure.savefig(path, dpi=120)
-    plt.close(figure)
+    save(figure, path)
 
 
 def _order(name: str) -> tuple:
@@ -70,5 +77,4 @@ def lines(rows: Mapping[str, Mapping[Any, float]], path: str, x: str, y: str) ->
     axes.set(xlabel=x, ylabel=y, ylim=(0.4, 1.02))
     axes.grid(alpha=0.3)
     axes.legend()
-    figure.savefig(path, dpi=120)
-    plt.close(figure)
+    save(figure, path)
