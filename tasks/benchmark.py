@@ -18,6 +18,7 @@ import itertools
 import json
 import math
 import os
+import shlex
 import statistics
 import subprocess
 import sys
@@ -29,6 +30,7 @@ from absl import app, flags
 from tasks.framework.machine import machine
 from zoo import files
 from zoo.catalog import markdown
+from zoo.quiet import import_tensorflow
 
 LAYERS = ["rnn", "gru", "lstm"]
 SIZES = ["32x50x64x64", "32x100x128x128", "64x200x256x256", "16x400x128x512"]
@@ -416,6 +418,8 @@ def main(argv: list[str]) -> None:
     """Measures what the flags say, and writes it as it comes."""
     if len(argv) > 1:
         raise app.UsageError(f"unexpected arguments: {argv[1:]}")
+    if not _RENDER.value:
+        import_tensorflow()
     if _MEMORY_OF.value:
         print_memory_of(_MEMORY_OF.value)
         return
@@ -428,7 +432,7 @@ def main(argv: list[str]) -> None:
     for size in _SIZES.value:
         parse_size(size)
     results = {
-        "command": "python -m tasks.benchmark " + " ".join(sys.argv[1:]),
+        "command": shlex.join(["python", "-m", "tasks.benchmark", *sys.argv[1:]]),
         "machine": machine(),
         "matmul_peak_gflops": matmul_peak(_SECONDS.value),
         "rows": [],

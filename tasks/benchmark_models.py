@@ -11,6 +11,7 @@ file collects one entry for each recipe.
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 import os
 import sys
@@ -66,8 +67,12 @@ def benchmark():
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the benchmark with the flags of the task that `--task` names; returns the exit code."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
-    named = [word.split("=", 1)[1] for word in arguments if word.startswith(("--task=", "-task="))]
-    return program_of(named[-1] if named else "ner").main(arguments)
+    named = "ner"
+    for word, next_word in itertools.zip_longest(arguments, arguments[1:], fillvalue=""):
+        flag, equals, value = word.partition("=")
+        if flag in ("--task", "-task"):
+            named = value if equals else next_word
+    return program_of(named).main(arguments)
 
 
 def program_of(name: str) -> Program:
