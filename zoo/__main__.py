@@ -56,11 +56,14 @@ def show_card(folder: Path, name: str) -> None:
 
 def verify(folder: Path, names: Sequence[str]) -> int:
     """Exit code 1 where something is wrong."""
+    names = names or [name for name in versions.list_models(folder) if name in ENTRIES]
+    if not names:
+        raise ValueError(f"{folder}: expected a folder with models of the zoo. Received: none")
     import_tensorflow()
     from zoo.catalog import verifying
 
     found = 0
-    for name in names or [n for n in versions.list_models(folder) if n in ENTRIES]:
+    for name in names:
         wrong = verifying.problems(name, folder)
         print(f"{name}: {'whole, and answers as its card says' if not wrong else 'broken'}")
         for line in wrong:

@@ -54,27 +54,26 @@ def import_tensorflow() -> ModuleType:
 @contextlib.contextmanager
 def _without_notes() -> Iterator[None]:
     """Turns file descriptor 2 to a file; then shows what of it are no notes, or all on failure."""
-    try:
-        if sys.__stderr__ is None:
-            raise OSError("standard error is closed")
-        real = os.dup(2)
-    except OSError:
-        yield
-        return
-    try:
-        with tempfile.TemporaryFile() as written:
-            _flush()
-            os.dup2(written.fileno(), 2)
-            try:
-                yield
-            except BaseException:
-                _back(real)
-                _show(_content(written))
-                raise
+    with contextlib.ExitStack() as stack:
+        try:
+            if sys.__stderr__ is None:
+                raise OSError("standard error is closed")
+            written = stack.enter_context(tempfile.TemporaryFile())
+            real = os.dup(2)
+        except OSError:  # without a folder for temporary files, the notes are shown
+            yield
+            return
+        stack.callback(os.close, real)
+        _flush()
+        os.dup2(written.fileno(), 2)
+        try:
+            yield
+        except BaseException:
             _back(real)
-            _show(_NOTES.sub(b"", _content(written)))
-    finally:
-        os.close(real)
+            _show(_content(written))
+            raise
+        _back(real)
+        _show(_NOTES.sub(b"", _content(written)))
 
 
 def _back(real: int) -> None:
