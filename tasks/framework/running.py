@@ -123,10 +123,15 @@ class _stoppable:  # noqa: N801
     def __enter__(self) -> None:
         self.handlers = {}
         if threading.current_thread() is threading.main_thread():
+            self.alarm = signal.getsignal(signal.SIGALRM)
             for number in (signal.SIGTERM, signal.SIGINT):
                 self.handlers[number] = signal.signal(number, _stop)
 
     def __exit__(self, *_: object) -> None:
+        if self.handlers and signal.getsignal(signal.SIGALRM) is not self.alarm:
+            # Whatever became of the interrupt, it does not come again.
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, self.alarm)
         for number, handler in self.handlers.items():
             signal.signal(number, handler)
 
