@@ -79,11 +79,19 @@ def as_dicts(some: Iterable[Row]) -> list[dict[str, Any]]:
 def recipe(task: str, config: Mapping[str, Any], *left_out: str) -> str:
     """What two runs of a task have in common that differ in nothing but some flags.
 
+    Records have the flags that there were: a flag that came later, and is None by default, is as
+    if it were not there.
+
     Example:
         >>> recipe("ner", {"seed": 1, "units": 8}, "seed") == recipe("ner", {"units": 8}, "seed")
         True
+        >>> recipe("ner", {"units": 8, "init_from": None}) == recipe("ner", {"units": 8})
+        True
     """
-    flags = {name: value for name, value in {**_ADDED, **config}.items() if name not in left_out}
+    # Records of version 0.1 have the task among the flags.
+    left_out = (*left_out, "task")
+    said = {name: value for name, value in {**_ADDED, **config}.items() if value is not None}
+    flags = {name: value for name, value in said.items() if name not in left_out}
     return json.dumps([task, flags], sort_keys=True)
 
 
