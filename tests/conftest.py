@@ -4,14 +4,54 @@ import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+import functools
+import pathlib
+import random
+
 import hypothesis
 import keras
 import pytest
+import tensorflow as tf
+from tensorflow.python.eager import context
 
 hypothesis.settings.register_profile("layers", deadline=None, max_examples=15, derandomize=True)
 hypothesis.settings.load_profile("layers")
 
 
+def read_once(load, most=16):
+    """`tf.saved_model.load`, which reads a folder again only where a file of it has changed.
+
+    A folder that several tests and programs ask is then read, and its graphs are made fast, once.
+    """
+
+    @functools.lru_cache(most)
+    def loaded(folder, _):
+        return load(folder)
+
+    def read(folder, *arguments, **options):
+        path = pathlib.Path(folder).resolve()
+        if arguments or options or not path.is_dir():
+            return load(folder, *arguments, **options)
+        stats = [(str(file), file.stat()) for file in sorted(path.rglob("*"))]
+        files = tuple((name, s.st_ino, s.st_mtime_ns, s.st_size) for name, s in stats)
+        return loaded(str(path), files)
+
+    return read
+
+
+@pytest.fixture(scope="session", autouse=True)
+def models_are_read_once():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tf.saved_model, "load", read_once(tf.saved_model.load))
+        yield
+
+
 @pytest.fixture(autouse=True)
 def seeded():
-    keras.utils.set_random_seed(0)
+    """As `keras.utils.set_random_seed` does, but for one thing: TensorFlow would drop its kernels,
+    and optimize the graph of every function anew in every test that calls it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tf.random, "set_seed", lambda _: None)
+        keras.utils.set_random_seed(0)
+    eager = context.context()
+    eager._seed, eager._rng = 0, random.Random(0)
