@@ -1,5 +1,7 @@
 """Entities inside the graph are those of the reference in Python."""
 
+import functools
+
 import hypothesis
 import numpy as np
 import pytest
@@ -17,15 +19,23 @@ SCHEMES = {
 }
 
 
+@functools.cache
+def traced(names):
+    """The tags, and one graph for sentences of any length, as a SavedModel has it."""
+    tags = EntityTags(list(names))
+    specs = [tf.RaggedTensorSpec([None, None], dtype, 1) for dtype in (tf.int32, tf.float32)]
+    return tags, tf.function(tags.entities, input_signature=specs, autograph=False)
+
+
 def found_in_graph(names, rows):
-    tags = EntityTags(names)
+    tags, function = traced(tuple(names))
     ids = tf.ragged.constant(
         [[names.index(t) for t in row] for row in rows], tf.int32, ragged_rank=1
     )
     confidence = ids.with_flat_values(
         1 / (1 + tf.range(tf.size(ids.flat_values), dtype=tf.float32))
     )
-    found = tf.function(tags.entities)(ids, confidence)
+    found = function(ids, confidence)
     lists = [part.to_list() for part in found]
     return [
         [

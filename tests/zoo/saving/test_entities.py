@@ -15,6 +15,9 @@ from zoo.models import Tagger
 from zoo.saving.in_memory import InMemory
 from zoo.saving.tagger import TaggerModule
 
+STRINGS = [tf.TensorSpec([None], tf.string)]
+normalize = tf.function(text.normalize_text, input_signature=STRINGS, autograph=False)
+
 NAMES = {"BIO": ["O", "B-PER", "I-PER", "B-LOC", "I-LOC"], "POS": ["NOUN", "VERB", "PUNCT"]}
 TEXTS = st.lists(
     st.one_of(
@@ -62,11 +65,12 @@ def test_entities_are_those_that_the_tags_mark_and_lie_where_they_say(tagger, te
         )
     for one, entities in zip(texts, found, strict=True):
         assert all(one[e.start : e.end] == e.text and e.text for e in entities)
-    for one in tagged:
-        spans = zip(one.start, one.end, one.tokens, strict=True)
-        for start, end, token in spans:
-            normal = text.normalize_text(tf.constant([one.text[start:end]]))
-            assert normal.numpy()[0].decode() == token
+    tokens = [token for one in tagged for token in one.tokens]
+    there = [
+        one.text[start:end] for one in tagged for start, end in zip(one.start, one.end, strict=True)
+    ]
+    normal = normalize(tf.constant(there, tf.string)).numpy()
+    assert [one.decode() for one in normal] == tokens
 
 
 def test_one_text_gives_a_list_and_several_a_list_of_lists(tagger):

@@ -28,10 +28,13 @@ def normal(*strings):
     return [found.decode() for found in normalize(tf.constant(strings)).numpy()]
 
 
+CHANGED_OTHERWISE = typography.changed() - unicode_tables.recomposed().keys()
+
+
 def is_only_composed(string):
     """Whether nothing but composition changes a string."""
     return not any(
-        ord(character) in typography.changed() - unicode_tables.recomposed().keys()
+        ord(character) in CHANGED_OTHERWISE
         for some in (string, unicodedata.normalize("NFC", string))
         for character in some
     )
