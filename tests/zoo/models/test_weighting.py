@@ -1,5 +1,7 @@
 """Weights of examples and classes in the losses, against NumPy."""
 
+import itertools
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -50,8 +52,8 @@ def chosen(scores, right):
     return -np.take_along_axis(log_softmax(np.asarray(scores, float)), right[..., None], -1)[..., 0]
 
 
-def case(name):
-    """A compiled model, x, y, the loss of each example, what is real, and what divides the sum."""
+def case(name, eagerly=True):
+    """A compiled model, x, y, the loss of each example, and what divides the sum."""
     letters = RNG.integers(0, 256, [*REAL.shape, text.WORD_BYTES]) * REAL[:, :, None]
     x, y = {"words": WORDS}, LABELS
     if name == "classifier":
@@ -69,7 +71,7 @@ def case(name):
     model.build()
     for variable in model.trainable_variables:
         variable.assign(RNG.normal(0, 0.5, variable.shape))
-    model.compile(optimizer="sgd", jit_compile=False)
+    model.compile(optimizer="sgd", jit_compile=False, run_eagerly=eagerly)
     model.optimizer.learning_rate = 0.0
     scores = model({key: tf.constant(value) for key, value in x.items()})
     if name == "classifier":
@@ -82,13 +84,7 @@ def case(name):
     return model, x, np.zeros(BATCH, np.int32), chosen(scores, WORDS) * REAL, REAL.sum()
 
 
-CASES = [
-    "classifier",
-    pytest.param("tagger", marks=pytest.mark.slow),
-    pytest.param("tagger with a CRF", marks=pytest.mark.slow),
-    "language model",
-    "tied language model",
-]
+CASES = ["classifier", "tagger", "tagger with a CRF", "language model", "tied language model"]
 
 
 def losses_of(model, x, y, weights):
@@ -104,26 +100,34 @@ def losses_of(model, x, y, weights):
     yield model.evaluate(data, verbose=0)
 
 
-@pytest.mark.parametrize("name", CASES)
-def test_weights_of_examples(name):
-    model, x, y, losses, count = case(name)
-    all_weights = [None, OF_TEXTS, OF_TEXTS[:, None]]
-    if losses.ndim == 2:
-        all_weights.append(OF_WORDS)
-    for weights in all_weights:
+@pytest.mark.parametrize(
+    ("name", "eagerly"),
+    [
+        *((name, True) for name in CASES),
+        *((name, False) for name in ("classifier", "tagger with a CRF", "language model")),
+    ],
+)
+def test_weights_of_examples(name, eagerly):
+    model, x, y, losses, count = case(name, eagerly)
+    most = OF_TEXTS if losses.ndim == 1 else OF_WORDS
+    for weights in [None, OF_TEXTS, OF_TEXTS[:, None], most] if eagerly else [most]:
         weighted = 1.0 if weights is None else weights
         if weights is not None and losses.ndim > weights.ndim:
             weighted = weights[:, None]
         if weights is not None and losses.ndim < weights.ndim:
             weighted = weights[:, 0]
         expected = np.sum(losses * weighted) / count
-        for found in losses_of(model, x, y, weights):
+        ways = losses_of(model, x, y, weights)
+        # Graphs take long to trace: one to fit and one to evaluate.
+        for found in ways if eagerly else itertools.islice(ways, 2):
             assert found == pytest.approx(expected, rel=1e-5)
 
 
-@pytest.mark.parametrize("name", CASES[:2])
-def test_weights_of_classes(name):
-    model, x, y, losses, count = case(name)
+@pytest.mark.parametrize(
+    ("name", "eagerly"), [("classifier", True), ("tagger", True), ("classifier", False)]
+)
+def test_weights_of_classes(name, eagerly):
+    model, x, y, losses, count = case(name, eagerly)
     expected = np.sum(losses * CLASS_WEIGHTS[y]) / count
     plain = np.sum(losses) / count
     names = model.weighted_classes()
@@ -134,6 +138,8 @@ def test_weights_of_classes(name):
         fitted = model.fit(x, y, class_weight=weights, validation_data=(x, y), **whole).history
         assert fitted["loss"][0] == pytest.approx(loss, rel=1e-5)
         assert fitted["val_loss"][0] == pytest.approx(plain, rel=1e-5)
+        if not eagerly:  # a graph takes long to trace
+            continue
         found = [
             model.fit(data, class_weight=weights, verbose=0, shuffle=False).history["loss"][0],
             model.train_on_batch(x, y, class_weight=weights),
@@ -141,6 +147,8 @@ def test_weights_of_classes(name):
         ]
         assert found == pytest.approx([loss] * 3, rel=1e-5)
         assert model.evaluate(x, y, verbose=0) == pytest.approx(plain, rel=1e-5)
+    if not eagerly:
+        return
     both = model.train_on_batch(x, y, sample_weight=OF_TEXTS, class_weight=BY_CLASS)
     of_texts = OF_TEXTS.reshape([-1, *[1] * (losses.ndim - 1)])
     expected = np.sum(losses * CLASS_WEIGHTS[y] * of_texts) / count
