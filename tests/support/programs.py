@@ -15,6 +15,7 @@ import time
 
 import keras
 import numpy as np
+import pytest
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
@@ -23,7 +24,7 @@ ROOT = pathlib.Path(__file__).parents[2]
 ODD_TEXTS = {
     "empty": b"",
     "blank": b" \t\n",
-    "long": b"word " * 20_000,
+    "long": b"word " * 4_000,
     "emoji": "👍🏽 é e\u0301 👩‍👩‍👧".encode(),
     "right to left": "שלום עולם 1984".encode(),
     "NUL": b"a\0b",
@@ -80,24 +81,43 @@ def _in_process(run, words, check, input, cwd):
     return done
 
 
-def program_stopped_after(checkpoint, task, *arguments, seconds=60):
-    """`program`, told to stop by SIGTERM, as a user would, once its first epoch is in a file."""
+def program_stopped_after(checkpoint, task, *arguments, stop=signal.SIGTERM, seconds=60):
+    """`program`, told to stop by a signal, as a user would, once its next epoch is in a file."""
+
+    def written():
+        return checkpoint.stat().st_mtime_ns if checkpoint.exists() else None
 
     def watch():
         deadline = time.monotonic() + seconds
-        while not checkpoint.exists() and time.monotonic() < deadline:
+        while written() == known and time.monotonic() < deadline:
             time.sleep(0.002)
-        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), stop)
 
+    known = written()
     # Should the program have ended already, nothing is to happen.
-    before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    before = signal.signal(stop, signal.SIG_IGN)
     thread = threading.Thread(target=watch)
     thread.start()
     try:
         return program(task, *arguments, check=False)
     finally:
         thread.join()
-        signal.signal(signal.SIGTERM, before)
+        signal.signal(stop, before)
+
+
+@contextlib.contextmanager
+def small_corpus(demo):
+    """The built-in corpus of a task with a tenth of its examples."""
+    cached = [one for one in vars(demo).values() if hasattr(one, "cache_clear")]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(demo, "SIZES", {split: size // 10 for split, size in demo.SIZES.items()})
+        for one in cached:
+            one.cache_clear()
+        try:
+            yield
+        finally:
+            for one in cached:
+                one.cache_clear()
 
 
 def program_process(task, *arguments, check=True, **options):
@@ -226,16 +246,22 @@ def check_saved_once_without_xla(folder, weights):
             assert not node.attr["_XlaMustCompile"].b
 
 
-def replay_warmup(folder, model):
-    """(signature, answer) of each warm-up request, as a server replays them."""
+def warmup_requests(folder, model):
+    """(signature, inputs) of each warm-up request."""
     from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog
 
     file = pathlib.Path(folder) / "assets.extra" / "tf_serving_warmup_requests"
-    loaded = tf.saved_model.load(str(folder))
     for record in tf.data.TFRecordDataset(str(file)):
         request = PredictionLog.FromString(record.numpy()).predict_log.request
         assert request.model_spec.name == model
         name = request.model_spec.signature_name
         inputs = {key: tf.make_ndarray(value) for key, value in request.inputs.items()}
         assert inputs.keys() == graph_of(folder).signature_def[name].inputs.keys()
+        yield name, inputs
+
+
+def replay_warmup(folder, model):
+    """(signature, answer) of each warm-up request, as a server replays them."""
+    loaded = tf.saved_model.load(str(folder))
+    for name, inputs in warmup_requests(folder, model):
         yield name, loaded.signatures[name](**{k: tf.constant(v) for k, v in inputs.items()})

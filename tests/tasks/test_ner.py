@@ -3,7 +3,7 @@
 import json
 import os
 import pty
-import shutil
+import re
 import signal
 import subprocess
 import time
@@ -21,8 +21,14 @@ from programs import (
     environment,
     program,
     program_process,
+    program_stopped_after,
     replay_warmup,
+    small_corpus,
 )
+
+from tasks import ner
+from tasks.framework import train
+from tasks.tagging import NamedEntities, demo
 
 SMALL = ["--units=8", "--character_dim=4", "--embedding_dim=8", "--batch_size=16", "--epochs=4"]
 # Traced and compiled in less time.
@@ -58,6 +64,10 @@ def served(trained):
     return tf.saved_model.load(str(trained["folder"] / "saved" / "1"))
 
 
+def tagging_config(flags):
+    return ner.PROGRAM.parse(list(map(str, flags)))[0]
+
+
 def tag(served, *texts):
     return served.signatures["serving_default"](text=tf.constant(texts, tf.string))
 
@@ -85,31 +95,30 @@ def test_the_savedmodel_scores_as_training_did(trained, tmp_path):
 
 @pytest.mark.slow
 def test_a_run_that_is_stopped_again_and_again_ends_as_an_uninterrupted_one(trained, tmp_path):
-    flags = [*trained["flags"], *QUICK, "--nobidirectional", "--export_dir", tmp_path / "s"]
-    program("ner", *flags, "--model_dir", tmp_path / "whole")
-    shutil.rmtree(tmp_path / "s")
+    flags = [*trained["flags"], *QUICK, "--nobidirectional"]
+    configuration = tagging_config(flags)
+    train(NamedEntities(), configuration, str(tmp_path / "whole"))
+    export = ["--export_dir", tmp_path / "s"]
     flags += ["--model_dir", tmp_path / "m"]
     checkpoint = tmp_path / "m" / "checkpoint.npz"
-    for stop, code in ((signal.SIGKILL, -9), (signal.SIGINT, 130)):
-        before = checkpoint.stat().st_mtime_ns if checkpoint.exists() else 0
-        run = subprocess.Popen(
-            command("ner", *flags), cwd=ROOT, env=environment(), stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-        )  # fmt: skip
-        deadline = time.monotonic() + 120
-        while run.poll() is None and time.monotonic() < deadline:
-            if checkpoint.exists() and checkpoint.stat().st_mtime_ns != before:
-                break
-            time.sleep(0.02)
-        run.send_signal(stop)
-        message = run.communicate()[1].decode()
-        assert run.returncode == code, message
-        assert "Traceback" not in message
-        if stop != signal.SIGKILL:
-            assert "the same command resumes it" in message
-            assert not list((tmp_path / "m").glob("*.tmp*"))
+    killed = subprocess.Popen(
+        command("ner", *flags, *export), cwd=ROOT, env=environment(), stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )  # fmt: skip
+    deadline = time.monotonic() + 120
+    while killed.poll() is None and time.monotonic() < deadline and not checkpoint.exists():
+        time.sleep(0.02)
+    killed.kill()
+    message = killed.communicate()[1].decode()
+    assert killed.returncode == -signal.SIGKILL, message
+    assert "Traceback" not in message
+    stopped = program_stopped_after(checkpoint, "ner", *flags, *export, stop=signal.SIGINT)
+    assert stopped.returncode == 128 + signal.SIGINT, stopped.stderr
+    assert "the same command resumes it" in stopped.stderr
+    assert "Traceback" not in stopped.stderr
+    assert not list((tmp_path / "m").glob("*.tmp*"))
     assert not (tmp_path / "s").exists()
-    program("ner", *flags)
+    train(NamedEntities(), configuration, str(tmp_path / "m"))
     whole = np.load(tmp_path / "whole" / "best.npz")
     resumed = np.load(tmp_path / "m" / "best.npz")
     for name in whole.files:
@@ -128,11 +137,11 @@ def test_a_folder_of_another_run_is_refused_with_the_differing_flags(trained):
 
 
 def test_exports_count_up_and_never_overwrite(trained, tmp_path):
+    (tmp_path / "1").mkdir()
     flags = [*trained["flags"], "--model_dir", trained["folder"] / "model", "--mode=export"]
-    for version in ("1", "2"):
-        program("ner", *flags, "--export_dir", tmp_path)
-        assert version in os.listdir(tmp_path)
+    program("ner", *flags, "--export_dir", tmp_path)
     assert sorted(os.listdir(tmp_path)) == ["1", "2"]
+    assert os.listdir(tmp_path / "1") == []
 
 
 def test_predictions_go_to_the_terminal_json_lines_and_conll(trained, tmp_path):
@@ -268,8 +277,9 @@ def test_a_process_says_the_same_and_nothing_on_stderr_and_a_terminal_sees_colou
 
 @pytest.mark.slow
 def test_both_directions_are_compared_at_words_that_only_what_follows_decides(tmp_path):
-    flags = [*SMALL, *QUICK, "--nocrf", "--epochs=1", "--batch_size=512", "--model_dir", tmp_path]
-    run = program("ner", "--mode=directions", *flags)
+    flags = [*SMALL, *QUICK, "--nocrf", "--epochs=1", "--model_dir", tmp_path]
+    with small_corpus(demo):
+        run = program("ner", "--mode=directions", *flags)
     found = json.loads((tmp_path / "directions.json").read_text())
     shares = found["accuracy_at_ambiguous_words"]
     assert shares.keys() == {"bidirectional", "forward_only"}
@@ -303,8 +313,7 @@ def test_parts_of_speech_are_trained_likewise(tmp_path):
     assert results["model"]["embedding_dim"] == 5
     predict = ["--mode=predict", f"--model={tmp_path / 's'}"]
     shown = program("pos", *predict, input="Teddy sleeps\n").stdout
-    process = program_process("pos", *predict, input="Teddy sleeps\n")
-    assert (process.stdout, process.stderr) == (shown, "")
+    assert len(re.findall("Teddy|sleeps", shown)) == 2
     assert "zebra" in (tmp_path / "m" / "vocabulary.txt").read_text().split()
     vectors.write_text("Teddy 1 2 3\nsleep 1 x 3\n")
     run = program(

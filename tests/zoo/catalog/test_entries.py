@@ -3,13 +3,16 @@
 import dataclasses
 import pathlib
 import shutil
+import sys
+import types
 
 import keras
 import pytest
-from programs import replay_warmup
+from programs import program, small_corpus, warmup_requests
 from stand_in import serve
 
 import zoo
+from tasks.classification import demo
 from zoo import __main__ as command
 from zoo.catalog import building, cards, markdown, verifying
 from zoo.catalog.entries import ENTRIES
@@ -38,7 +41,7 @@ def test_a_model_is_whole_small_and_answers_as_its_card_says(name):
     size = read_entry(name).megabytes
     assert size == sum(p.stat().st_size for p in version_of(name).rglob("*") if p.is_file()) / 1e6
     assert size <= 12
-    assert [signature for signature, _ in replay_warmup(version_of(name), name)]
+    assert list(warmup_requests(version_of(name), name))
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -62,7 +65,8 @@ def test_entries_fit_together_on_disk():
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
-    """Serves the committed models by the committed configuration, where the container sees them."""
+    """Serves the committed models by the committed configuration, where the container sees them;
+    it replays their warm-up requests first."""
     root = tmp_path_factory.mktemp("container")
     (root / "models").symlink_to(home())
     with serve((home() / serving.MODELS_CONFIG).read_text(), str(root)) as addresses:
@@ -195,9 +199,18 @@ def test_benchmark_writes_into_the_card(copied, capsys, monkeypatch):
 
 
 @pytest.mark.slow
-def test_training_an_entry_ends_in_its_card(tmp_path):
+def test_training_an_entry_ends_in_its_card(tmp_path, monkeypatch):
+    """Its processes run in this one, where TensorFlow is loaded already."""
+
+    def run(words):
+        assert words[:2] == [sys.executable, "-m"]
+        return program(words[2].removeprefix("tasks."), *words[3:])
+
+    monkeypatch.setattr(command, "subprocess", types.SimpleNamespace(run=run))
     flags = ["--epochs=1", "--units=8", "--nojit", "--runs", str(tmp_path / "runs")]
-    assert command.main(["--folder", str(tmp_path / "z"), "train", "sentiment_demo", *flags]) == 0
+    words = ["--folder", str(tmp_path / "z"), "train", "sentiment_demo", *flags]
+    with small_corpus(demo):
+        assert command.main(words) == 0
     results = EntryResults.read(tmp_path / "z" / "sentiment_demo" / RESULTS)
     assert results.config["units"] == 8
     assert results.stored["weights"] == "float16"
