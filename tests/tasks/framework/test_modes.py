@@ -6,6 +6,7 @@ from programs import program
 from tasks.tagging.task import TaggingTask
 
 SMALL = ["--units=4", "--character_dim=2", "--embedding_dim=4", "--epochs=1", "--min_count=1"]
+SMALL += ["--cell=rnn", "--nobidirectional", "--nojit"]
 
 
 @pytest.fixture
@@ -18,6 +19,7 @@ def flags(tmp_path):
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("weights", ["float32", "float16"])
 def test_a_model_that_cannot_answer_is_no_version(tmp_path, flags, weights, monkeypatch):
     saved = tmp_path / "saved"

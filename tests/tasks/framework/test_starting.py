@@ -1,6 +1,5 @@
 """`--init_from`: training starts from a trained model, with its vocabulary and new labels."""
 
-import json
 import re
 
 import numpy as np
@@ -8,6 +7,7 @@ import pytest
 from programs import program
 
 import zoo
+from tasks import ner
 from tasks.data.errors import UserError
 from tasks.framework import train
 from tasks.tagging import NamedEntities, TaggingConfig
@@ -66,15 +66,14 @@ def test_training_goes_on_from_weights_and_vocabulary_with_new_tags(first, tmp_p
         np.testing.assert_array_equal(mine, theirs)
 
 
-def test_the_program_takes_a_name_of_the_zoo(tmp_path):
+def test_a_flag_takes_a_name_of_the_zoo(tmp_path):
     (tmp_path / "b.conll").write_text(OTHERS)
     flags = ["--data=files", f"--train_file={tmp_path / 'b.conll'}", "--init_from=ner_demo"]
-    places = [f"--model_dir={tmp_path / 'm'}", f"--export_dir={tmp_path / 's'}"]
-    program("ner", *flags, *places, "--epochs=1", "--nojit")
-    results = json.loads((tmp_path / "m" / "results.json").read_text())
-    assert results["model"]["units"] == source("ner_demo").config.units
-    assert results["config"]["init_from"] == "ner_demo"
-    assert source(tmp_path / "s").config.tags == ("O", "B-PER", "B-WORK")
+    config, _ = ner.PROGRAM.parse([*flags, "--epochs=1", "--nojit"])
+    results = train(NamedEntities(), config, str(tmp_path / "m")).results
+    assert results.model["units"] == source("ner_demo").config.units
+    assert results.config["init_from"] == "ner_demo"
+    assert results.model["tags"] == ["O", "B-PER", "B-WORK"]
 
 
 @pytest.mark.parametrize(

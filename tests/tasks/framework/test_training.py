@@ -60,16 +60,15 @@ def test_a_trained_model_answers_texts_and_is_exported_and_loaded(trained, tmp_p
     assert answer["tokens"][0].tolist() == ["Anna", "lives", "in", "Rome"]
     assert set(answer["tags"].ravel()) <= {"O", "B-PER", "B-LOC"}
     texts = ["Anna", b"Rome is old", ""]
-    loaded = zoo.load(model.export(str(tmp_path / "float32")))
+    version = model.export(str(tmp_path))
+    assert version == str(tmp_path / "1")
+    loaded = zoo.load(version)
     expected = model(tf.constant(texts))
     for name, values in loaded(texts).items():
         if values.dtype == object:
             assert values.tolist() == expected[name].tolist()
         else:
             np.testing.assert_allclose(values, expected[name], atol=1e-5)
-    small = model.export(str(tmp_path / "small"), "int8")
-    assert list((tmp_path / "small" / "1" / "assets").glob("*.int8"))
-    assert small == str(tmp_path / "small" / "1")
 
 
 def test_results_are_a_record_of_schema_2(trained):
