@@ -5,6 +5,7 @@ import json
 import os
 import pty
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -48,11 +49,11 @@ def save_models(folder):
     tagger.build()
     for name, module in (
         ("reviews", ClassifierModule(classifier, vocabulary, names, "start")),
-        ("reviews", ClassifierModule(classifier, vocabulary, names, "start")),
         ("tags", TaggerModule(tagger, vocabulary, names)),
     ):
         signatures = {"serving_default": module.serving_default}
         export.save(module, signatures, str(folder / name))
+    shutil.copytree(folder / "reviews" / "1", folder / "reviews" / "2")
 
 
 def run(name, *arguments, **options):

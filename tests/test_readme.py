@@ -9,13 +9,15 @@ import shlex
 
 import pytest
 import stand_in
-from programs import program
+from programs import program, small_corpus
 
 from tasks import benchmark, benchmark_models, results
 from tasks.framework import tables
+from tasks.tagging import demo
 from zoo import __main__ as zoo_program
 from zoo.catalog import markdown
 from zoo.catalog.results import RunResults
+from zoo.configuration import TaggerConfig
 from zoo.saving import versions
 
 ROOT = pathlib.Path(__file__).parent.parent
@@ -147,9 +149,12 @@ def test_python_runs(block, elsewhere):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("block", titled(TRAINING))
-def test_python_that_trains_runs(block, elsewhere):
+def test_python_that_trains_runs(block, elsewhere, monkeypatch):
     names = {}
-    exec(compile(block, "README.md", "exec"), names)
+    # On fewer sentences, without the compiler.
+    monkeypatch.setattr(TaggerConfig, "layer_jit", False)
+    with small_corpus(demo):
+        exec(compile(block, "README.md", "exec"), names)
     assert "tags" in names["answer"]
     assert (elsewhere / "saved_models" / "mine" / "1" / "saved_model.pb").exists()
     assert (elsewhere / "runs" / "mine" / "results.json").exists()

@@ -9,14 +9,15 @@ import pytest
 import tensorflow as tf
 from programs import (
     ODD_TEXTS,
-    ask_elsewhere,
     ask_server,
     check_saved_once_without_xla,
     program,
-    program_process,
     program_stopped_after,
     replay_warmup,
+    small_corpus,
 )
+
+from tasks.language import demo
 
 SMALL = ["--units=8", "--embedding_dim=8", "--batch_size=4", "--epochs=3", "--learning_rate=0.02"]
 SMALL += ["--nojit"]
@@ -84,8 +85,6 @@ def test_score_prints_each_tokens_probability(trained, tmp_path):
     text = "the cat"
     question = ["--mode=score", f"--model={trained['saved']}", f"--text={text}"]
     run = program("lm", *question)
-    process = program_process("lm", *question)
-    assert (process.stdout, process.stderr) == (run.stdout, "")
     total, perplexity = map(float, re.search(r"log P (\S+), perplexity (\S+)", run.stdout).groups())
     each = [float(p) for p in re.findall(r"\(([\d.e-]+)\)", run.stdout)]
     assert len(each) == len(text) + 1
@@ -159,12 +158,9 @@ def test_any_text_has_a_probability_that_does_not_depend_on_its_batch(served, od
     assert np.isfinite(alone["log_probability"].numpy()).all()
 
 
-def test_servers_and_others_get_the_same_answers(trained, served):
+def test_servers_get_the_same_answers(trained, served):
     folder, texts = trained["saved"] / "1", ["the cat", "", "\\ ☃"]
     expected = served.signatures["serving_default"](text=tf.constant(texts))["log_probability"]
-    np.testing.assert_allclose(
-        ask_elsewhere(folder, *texts)["log_probability"], expected, atol=1e-3
-    )
     request = {
         "prompt": ["the cat", ""], "max_length": [20, 30], "temperature": [1.0, 0.5],
         "top_k": [0, 3], "top_p": [0.9, 1.0], "seed": [1, 2],
@@ -209,8 +205,9 @@ def test_what_a_user_can_put_right_is_one_line(flags, message, tmp_path):
 
 @pytest.mark.slow
 def test_agreement_is_a_table_and_a_plot(tmp_path):
-    flags = ["--units=8", "--epochs=1", "--batch_size=512", "--nojit"]
-    run = program("lm", "--mode=agreement", *flags, "--model_dir", tmp_path)
+    flags = ["--units=8", "--epochs=1", "--batch_size=128", "--nojit"]
+    with small_corpus(demo):
+        run = program("lm", "--mode=agreement", *flags, "--model_dir", tmp_path)
     found = json.loads((tmp_path / "agreement.json").read_text())["shares"]
     assert found.keys() == {"rnn", "gru", "lstm"}
     assert all(0 <= share <= 1 for row in found.values() for share in row.values())
