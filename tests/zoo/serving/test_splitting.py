@@ -1,5 +1,7 @@
 """Questions above the server's limit are sent in parts, and answered as one."""
 
+import functools
+
 import numpy as np
 import pytest
 from served import TEXTS, check_equal
@@ -14,10 +16,16 @@ MANY = [*TEXTS, "", "Teddy", *TEXTS[::-1], *["the cat smiled . " * n for n in ra
 NUMBERS = {"x": np.arange(20.0), "n": np.arange(20) - 3, "flag": np.arange(20) % 3 == 0}
 
 
+@pytest.fixture(scope="module")
+def whole(local):
+    """The answers of the models as they load here."""
+    return functools.cache(lambda name: local(name)(MANY))
+
+
 @pytest.mark.parametrize("most", [1, 3, 8])
 @pytest.mark.parametrize("name", ["tagger", "classifier", "language"])
-def test_the_answer_is_that_to_the_whole(local, address, name, most):
-    check_equal(connect(address, name, max_batch_size=most)(MANY), local(name)(MANY))
+def test_the_answer_is_that_to_the_whole(whole, address, name, most):
+    check_equal(connect(address, name, max_batch_size=most)(MANY), whole(name))
 
 
 def test_signatures_with_several_inputs_are_cut_alike(local, address):
@@ -76,7 +84,7 @@ def test_the_server_refuses_what_is_larger(address):
 
 
 def test_a_longer_text_of_someone_else_in_one_part_changes_nothing(
-    local, models, address, monkeypatch
+    whole, models, address, monkeypatch
 ):
     """The parts are then of different widths, and wider than the whole."""
     (version,) = models.versions["tagger"].values()
@@ -92,7 +100,7 @@ def test_a_longer_text_of_someone_else_in_one_part_changes_nothing(
     monkeypatch.setattr(version, "max_batch_size", 9)
     answer = connect(address, "tagger", max_batch_size=8)(MANY)
     monkeypatch.undo()
-    check_equal(answer, local("tagger")(MANY))
+    check_equal(answer, whole("tagger"))
 
 
 def test_a_part_that_is_lost_is_asked_again(server):
