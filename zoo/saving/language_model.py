@@ -142,6 +142,8 @@ class LanguageModule(tf.Module):
         numbers = tf.range(self.reader.size)
         return (numbers == PADDING) | ((numbers == UNKNOWN) & ~allow_unknown)
 
-    def _log_probabilities(self, ids: tf.RaggedTensor) -> tf.RaggedTensor:
+    # A function of its own: both signatures that score share its graph.
+    @tf.function(input_signature=[tf.RaggedTensorSpec([None, None], tf.int32)], autograph=False)
+    def _log_probabilities(self, ids):
         with self.weights.reading():
             return ids.with_flat_values(self._model.value.score_texts(ids))

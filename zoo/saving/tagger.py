@@ -50,7 +50,7 @@ class TaggerModule(tf.Module):
         """Tags raw text. `text` string[B] → tokens, tags string[B, T], confidence float[B, T],
         start, end int32[B, T], lengths int32[B]. Where a token lies in its text is counted in
         Unicode characters of the text as it was given; `end` is exclusive."""
-        located = text.tokenize_with_offsets(text_)
+        located = self._read(text_)
         places = {"start": located.start.to_tensor(), "end": located.end.to_tensor()}
         return self._tag(located.tokens) | places
 
@@ -58,7 +58,7 @@ class TaggerModule(tf.Module):
         """Finds entities in raw text. `text` string[B] → entity, label string[B, E]; start, end
         int32[B, E], in characters as in `serving_default`; confidence float[B, E], that of the
         least certain of its words; count int32[B], of entities."""
-        located, tags = text.tokenize_with_offsets(text_), self._entity_tags.value
+        located, tags = self._read(text_), self._entity_tags.value
         ids, confidence = self._decode(located.tokens)
         found = tags.entities(ids, confidence)
         start = tf.gather(located.start, found.first, batch_dims=1)
@@ -86,7 +86,15 @@ class TaggerModule(tf.Module):
         lengths = tf.clip_by_value(lengths, 0, tf.shape(tokens)[1])
         return self._tag(tf.RaggedTensor.from_tensor(tokens, lengths))
 
-    def _decode(self, words: tf.RaggedTensor) -> tuple[tf.RaggedTensor, tf.RaggedTensor]:
+    # Functions of their own: the signatures share their graphs.
+
+    @tf.function(input_signature=[of_texts()], autograph=False)
+    def _read(self, text_):
+        """The words of texts, and where they lie."""
+        return text.tokenize_with_offsets(text_)
+
+    @tf.function(input_signature=[tf.RaggedTensorSpec([None, None], tf.string)], autograph=False)
+    def _decode(self, words):
         """The best tags, ragged int32 `[batch, (words)]`, and the probability of each."""
         distinct, which = tf.unique(words.flat_values)
         read = text.features(distinct, self.vocabulary)
