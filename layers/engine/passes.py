@@ -46,7 +46,7 @@ def forward(
     """
     x, mask = tf.transpose(tensors.x, [1, 0, 2]), None
     if tensors.mask is not None:
-        mask = tf.transpose(tensors.mask)[:, :, None]
+        mask = tf.expand_dims(tf.transpose(tensors.mask), 2)  # LiteRT cuts no slices of bools
         x = tf.where(mask, x, tf.zeros([], x.dtype))  # whatever the padding holds, it is no input
     rows = tf.reshape(x, [-1, x.shape[2]])
     z_x = rows @ tensors.kernel
@@ -59,6 +59,7 @@ def forward(
     outputs, states, kept = loop(z_x, tensors.states, weights, tensors.dropout, mask, tensors.steps)
     if plan.sequences:
         outputs = tf.transpose(outputs, [1, 0, 2])
+        outputs.set_shape([*tensors.x.shape[:2], plan.units])  # a loop forgets the number of steps
     return outputs, states, Residuals(rows, mask, weights, kept)
 
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from layers import Pooling
+from layers import POOLINGS, Pooling
 
 RNG = np.random.default_rng(0)
 A = RNG.normal(size=(4, 6, 3))
@@ -55,3 +55,30 @@ def test_it_goes_where_keras_layers_go(tmp_path):
     assert model.output_shape == (None, 3)
     with pytest.raises(ValueError, match="expected one of"):
         Pooling("sum")
+
+
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+@pytest.mark.parametrize("kind", POOLINGS)
+def test_numbers_of_16_bits_are_pooled_in_float32(kind, policy):
+    layer, exact = Pooling(kind, dtype=policy), Pooling(kind)
+    x = tf.random.normal([2, 300, 3])
+    low = tf.cast(x, layer.compute_dtype)
+    pooled = layer(x)
+    exact.build(x.shape)
+    exact.set_weights(layer.get_weights())
+    assert pooled.dtype == layer.compute_dtype
+    # Rounded once, at the end.
+    expected = tf.cast(exact(tf.cast(low, tf.float32)), pooled.dtype)
+    np.testing.assert_allclose(
+        np.float32(pooled), np.float32(expected), rtol=0.01, atol=1e-4 if kind != "max" else 0
+    )
+    if kind != "max":
+        weights = layer.weights_of(tf.cast(low, tf.float32), tf.ones([2, 300]))
+        np.testing.assert_allclose(tf.reduce_sum(weights, axis=1), 1.0, rtol=1e-5)
+
+
+@pytest.mark.parametrize("kind", POOLINGS)
+def test_masks_of_numbers_are_masks(kind):
+    layer, x = Pooling(kind), tf.random.normal([2, 4, 3])
+    mask = np.array([[1, 1, 0, 0], [0, 1, 1, 1]])
+    np.testing.assert_array_equal(layer(x, mask=mask), layer(x, mask=mask != 0))

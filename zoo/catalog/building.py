@@ -55,7 +55,8 @@ def keras_model(name: str | os.PathLike, version: int | None = None) -> Recurren
 
     Returns:
         A built, uncompiled model; its inputs are in the docstring of its class, what it is made of
-        in `model.config`. Weights that are stored with 16 or 8 bits are float32 here.
+        in `model.config`. Weights that are stored with 16 or 8 bits are float32 here. Gates:
+        `layers.gate_activations(model.stack, inputs, model=model)`.
 
     Raises:
         ValueError: there is no such model, or it does not say what it is made of.
