@@ -78,6 +78,14 @@ class Predictor(abc.ABC):
         found = entities(self.ask("entities", {"text": texts}))
         return found[0] if isinstance(texts, str | bytes) else found
 
+    def labels(self) -> list[str]:
+        """The names of a classifier's classes, in the order of its `probabilities`.
+
+        Raises:
+            ValueError: the model is no classifier.
+        """
+        return self.ask("labels", {"text": [""]})["labels"][0].tolist()
+
     def ask(self, signature: str, inputs: Mapping[str, object]) -> dict[str, np.ndarray]:
         """Asks a signature.
 

@@ -19,7 +19,7 @@ from tasks.data.errors import UserError
 from tasks.framework import vocabularies
 from tasks.framework.checkpoints import keep_lines
 from tasks.framework.figures import confusion_matrix
-from tasks.framework.task import VALIDATED, Task, Trainer, asset_lines
+from tasks.framework.task import VALIDATED, Task, Trainer
 from tasks.framework.text_io import PREDICT_BATCH
 from zoo import predictions, text
 from zoo.models import Classifier
@@ -51,8 +51,7 @@ class ClassificationTask(Task):
         return ClassifierTrainer(self, corpus, config, model_dir)
 
     def predict(self, model, texts):
-        names = asset_lines(model, "labels.txt")
-        return predictions.classified(texts, model(texts)["probabilities"], names)
+        return predictions.classified(texts, model(texts)["probabilities"], model.labels())
 
     def record(self, prediction):
         return formats.record(prediction)
@@ -64,7 +63,7 @@ class ClassificationTask(Task):
         return self.predict(model, [example.text for example in examples])
 
     def check_answers(self, model, answers):
-        check_labels(set(answers), asset_lines(model, "labels.txt"), "test")
+        check_labels(set(answers), model.labels(), "test")
 
     def answers(self, examples):
         return [example.label for example in examples]

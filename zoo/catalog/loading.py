@@ -9,11 +9,13 @@ from typing import Any
 
 import numpy as np
 
+from zoo.files import read_lines
 from zoo.inputs import MAX_CHARACTERS
 from zoo.predictor import Predictor, Signature
-from zoo.saving.versions import find, list_models
+from zoo.saving.versions import find
 
-__all__ = ["Model", "list_models", "load", "load_quietly"]
+# Where SavedModels that have no signature `labels` keep the names of their classes.
+_LABELS = Path("assets", "labels.txt")
 
 
 class Model(Predictor):
@@ -47,6 +49,7 @@ class Model(Predictor):
         self.saved = load_quietly(folder)
         functions = self.saved.signatures.items()
         self._signatures = {name: signature_of(function) for name, function in functions}
+        self._labels: tuple[str, ...] | None = None
 
     @property
     def signatures(self) -> Mapping[str, Signature]:
@@ -55,6 +58,13 @@ class Model(Predictor):
     @property
     def _place(self) -> str:
         return str(self.folder)
+
+    def labels(self) -> list[str]:
+        if self._labels is None:
+            file = self.folder / _LABELS
+            asked = "labels" in self.signatures or not file.exists()
+            self._labels = tuple(super().labels() if asked else read_lines(file))
+        return list(self._labels)
 
     def _run(self, signature: str, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         from zoo.saving.in_memory import call
@@ -71,7 +81,7 @@ def load(
     """Loads a model of the zoo, or any SavedModel that takes texts.
 
     Args:
-        name: one of `list_models()`; or the path of a model, or of one of its versions.
+        name: one of `zoo.list_models()`; or the path of a model, or of one of its versions.
         version: by default the newest.
         folder: that holds the models. By default, `saved_models` of the working directory is looked
             in before the zoo's own.

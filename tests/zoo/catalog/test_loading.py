@@ -5,7 +5,6 @@ import pytest
 import tensorflow as tf
 
 import zoo
-from zoo.catalog import loading
 
 
 @pytest.fixture(scope="module")
@@ -74,4 +73,4 @@ def test_errors_say_what_there_is(folder):
         model.ask("serving_default", {"words": ["x"]})
     with pytest.raises(ValueError, match="expected one of the signatures"):
         model.ask("generate", {})
-    assert loading.list_models(folder / "nowhere") == []
+    assert zoo.list_models(folder / "nowhere") == []
