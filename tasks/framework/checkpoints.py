@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import zipfile
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -15,6 +14,7 @@ import numpy as np
 from tasks.data.errors import UserError
 from zoo import files
 from zoo.catalog.sources import BEST
+from zoo.saving.restoring import read_arrays
 
 CHECKPOINT, CONFIG = "checkpoint.npz", "config.json"
 _DATA = "data_fingerprints"
@@ -155,13 +155,9 @@ def seconds_before(model_dir: str) -> float:
 
 def _read(path: str) -> dict[str, np.ndarray]:
     try:
-        with open(path, "rb") as file, np.load(file) as arrays:
-            found = {name: arrays[name] for name in arrays.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise UserError(
-            f"{path}: expected a whole checkpoint. Received a damaged file: {error}. Give another "
-            "--model_dir, or get the file again."
-        ) from None
+        found = read_arrays(path)
+    except (OSError, ValueError) as error:
+        raise UserError(f"{error}. Give another --model_dir, or get the file again.") from None
     if "history" not in found:
         raise UserError(
             f"{path}: expected a checkpoint that this program wrote. Received another .npz file. "

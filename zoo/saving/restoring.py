@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import zipfile
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,8 +14,13 @@ import numpy as np
 
 from zoo.saving.weights import dequantized, stored_variables
 
+# What NumPy and zipfile raise for bytes that are no .npz file; TypeError for those of a .npy file.
+_DAMAGED = (OSError, ValueError, TypeError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)
 
-def restore_saved_model(model: keras.Model, saved: Any, left_out: Sequence = ()) -> None:
+
+def restore_saved_model(
+    model: keras.Model, saved: Any, left_out: Sequence[keras.Variable] = ()
+) -> None:
     """Sets the weights of a model to those that a SavedModel of the same configuration holds.
 
     Args:
@@ -46,19 +53,39 @@ def restore_saved_model(model: keras.Model, saved: Any, left_out: Sequence = ())
         variable.assign(value)
 
 
+def read_arrays(path: str | os.PathLike) -> dict[str, np.ndarray]:
+    """The arrays of an `.npz` file such as a run's `best.npz`, by name.
+
+    Raises:
+        ValueError: the file is damaged, or another one.
+        OSError: it cannot be opened.
+    """
+    with open(path, "rb") as file:
+        try:
+            with np.load(file) as arrays:
+                return {name: arrays[name] for name in arrays.files}
+        except _DAMAGED as error:
+            raise ValueError(
+                f"{path}: expected a whole checkpoint. Received a damaged file: {error}"
+            ) from error
+
+
 def restore_run(model: keras.Model, path: str | os.PathLike) -> None:
     """Sets the weights of a model to those of a training run's `best.npz`.
 
     Raises:
         ValueError: the file holds other weights, or is damaged.
     """
-    with open(path, "rb") as file, np.load(file) as arrays:
-        values = [arrays[str(i)] for i in range(sum(name.isdigit() for name in arrays.files))]
-    shapes = [tuple(v.shape) for v in model.variables]
-    if [value.shape for value in values] != shapes:
-        raise ValueError(f"{path}: expected weights of {type(model).__name__}, {shapes}")
-    for variable, value in zip(model.variables, values, strict=True):
-        variable.assign(value)
+    arrays = read_arrays(path)
+    shapes = {str(i): tuple(v.shape) for i, v in enumerate(model.variables)}
+    values = {name: value for name, value in arrays.items() if name.isdecimal()}
+    if {name: value.shape for name, value in values.items()} != shapes:
+        raise ValueError(
+            f"{path}: expected weights of {type(model).__name__}, {[*shapes.values()]}. Received: "
+            f"{[value.shape for value in values.values()]}"
+        )
+    for i, variable in enumerate(model.variables):
+        variable.assign(values[str(i)])
 
 
 def _of_file(path: Path, shape: tuple[int, ...]) -> np.ndarray:
