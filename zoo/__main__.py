@@ -6,7 +6,7 @@ python -m zoo verify [NAME ...]     checksums, and the answers that the cards sh
 python -m zoo benchmark NAME ...    latency and throughput, written into the card
 python -m zoo train NAME [FLAGS]    the recipe, start to finish, its baseline too
 python -m zoo collect NAME RUN      results and card, from what training runs wrote
-python -m zoo cards                 writes all cards, and the table in README.md
+python -m zoo cards                 writes all cards and, of a clone, the table in README.md
 python -m zoo serve-config          writes what TensorFlow Serving is started with
 """
 
@@ -28,6 +28,8 @@ from zoo.serving import command as serving
 
 # TensorFlow takes seconds to import: what needs it is imported by the commands that need it.
 
+# Commands that write into the folder of the models.
+_WRITING = ("train", "collect", "benchmark", "cards")
 _CORES, _SIZES = (1, 2), (1, 8, 64, 256)
 
 
@@ -94,7 +96,8 @@ def benchmark(folder: Path, names: Sequence[str]) -> None:
 def train(folder: Path, name: str, flags: Sequence[str], runs: Path) -> int:
     """Trains an entry and what it is compared with, which has further flags."""
     said = entry(name)
-    missing = [flag for flag in said.needs if not any(f.startswith(f"--{flag}=") for f in flags)]
+    given = {flag.lstrip("-").partition("=")[0] for flag in flags if flag.startswith("-")}
+    missing = [flag for flag in said.needs if flag not in given]
     if missing:
         raise ValueError(
             f"{name}: expected the paths of its corpus, {said.data}: "
@@ -143,18 +146,24 @@ def _parser() -> argparse.ArgumentParser:
     collecting.add_argument("name")
     collecting.add_argument("run", type=Path, help="folder of the run, its --model_dir")
     collecting.add_argument("--baseline", type=Path, help="folder of what it is compared with")
-    commands.add_parser("cards", help="writes all cards, and the table in README.md")
+    commands.add_parser("cards", help="writes all cards and, of a clone, the table in README.md")
     serving.add_arguments(
         commands.add_parser("serve-config", help="what TensorFlow Serving is started with")
     )
     return parser
 
 
-def _default_folder(command: str | None) -> Path:
-    """Of the zoo's own models; new ones do not go into an installed package."""
-    is_clone = cards.PROJECT_README.exists()
-    writes = command in ("train", "collect")
-    return Path(versions.SAVED_MODELS) if writes and not is_clone else versions.home()
+def _folder(given: argparse.Namespace) -> Path:
+    """Of the models; by default the zoo's own, but for new ones beside an installed package.
+
+    Raises:
+        ValueError: the command would write into an installed package.
+    """
+    is_new = given.command in ("train", "collect") and not versions.is_clone()
+    folder = given.folder or (Path(versions.SAVED_MODELS) if is_new else versions.home())
+    if given.command in _WRITING:
+        versions.check_writable(folder)
+    return folder
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -163,8 +172,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given, rest = parser.parse_known_args(arguments)
     if rest and given.command != "train":
         parser.error(f"unexpected arguments: {' '.join(rest)}")
-    folder = given.folder or _default_folder(given.command)
     try:
+        folder = _folder(given)
         match given.command:
             case "card":
                 show_card(folder, given.name)

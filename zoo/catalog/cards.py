@@ -19,8 +19,6 @@ from zoo.configuration import MODELS
 from zoo.saving import versions
 
 CARD = "README.md"
-# Of a clone; an installed package has none.
-PROJECT_README = versions.home().parent / CARD
 _UNITS = {"log_likelihood": "log-likelihood of a token, nats"}
 
 
@@ -200,12 +198,14 @@ def _scored(metrics: Mapping[str, float], score: str) -> str:
 
 
 def write_all(folder: str | os.PathLike | None = None) -> None:
-    """Writes every card, and the table in the project's README.
+    """Writes every card and, of the zoo's own models, the table in the project's README.
 
     Raises:
-        OSError: this is no clone of the project, and there is no such README.
+        ValueError: the folder is that of an installed package.
     """
-    folder = versions.home() if folder is None else folder
+    folder = Path(versions.home() if folder is None else folder)
+    versions.check_writable(folder)
     for name in described(folder):
         write_card(name, read_entry(name, folder), folder)
-    markdown.replace_in_file(PROJECT_README, "zoo", table(folder))
+    if folder.resolve() == versions.home().resolve():
+        markdown.replace_in_file(versions.home().parent / CARD, "zoo", table(folder))

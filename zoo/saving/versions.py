@@ -23,6 +23,24 @@ def home() -> Path:
     return installed if installed.is_dir() else _PACKAGE.parent / SAVED_MODELS
 
 
+def is_clone() -> bool:
+    """Whether the package lies in a clone of the project, and not among installed ones."""
+    return (_PACKAGE.parent / "pyproject.toml").is_file()
+
+
+def check_writable(folder: str | os.PathLike) -> None:
+    """Refuses the models of an installed package, of which nothing is to be changed.
+
+    Raises:
+        ValueError: the folder is theirs.
+    """
+    if not is_clone() and Path(folder).resolve().is_relative_to(home().resolve()):
+        raise ValueError(
+            f"expected a folder of models of your own, to write into. Received: {folder}, which "
+            f"belongs to an installed package. Copy its models, and say --folder={SAVED_MODELS}"
+        )
+
+
 def model_folders(folder: str | os.PathLike | None = None) -> list[Path]:
     """Where models are looked for by their name, one place after the other.
 
@@ -39,18 +57,6 @@ def model_folders(folder: str | os.PathLike | None = None) -> list[Path]:
 def versions(folder: str | os.PathLike) -> list[int]:
     """The versions of a model in its folder, oldest first; none where there is no such folder."""
     return sorted(_by_number(folder))
-
-
-def newest(folder: str | os.PathLike) -> Path:
-    """The folder of the newest version of a model.
-
-    Raises:
-        ValueError: there is none.
-    """
-    found = _by_number(folder)
-    if not found:
-        raise ValueError(f"{folder}: expected a folder with versions of a model. Received: none")
-    return found[max(found)]
 
 
 def next_version(folder: str | os.PathLike) -> int:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from zoo.configuration import options
 from zoo.configuration.base import hints
-from zoo.saving.versions import home
+from zoo.saving.versions import home, is_clone
 from zoo.serving.configuration import write_config
 from zoo.serving.options import ServerConfig
 
@@ -61,7 +61,7 @@ def run(given: argparse.Namespace, folder: Path) -> list[Path]:
     """
     config = ServerConfig(**{name: getattr(given, name) for name in options(ServerConfig)})
     plain = not given.models and not given.versions and config == ServerConfig()
-    own = home().resolve() == folder.resolve() and (home().parent / "pyproject.toml").exists()
+    own = home().resolve() == folder.resolve() and is_clone()
     output = given.output or (None if plain and own else OUTPUT)
     return write_config(
         folder, output=output, models=given.models, versions=given.versions, config=config
