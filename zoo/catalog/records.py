@@ -8,14 +8,7 @@ import typing
 from collections.abc import Mapping
 from typing import Any
 
-_NAMES = {
-    str: "a text",
-    int: "an integer",
-    float: "a number",
-    bool: "true or false",
-    list: "a list",
-    tuple: "a list",
-}
+from zoo.configuration.kinds import is_a, words
 
 
 def record(kind: Any, values: Mapping[str, Any], where: str, key: str = "") -> Any:
@@ -64,14 +57,6 @@ def is_required(field: dataclasses.Field) -> bool:
     return field.default is field.default_factory is dataclasses.MISSING
 
 
-def is_a(value: Any, kind: type) -> bool:
-    """Whether a value is of a type: a number without a fraction is a float too, True is none."""
-    if isinstance(value, bool):
-        return kind is bool
-    kinds: dict[type, tuple[type, ...]] = {float: (int, float), tuple: (list,)}
-    return isinstance(value, kinds.get(kind, (kind,)))
-
-
 def _value(kind: Any, value: Any, where: str, key: str) -> Any:
     """A value of a type, with dataclasses where the type has some."""
     options = typing.get_args(kind) if isinstance(kind, types.UnionType) else (kind,)
@@ -82,9 +67,7 @@ def _value(kind: Any, value: Any, where: str, key: str) -> Any:
     if outer is Any:
         return value
     if not is_a(value, dict if dataclasses.is_dataclass(outer) else outer):
-        raise ValueError(
-            f"{where}: {key}: expected {_NAMES.get(outer, 'an object')}. Received: {value!r:.80}"
-        )
+        raise ValueError(f"{where}: {key}: expected {words(outer)}. Received: {value!r:.80}")
     inner = typing.get_args(kind)
     if dataclasses.is_dataclass(outer):
         return record(outer, value, where, f"{key}.")

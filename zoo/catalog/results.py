@@ -19,6 +19,7 @@ from typing import Any, Self
 
 from zoo import files
 from zoo.catalog import records
+from zoo.configuration.kinds import is_a
 from zoo.saving import versions
 
 RESULTS = "results.json"
@@ -154,7 +155,7 @@ class RunResults:
         if not isinstance(values, Mapping):
             raise ValueError(f"{where}: expected an object. Received: {type(values).__name__}")
         schema = values.get("schema", _FIRST_SCHEMA)
-        if not records.is_a(schema, int) or not _FIRST_SCHEMA <= schema <= SCHEMA:
+        if not is_a(schema, int) or not _FIRST_SCHEMA <= schema <= SCHEMA:
             raise ValueError(
                 f"{where}: schema: expected {_FIRST_SCHEMA} to {SCHEMA}. Received: {schema!r}. "
                 "A newer version of this project reads newer files."

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import math
-import types
 import typing
 from collections.abc import Mapping
 from typing import Any, Self
+
+from zoo.configuration import kinds
 
 _KEY = "option"
 
@@ -73,12 +73,12 @@ class Configuration:
     """
 
     def __post_init__(self) -> None:
-        kinds = hints(type(self))
+        types = hints(type(self))
         for field in dataclasses.fields(self):
-            kind, said = kinds[field.name], field.metadata.get(_KEY)
+            kind, said = types[field.name], field.metadata.get(_KEY)
             value = _cast(getattr(self, field.name), kind)
             object.__setattr__(self, field.name, value)
-            expected = _expected_type(value, kind)
+            expected = "" if kinds.is_a(value, kind) else kinds.words(kind)
             if not expected and said is not None:
                 expected = _expected_value(value, said)
             if expected:
@@ -130,28 +130,6 @@ def _cast(value: Any, kind: Any) -> Any:
     if typing.get_origin(kind) is tuple and isinstance(value, list):
         return tuple(value)
     return value
-
-
-def _expected_type(value: Any, kind: Any) -> str:
-    """What a value should have been, or "" where it is of the type."""
-    if isinstance(kind, types.UnionType):
-        if any(not _expected_type(value, one) for one in typing.get_args(kind)):
-            return ""
-        return " or ".join(_expected_type(value, one) for one in typing.get_args(kind))
-    if typing.get_origin(kind) is tuple:
-        one = typing.get_args(kind)[0]
-        if isinstance(value, tuple) and not any(_expected_type(v, one) for v in value):
-            return ""
-        return f"a list of {one.__name__}"
-    if kind is type(None):
-        return "" if value is None else "None"
-    if not isinstance(kind, type):
-        return ""
-    names = {int: "an integer", float: "a number", bool: "True or False", str: "a text"}
-    wrong = not isinstance(value, kind) or (kind is not bool and isinstance(value, bool))
-    if kind is float and isinstance(value, float) and math.isnan(value):
-        wrong = True
-    return names.get(kind, kind.__name__) if wrong else ""
 
 
 def _expected_value(value: Any, said: Option) -> str:
