@@ -67,28 +67,45 @@ def part(inputs: Mapping[str, np.ndarray], numbers: np.ndarray) -> Arrays:
     return rows | words
 
 
-def joined(answers: Sequence[Mapping[str, np.ndarray]], batches: Sequence[np.ndarray]) -> Arrays:
+def joined(
+    answers: Sequence[Mapping[str, np.ndarray]], batches: Sequence[np.ndarray] | None = None
+) -> Arrays:
     """The answers to batches as the answer to all texts: in their order, padded to the widest.
 
     Args:
         answers: outputs by name, `[rows, ...]`; they may differ in further sizes, such as time.
-        batches: the numbers of the rows of each answer.
+        batches: the numbers of the rows of each answer; by default they follow each other, and a
+            single answer is the whole.
 
     Returns:
         Outputs by name, `[texts, ...]`. Padding is 0, False or the empty text, as in the models.
 
+    Raises:
+        ValueError: an output has no batch.
+
     Example:
         >>> answers = [{"n": np.array([[1, 2]])}, {"n": np.array([[3]])}]
+        >>> joined(answers)["n"].tolist()
+        [[1, 2], [3, 0]]
         >>> joined(answers, [np.array([1]), np.array([0])])["n"].tolist()
         [[3, 0], [1, 2]]
     """
-    count, whole = sum(map(len, batches)), dict[str, np.ndarray]()
+    if batches is None and len(answers) == 1:
+        return dict(answers[0])
+    whole = dict[str, np.ndarray]()
     for name in answers[0]:
         arrays = [answer[name] for answer in answers]
+        if not all(array.ndim for array in arrays):
+            raise ValueError(
+                f"{name}: expected an output with the batch as first axis. Received: none"
+            )
+        count = sum(map(len, arrays))
         widths = np.max([array.shape[1:] for array in arrays], axis=0).astype(int)
         empty = "" if arrays[0].dtype.kind == "O" else 0
         whole[name] = np.full([count, *widths], empty, arrays[0].dtype)
-        for numbers, array in zip(batches, arrays, strict=True):
+        ends = np.cumsum([len(array) for array in arrays])[:-1]
+        places_of = np.split(np.arange(count), ends) if batches is None else batches
+        for numbers, array in zip(places_of, arrays, strict=True):
             places: tuple = (numbers, *map(slice, array.shape[1:]))
             whole[name][places] = array
     return whole

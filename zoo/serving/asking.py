@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import abc
-import functools
 import itertools
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Self, TypeVar
 
 import numpy as np
 
+from zoo.batches import joined
 from zoo.inputs import Spec
 from zoo.predictor import Predictor, Signature
 from zoo.serving import readiness
 from zoo.serving.deadline import LONGEST_SECONDS, SECONDS_BEFORE_RETRY, Deadline
 from zoo.serving.errors import Lost, NoSignature, OutOfTime, ServerDown, ServerError
 from zoo.serving.messages import State
-from zoo.serving.splitting import joined, parts
+from zoo.serving.splitting import parts
 
 _T = TypeVar("_T")
 
@@ -49,7 +50,7 @@ class Client(Predictor):
     _no_signature = NoSignature
 
     def __init__(self, target: Target):
-        self._target = target
+        self._target, self._asking, self._closed = target, _Asking(), False
         self.address, self.name = target.address, target.name
         self.version, self.label, self.timeout = target.version, target.label, target.timeout
         self.max_characters = target.max_characters
@@ -62,7 +63,13 @@ class Client(Predictor):
         Raises:
             ServerError, ServerDown, TimeoutError: as `ask` raises them.
         """
-        return _Question(self).signatures
+        question = self._asking.question or _Question()
+        known = question.signatures or self._signatures
+        if known is None:
+            known = self._retrying(self.read_signatures, question.deadline(self.timeout))
+            self._signatures = known
+        question.signatures = known
+        return known
 
     def ask(self, signature: str, inputs: Mapping[str, object]) -> dict[str, np.ndarray]:
         """Asks a signature, as all predictors are asked.
@@ -85,12 +92,28 @@ class Client(Predictor):
                 be made what the signature takes without loss, or a text has more than
                 `max_characters`.
         """
+        before, self._asking.question = self._asking.question, _Question()
         try:
-            return _Question(self).ask(signature, inputs)
+            return super().ask(signature, inputs)
         except ServerError:
             # The server may have gone on to a version with other signatures.
             self._signatures = None
             raise
+        finally:
+            self._asking.question = before
+
+    def close(self) -> None:
+        """Closes what is open to the server; nothing can be asked afterwards.
+
+        A client is a context manager too, which closes it at its end.
+        """
+        self._closed = True
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
 
     def states(self) -> dict[int, State]:
         """The state of each version that the server knows, or of the one that was connected to.
@@ -118,7 +141,15 @@ class Client(Predictor):
         return f"{self.address}, {self.name!r}"
 
     def _run(self, signature: str, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        return _Question(self)._run(signature, inputs)
+        outputs = self.signatures[signature].outputs
+        deadline = (self._asking.question or _Question()).deadline(self.timeout)
+
+        def answer(part: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+            return self._retrying(
+                lambda left: self._predict(signature, part, outputs, left), deadline
+            )
+
+        return joined([answer(one) for one in parts(inputs, self._target.max_batch_size)])
 
     @abc.abstractmethod
     def read_signatures(self, deadline: Deadline) -> dict[str, Signature]:
@@ -163,6 +194,13 @@ class Client(Predictor):
         asked += [f"signature {signature!r}"] if signature is not None else []
         return ", ".join(asked)
 
+    def _check_open(self) -> None:
+        if self._closed:
+            raise ValueError(
+                f"{self.address}: expected a client that is open. Received: one that was closed. "
+                "Connect again"
+            )
+
     def _error(self, said: str, signature: str | None = None) -> ServerError:
         error = ServerError(
             f"{self.address}: asked for {self.asked(signature)}, the server said: {said}. Check "
@@ -179,39 +217,20 @@ class Client(Predictor):
         )
 
 
-class _Question(Predictor):
-    """One question to a client; the clock of its deadline starts when something is sent."""
+class _Question:
+    """What is settled once for all that is sent for a question: until when it must be answered,
+    from when the first of it is sent, and which signatures the model has."""
 
-    _no_signature = NoSignature
+    signatures: Mapping[str, Signature] | None = None
+    _deadline: Deadline | None = None
 
-    def __init__(self, client: Client):
-        self._client = client
-        self.max_characters = client.max_characters
+    def deadline(self, seconds: float) -> Deadline:
+        if self._deadline is None:
+            self._deadline = Deadline(seconds)
+        return self._deadline
 
-    @functools.cached_property
-    def _deadline(self) -> Deadline:
-        return Deadline(self._client.timeout)
 
-    @functools.cached_property
-    def signatures(self) -> Mapping[str, Signature]:
-        client = self._client
-        known = client._signatures
-        if known is None:
-            known = client._retrying(client.read_signatures, self._deadline)
-            client._signatures = known
-        return known
+class _Asking(threading.local):
+    """The question that a thread is asking."""
 
-    @property
-    def _place(self) -> str:
-        return self._client._place
-
-    def _run(self, signature: str, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        client, outputs = self._client, self.signatures[signature].outputs
-
-        def answer(part: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-            return client._retrying(
-                lambda deadline: client._predict(signature, part, outputs, deadline),
-                self._deadline,
-            )
-
-        return joined([answer(p) for p in parts(inputs, client._target.max_batch_size)])
+    question: _Question | None = None

@@ -94,7 +94,12 @@ class GrpcClient(Client):
         answer = self._call(self._prediction.Predict, request, deadline)
         return {name: tf.make_ndarray(value) for name, value in answer.outputs.items()}
 
+    def close(self) -> None:
+        super().close()
+        self._channel.close()
+
     def _call(self, method: Callable, request: Any, deadline: Deadline) -> Any:
+        self._check_open()
         codes = self._grpc.StatusCode
         try:
             return method(request, timeout=deadline.left())

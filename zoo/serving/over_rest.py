@@ -62,6 +62,7 @@ class RestClient(Client):
         self, key: str, method: str, path: str, deadline: Deadline, body: bytes | None = None
     ) -> Any:
         """What stands under a key in the JSON of an answer."""
+        self._check_open()
         connection = Connection(self._parts.hostname or "", self._parts.port, self._tls, deadline)
         try:
             headers = {"Content-Type": "application/json", "Connection": "close"}

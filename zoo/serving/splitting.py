@@ -1,8 +1,8 @@
-"""Questions that are larger than what a server takes at once: parts of them, and their answers."""
+"""Questions that are larger than what a server takes at once: parts of them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -38,40 +38,3 @@ def parts(inputs: Mapping[str, np.ndarray], most: int) -> list[dict[str, np.ndar
         )
     starts = range(0, rows, most)
     return [{name: array[i : i + most] for name, array in inputs.items()} for i in starts]
-
-
-def joined(answers: Sequence[Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:
-    """The answers to parts as the answer to the whole: rows in order, padded to the widest.
-
-    Args:
-        answers: outputs by name, `[rows, ...]`, where the parts may differ in further sizes, such
-            as that of time.
-
-    Returns:
-        Outputs by name, `[batch, ...]`. Padding is 0, False or the empty text, as in the models.
-
-    Raises:
-        ValueError: an output has no batch.
-
-    Example:
-        >>> joined([{"n": np.array([[1, 2]])}, {"n": np.array([[3]])}])["n"].tolist()
-        [[1, 2], [3, 0]]
-    """
-    if len(answers) == 1:
-        return dict(answers[0])
-    return {name: _rows([answer[name] for answer in answers], name) for name in answers[0]}
-
-
-def _rows(arrays: Sequence[np.ndarray], name: str) -> np.ndarray:
-    if not all(array.ndim for array in arrays):
-        raise ValueError(f"{name}: expected an output with the batch as first axis. Received: none")
-    widths = np.max([array.shape[1:] for array in arrays], axis=0).astype(int)
-    whole = np.zeros([sum(map(len, arrays)), *widths], arrays[0].dtype)
-    if whole.dtype.kind == "O":
-        whole.fill("")
-    start = 0
-    for array in arrays:
-        place = (slice(start, start + len(array)), *map(slice, array.shape[1:]))
-        whole[place] = array
-        start += len(array)
-    return whole

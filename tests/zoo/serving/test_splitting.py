@@ -7,9 +7,10 @@ import pytest
 from served import TEXTS, check_equal
 from slow import forward, hang_up, listening
 
+from zoo.batches import joined
 from zoo.serving.client import ServerError, connect
 from zoo.serving.options import ServerConfig
-from zoo.serving.splitting import MAX_BATCH_SIZE, joined, parts
+from zoo.serving.splitting import MAX_BATCH_SIZE, parts
 
 # The stand-in takes 8 at once.
 MANY = [*TEXTS, "", "Teddy", *TEXTS[::-1], *["the cat smiled . " * n for n in range(9)]]
