@@ -13,6 +13,7 @@ from zoo.serving.client import OutOfTime, ServerDown, connect
 from zoo.serving.deadline import Deadline
 
 SECONDS = 0.5
+TEXT = "a" * 20_000_000
 OK = b"HTTP/1.1 200 OK\r\n"
 JSON = OK + b"Content-Type: application/json\r\n"
 
@@ -67,7 +68,7 @@ def test_a_real_answer_that_drips(odd_server):
 
 def test_a_server_that_does_not_read(odd_server):
     with listening(forward(odd_server.rest), silent) as port, in_time():
-        connect(f"http://127.0.0.1:{port}", "odd", timeout=SECONDS)("a" * 20_000_000)
+        connect(f"http://127.0.0.1:{port}", "odd", timeout=SECONDS, max_characters=None)(TEXT)
 
 
 @pytest.mark.parametrize("scheme", ["http", "grpc"])
@@ -174,4 +175,4 @@ def test_a_server_that_drips_over_tls(odd_server, tls):
 def test_a_server_that_does_not_read_over_tls(odd_server, tls):
     handlers = [encrypted(tls, forward(odd_server.rest)), encrypted(tls, silent)]
     with listening(*handlers) as port, in_time():
-        connect(f"https://127.0.0.1:{port}", "odd", timeout=SECONDS)("a" * 20_000_000)
+        connect(f"https://127.0.0.1:{port}", "odd", timeout=SECONDS, max_characters=None)(TEXT)
