@@ -35,5 +35,6 @@ __getattr__, __dir__ = lazy.attributes(__name__, _MODULES, _PACKAGES)
 
 # A model is read from a `.keras` file by the name under which its class is registered. Who has
 # imported Keras before us may call `keras.models.load_model` next: so our classes are registered.
+# Who imports Keras after us imports `zoo.models` too: nothing tells us of what is imported later.
 if "keras" in sys.modules:
     importlib.import_module("zoo.models")

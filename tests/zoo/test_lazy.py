@@ -34,8 +34,9 @@ assert "tensorflow" in sys.modules
 """)
 
 
-def test_keras_knows_our_models_where_it_was_imported_first():
-    run("""
-import keras, sys, zoo
+@pytest.mark.parametrize("order", ["keras, zoo", "zoo.models, keras", "zoo, keras, zoo.models"])
+def test_keras_knows_our_models_in_the_orders_that_the_readme_names(order):
+    run(f"""
+import sys, {order}
 assert keras.saving.get_registered_object("zoo>Tagger") is sys.modules["zoo.models"].Tagger
 """)
