@@ -50,7 +50,7 @@ class LanguageModule(tf.Module):
         )
 
     @tf.function(input_signature=[of_texts()], autograph=False)
-    def serving_default(self, text_):
+    def serving_default(self, text_: tf.Tensor) -> dict[str, tf.Tensor]:
         """log P of whole texts with their <EOS>. `text` string[B] → log_probability float[B],
         natural logarithm; token_count int32[B]; perplexity float[B]."""
         ids = self.reader.ids(text_)
@@ -64,7 +64,7 @@ class LanguageModule(tf.Module):
         }
 
     @tf.function(input_signature=[of_texts()], autograph=False)
-    def tokens(self, text_):
+    def tokens(self, text_: tf.Tensor) -> dict[str, tf.Tensor]:
         """Each token's own probability. `text` string[B] → tokens string[B, T], as the model reads
         them; log_probabilities float[B, T]; lengths int32[B]."""
         ids = self.reader.ids(text_)
@@ -85,7 +85,15 @@ class LanguageModule(tf.Module):
         ],
         autograph=False,
     )
-    def generate(self, prompt, max_length, temperature, top_k, top_p, seed):
+    def generate(
+        self,
+        prompt: tf.Tensor,
+        max_length: tf.Tensor,
+        temperature: tf.Tensor,
+        top_k: tf.Tensor,
+        top_p: tf.Tensor,
+        seed: tf.Tensor,
+    ) -> dict[str, tf.Tensor]:
         """Goes on from prompts, until <EOS> or `max_length` tokens; <UNK> is drawn again.
 
         prompt string[B]; max_length int32[B], of 0 and less nothing is drawn; temperature float[B],
@@ -109,7 +117,7 @@ class LanguageModule(tf.Module):
         return {"text": self.write(prompt, ids), "log_probability": total}
 
     @tf.function(input_signature=[of_texts("prompt")], autograph=False)
-    def read(self, prompt):
+    def read(self, prompt: tf.Tensor) -> tuple[tf.Tensor, list[tf.Tensor]]:
         """Reads prompts, without <EOS>: what `draw` goes on from."""
         with self.weights.reading():
             return self._model.value.read_texts(self.reader.ids(prompt)[:, :-1])
@@ -118,11 +126,21 @@ class LanguageModule(tf.Module):
         input_signature=[of_texts("prompt"), tf.TensorSpec([None, None], tf.int32, name="ids")],
         autograph=False,
     )
-    def write(self, prompt, ids):
+    def write(self, prompt: tf.Tensor, ids: tf.Tensor) -> tf.Tensor:
         """Prompts as they are, and behind each the text of what was drawn for it."""
         return continued(prompt, self.reader.names(ids), self.reader.kind)
 
-    def _draw(self, a, states, count, temperature, top_k, top_p, uniform, allow_unknown):
+    def _draw(
+        self,
+        a: tf.Tensor,
+        states: list[tf.Tensor],
+        count: tf.Tensor,
+        temperature: tf.Tensor,
+        top_k: tf.Tensor,
+        top_p: tf.Tensor,
+        uniform: tf.Tensor,
+        allow_unknown: tf.Tensor,
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, list[tf.Tensor]]:
         """Draws up to `count` tokens, see `sampling.generate`."""
         with self.weights.reading():
             return sampling.generate(

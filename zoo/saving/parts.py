@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Generic, TypeVar
+
 import tensorflow as tf
 
+_T = TypeVar("_T")
 
-class Untracked:
+
+class Untracked(Generic[_T]):
     """Keeps an object out of what `tf.Module` tracks and saves."""
 
-    def __init__(self, value):
+    def __init__(self, value: _T):
         self.value = value
 
 

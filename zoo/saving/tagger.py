@@ -46,7 +46,7 @@ class TaggerModule(tf.Module):
             self._entity_tags = Untracked(EntityTags(names))
 
     @tf.function(input_signature=[of_texts()], autograph=False)
-    def serving_default(self, text_):
+    def serving_default(self, text_: tf.Tensor) -> dict[str, tf.Tensor]:
         """Tags raw text. `text` string[B] → tokens, tags string[B, T], confidence float[B, T],
         start, end int32[B, T], lengths int32[B]. Where a token lies in its text is counted in
         Unicode characters of the text as it was given; `end` is exclusive."""
@@ -54,7 +54,7 @@ class TaggerModule(tf.Module):
         places = {"start": located.start.to_tensor(), "end": located.end.to_tensor()}
         return self._tag(located.tokens) | places
 
-    def _entities(self, text_):
+    def _entities(self, text_: tf.Tensor) -> dict[str, tf.Tensor]:
         """Finds entities in raw text. `text` string[B] → entity, label string[B, E]; start, end
         int32[B, E], in characters as in `serving_default`; confidence float[B, E], that of the
         least certain of its words; count int32[B], of entities."""
@@ -81,7 +81,7 @@ class TaggerModule(tf.Module):
         ],
         autograph=False,
     )
-    def tokens(self, tokens, lengths):
+    def tokens(self, tokens: tf.Tensor, lengths: tf.Tensor) -> dict[str, tf.Tensor]:
         """Tags sentences that are split already: `tokens` string[B, T], `lengths` int32[B]."""
         lengths = tf.clip_by_value(lengths, 0, tf.shape(tokens)[1])
         return self._tag(tf.RaggedTensor.from_tensor(tokens, lengths))

@@ -13,7 +13,7 @@ import shutil
 import tempfile
 import uuid
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import keras
 import numpy as np
@@ -40,7 +40,7 @@ class StoredWeights(tf.Module):
         TensorShape([1, 3])
     """
 
-    def __init__(self, model: keras.Model, kind: str, left_out=()):
+    def __init__(self, model: keras.Model, kind: str, left_out: Sequence[keras.Variable] = ()):
         super().__init__()
         if kind not in KINDS:
             raise ValueError(f"expected one of the kinds {KINDS}. Received: {kind!r}")
@@ -70,7 +70,9 @@ class StoredWeights(tf.Module):
             yield
 
 
-def stored_variables(model: keras.Model, left_out=()) -> list:
+def stored_variables(
+    model: keras.Model, left_out: Sequence[keras.Variable] = ()
+) -> list[keras.Variable]:
     """The variables of a model that a SavedModel holds, in order."""
     ignored = {id(variable) for variable in left_out}
     kept = [v for v in model.variables if isinstance(v.value, tf.Variable)]
@@ -93,12 +95,12 @@ class _Resource(tf.saved_model.experimental.TrackableResource):
         self.file = tf.saved_model.Asset(path)
         self._initialize()
 
-    def _create_resource(self):
+    def _create_resource(self) -> tf.Tensor:
         return tf.raw_ops.VarHandleOp(
             dtype=tf.float32, shape=self._shape, shared_name=self._shared_name
         )
 
-    def _initialize(self):
+    def _initialize(self) -> None:
         content = tf.io.read_file(self.file.asset_path)
         if self._scaled:
             whole = tf.strings.length(content)
