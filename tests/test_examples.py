@@ -5,6 +5,7 @@ import json
 import os
 import pty
 import re
+import runpy
 import shutil
 import subprocess
 import sys
@@ -142,6 +143,19 @@ def test_a_frozen_layer_has_a_head_that_learns(folder):
     losses = [float(loss) for loss in re.findall(r"loss ([\d.]+)", said)]
     assert len(losses) == 3
     assert losses[-1] < losses[0]
+
+
+def test_a_version_that_is_being_written_is_none(tmp_path):
+    newest = runpy.run_path(str(EXAMPLES / "finding.py"))["newest"]
+    for name in (".tmp-x1", ".tmp-99"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "saved_model.pb").touch()
+    with pytest.raises(SystemExit, match="expected a SavedModel"):
+        newest(str(tmp_path))
+    for name in ("2", "10"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "saved_model.pb").touch()
+    assert newest(str(tmp_path)) == str(tmp_path / "10")
 
 
 def test_errors_say_what_was_expected(folder):

@@ -64,6 +64,12 @@ def test_a_closed_standard_error_is_no_problem(run):
     assert (done.returncode, done.stdout) == (0, b"tensorflow\n")
 
 
+def test_without_temporary_files_the_notes_are_shown(run):
+    nowhere = "import tempfile\ntempfile.tempdir = '/no/such/folder'\n"
+    done = run(f"{nowhere}print(import_tensorflow().__name__)")
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"tensorflow\n", NOTES)
+
+
 def test_the_real_one_is_silent_from_import_to_the_first_operations():
     environment = {key: v for key, v in os.environ.items() if key != "TF_CPP_MIN_LOG_LEVEL"}
     script = (
