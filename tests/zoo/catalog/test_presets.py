@@ -4,7 +4,6 @@ import re
 
 import pytest
 
-from tasks import lm, ner, pos, sentiment
 from zoo.catalog.entries import ENTRIES, PRESETS, entry, read_entries, read_presets
 
 ENTRY = """
@@ -31,14 +30,6 @@ def test_a_recipe_that_is_like_another_has_its_flags():
         "pretrain_epochs": 2,
     }
     assert "like" not in like
-
-
-@pytest.mark.parametrize("program", [ner.PROGRAM, pos.PROGRAM, sentiment.PROGRAM, lm.PROGRAM])
-def test_every_recipe_is_made_of_flags_of_its_task(program):
-    for name, values in PRESETS[program.name].items():
-        config, run = program.parse([f"--preset={name}"])
-        said = config.as_dict() | run.as_dict()
-        assert {flag: said[flag] for flag in values} == values
 
 
 def test_entries_are_recipes_of_their_tasks():

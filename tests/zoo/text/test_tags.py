@@ -6,10 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.tagging.configuration import EntityRun
-from zoo.configuration.base import options
 from zoo.text.tags import (
-    SCHEMES,
     entities,
     forbidden_transitions,
     scheme_of,
@@ -72,10 +69,6 @@ def test_every_scheme_gives_the_entities_back(write, sentence):
     assert to_bio(write(length, spans)) == write_bio(length, spans)
     for scheme, other in zip(("BIO", "IOB1", "BIOES", "BILOU"), WRITERS, strict=True):
         assert to_scheme(write(length, spans), scheme) == other(length, spans)
-
-
-def test_the_program_offers_every_scheme():
-    assert set(options(EntityRun)["tag_scheme"][1].choices) == set(SCHEMES)
 
 
 @given(st.lists(st.sampled_from(["O", *(f"{p}-{t}" for p in "BIESLU" for t in "XY")]), max_size=12))
