@@ -49,7 +49,8 @@ def test_signatures_with_several_inputs_are_cut_alike(local, address):
     }
     for name, (signature, inputs) in questions.items():
         here = local(name, 2 if name == "odd" else 1).ask(signature, inputs)
-        check_equal(connect(address, name, max_batch_size=5).ask(signature, inputs), here)
+        there = connect(address, name, timeout=60, max_batch_size=5)
+        check_equal(there.ask(signature, inputs), here)
 
 
 def test_texts_are_counted_before_anything_is_sent(address):
