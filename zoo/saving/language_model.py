@@ -162,6 +162,6 @@ class LanguageModule(tf.Module):
 
     # A function of its own: both signatures that score share its graph.
     @tf.function(input_signature=[tf.RaggedTensorSpec([None, None], tf.int32)], autograph=False)
-    def _log_probabilities(self, ids):
+    def _log_probabilities(self, ids: tf.RaggedTensor) -> tf.RaggedTensor:
         with self.weights.reading():
             return ids.with_flat_values(self._model.value.score_texts(ids))

@@ -89,12 +89,12 @@ class TaggerModule(tf.Module):
     # Functions of their own: the signatures share their graphs.
 
     @tf.function(input_signature=[of_texts()], autograph=False)
-    def _read(self, text_):
+    def _read(self, text_: tf.Tensor) -> text.Located:
         """The words of texts, and where they lie."""
         return text.tokenize_with_offsets(text_)
 
     @tf.function(input_signature=[tf.RaggedTensorSpec([None, None], tf.string)], autograph=False)
-    def _decode(self, words):
+    def _decode(self, words: tf.RaggedTensor) -> tuple[tf.RaggedTensor, tf.RaggedTensor]:
         """The best tags, ragged int32 `[batch, (words)]`, and the probability of each."""
         distinct, which = tf.unique(words.flat_values)
         read = text.features(distinct, self.vocabulary)
