@@ -18,6 +18,12 @@ hypothesis.settings.register_profile("layers", deadline=None, max_examples=15, d
 hypothesis.settings.load_profile("layers")
 
 
+def pytest_collection_modifyitems(items):
+    """Files with slow tests come first, so that no process is left with one of them at the end."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
 def read_once(load, most=16):
     """`tf.saved_model.load`, which reads a folder again only where a file of it has changed.
 
