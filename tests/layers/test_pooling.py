@@ -67,10 +67,10 @@ def test_numbers_of_16_bits_are_pooled_in_float32(kind, policy):
     exact.build(x.shape)
     exact.set_weights(layer.get_weights())
     assert pooled.dtype == layer.compute_dtype
-    # Rounded once, at the end.
+    # Rounded at the end; weights before, as Keras gives them under the policy.
     expected = tf.cast(exact(tf.cast(low, tf.float32)), pooled.dtype)
     np.testing.assert_allclose(
-        np.float32(pooled), np.float32(expected), rtol=0.01, atol=1e-4 if kind != "max" else 0
+        np.float32(pooled), np.float32(expected), rtol=0.01, atol=2e-3 if kind != "max" else 0
     )
     if kind != "max":
         weights = layer.weights_of(tf.cast(low, tf.float32), tf.ones([2, 300]))
