@@ -130,7 +130,10 @@ def needed_model(run: RunConfig) -> Path:
         UserError: it names none.
     """
     if not run.model:
-        raise UserError(f"--mode={run.mode} needs --model, a SavedModel or the name of one.")
+        raise UserError(
+            f"--mode={run.mode} needs --model, a SavedModel or the name of one. Received: none; "
+            f"give its folder, or a name of {SAVED_MODELS}/"
+        )
     try:
         return find(run.model)
     except ValueError as error:

@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 import layers
-from tasks.data.errors import UserError
+from tasks.data.errors import UserError, why
 from tasks.data.inputs import Input, read_inputs
 from tasks.framework import fitting, starting
 from tasks.framework.configuration import RunConfig, TaskConfig
@@ -268,7 +268,7 @@ class Trainer(abc.ABC):
         Raises:
             UserError: the folder cannot be written to.
         """
-        module = self.module(model, weights)
+        module, said = self.module(model, weights), f"--export_dir={export_dir}, as it was saved"
         signatures = {name: getattr(module, name) for name in module.signature_names}
         try:
             return export.save(
@@ -277,16 +277,22 @@ class Trainer(abc.ABC):
                 export_dir,
                 self.warmup(),
                 self.about(model),
-                lambda folder: check(load_model(self.task, Path(folder))) if check else None,
+                lambda folder: check(load_model(self.task, Path(folder), said)) if check else None,
             )
         except OSError as error:
             raise UserError(
-                f"--export_dir: cannot write to {export_dir!r}: {error.strerror}"
+                f"--export_dir: expected a folder to write to. Received: {export_dir!r}, which "
+                f"cannot be written to: {why(error)}. Give another folder."
             ) from None
 
 
-def load_model(task: Task, folder: Path) -> Model:
+def load_model(task: Task, folder: Path, said: str = "--model") -> Model:
     """A SavedModel of a task, from the folder of a version.
+
+    Args:
+        task: whose.
+        folder: of the version.
+        said: where it comes from, for messages.
 
     Raises:
         UserError: it cannot be loaded, or is none of this task.
@@ -295,11 +301,11 @@ def load_model(task: Task, folder: Path) -> Model:
         # A running text that is evaluated may be of any length.
         model = Model(folder, max_characters=None)
     except (OSError, ValueError) as error:
-        raise UserError(f"--model: {error}") from None
+        raise UserError(f"{said}: {error}") from None
     for name, output in task.signatures.items():
         if name not in model.signatures or output not in model.signatures[name].outputs:
             raise UserError(
-                f"--model: expected a model of tasks.{task.name}, with a signature {name!r} that "
+                f"{said}: expected a model of tasks.{task.name}, with a signature {name!r} that "
                 f"gives {output!r}. Received: {str(folder)!r}, with {sorted(model.signatures)}"
             )
     return model
