@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 
 from tasks.data.errors import DataError
@@ -54,6 +55,16 @@ class PartsOfSpeechTrainer(TaggerTrainer):
         try:
             raw = splitting.read_raw(data.removeprefix("tfds:"), split)
         except DataError:  # no treebank, or one without raw sentences
+            return {}
+        count, raw = len(raw), splitting.of_their_text(raw)
+        if len(raw) < count:
+            print(
+                f"{self.task.name}: {count - len(raw)} of {count} sentences of the {split} split "
+                "do not count as raw text: their words are not the characters of the text, as "
+                '"au" is written for "à le".',
+                file=sys.stderr,
+            )
+        if not raw:
             return {}
         found = []
         for part in batched(raw, PREDICT_BATCH):
