@@ -153,11 +153,11 @@ class _OneEpoch(keras.callbacks.Callback):
     what training goes on from, which `restore` brings back.
     """
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         self.model.stop_training = True
         self.weights = self.model.get_weights() if self._optimizer.use_ema else None
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs: dict | None = None) -> None:
         # An average of no steps is zeros: in float16 the first steps may overflow and be left out.
         if not int(self._optimizer.iterations):
             self.restore()
@@ -173,7 +173,7 @@ class _OneEpoch(keras.callbacks.Callback):
 
 
 def _write_log(path: str, history: list[dict]) -> None:
-    def write(temporary):
+    def write(temporary: str) -> None:
         with open(temporary, "w", newline="", encoding="utf-8") as file:
             rows = csv.DictWriter(file, list(history[0]))
             rows.writeheader()

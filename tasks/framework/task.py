@@ -5,7 +5,7 @@ from __future__ import annotations
 import abc
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 import keras
 import numpy as np
@@ -29,11 +29,16 @@ from zoo.saving.in_memory import InMemory
 # The loss of so many validation examples is measured after each epoch, at most.
 VALIDATED = 1024
 
+# The class of a task's recipes.
+C = TypeVar("C", bound=TaskConfig)
+
 # From the ending of a file to what writes an input and its prediction as text.
 Formats = Mapping[str, Callable[[Input, Any], str]]
+# The name of a signature, and its inputs.
+Request = tuple[str, Mapping[str, tf.Tensor]]
 
 
-class Task(abc.ABC):
+class Task(abc.ABC, Generic[C]):
     """What a task has of its own.
 
     *Examples* are what its corpora hold, such as tagged sentences; *answers* what is to be
@@ -60,20 +65,18 @@ class Task(abc.ABC):
     formats: ClassVar[Formats] = {}
 
     @abc.abstractmethod
-    def load(
-        self, config: TaskConfig, splits: Sequence[str], optional: Sequence[str]
-    ) -> dict[str, list]:
+    def load(self, config: C, splits: Sequence[str], optional: Sequence[str]) -> dict[str, list]:
         """Examples by split, of train, validation and test; an optional one where there is one."""
 
     @abc.abstractmethod
-    def trainer(self, corpus: dict[str, list], config: TaskConfig, model_dir: str) -> Trainer:
+    def trainer(self, corpus: dict[str, list], config: C, model_dir: str) -> Trainer[C]:
         """Prepares a corpus for training."""
 
     @abc.abstractmethod
     def predict(self, model: Predictor, texts: Sequence[str]) -> list:
         """A model's predictions for a batch of texts."""
 
-    def read_inputs(self, path: str, config: TaskConfig) -> list[Input]:
+    def read_inputs(self, path: str, config: C) -> list[Input]:
         """What a file holds to predict for."""
         return read_inputs(path, config.data.text_column)
 
@@ -130,7 +133,7 @@ class Task(abc.ABC):
         """A prediction in one line for a terminal."""
 
 
-class Trainer(abc.ABC):
+class Trainer(abc.ABC, Generic[C]):
     """A corpus in numbers, and models trained on it.
 
     Attributes:
@@ -142,10 +145,10 @@ class Trainer(abc.ABC):
         vectors: initial word vectors `[vocabulary, width]`, or None.
     """
 
-    config: TaskConfig
+    config: C
     vectors: np.ndarray | None = None
 
-    def __init__(self, task: Task, corpus: dict[str, list], config: TaskConfig, model_dir: str):
+    def __init__(self, task: Task[C], corpus: dict[str, list], config: C, model_dir: str):
         self.task, self.corpus, self.config, self.model_dir = task, corpus, config, model_dir
         self.source = starting.find(config)
 
@@ -200,7 +203,7 @@ class Trainer(abc.ABC):
             return None
 
         @tf.function(autograph=False, reduce_retracing=True)
-        def loss(inputs, answers):
+        def loss(inputs: Any, answers: tf.Tensor) -> tf.Tensor:
             scores = model(inputs, training=False)
             return model.compute_loss(x=inputs, y=answers, y_pred=scores, training=False)
 
@@ -223,7 +226,7 @@ class Trainer(abc.ABC):
         del model, split
         return {}
 
-    def further_figures(self, model: keras.Model) -> dict:
+    def further_figures(self, model: keras.Model) -> dict[str, Any]:
         """What else results.json is to say of a trained model."""
         del model
         return {}
@@ -233,7 +236,7 @@ class Trainer(abc.ABC):
         """The model with its signatures, from raw text to an answer."""
 
     @abc.abstractmethod
-    def warmup(self) -> Sequence[tuple[str, Mapping[str, tf.Tensor]]]:
+    def warmup(self) -> Sequence[Request]:
         """(signature, inputs) requests that a server runs when it loads the model."""
 
     def in_memory(self, model: RecurrentModel) -> Predictor:
