@@ -24,6 +24,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 from absl import app, flags
 
@@ -31,6 +32,10 @@ from tasks.framework.machine import machine
 from zoo import files
 from zoo.catalog import markdown
 from zoo.quiet import import_tensorflow
+
+if TYPE_CHECKING:
+    import keras
+    import tensorflow as tf
 
 LAYERS = ["rnn", "gru", "lstm"]
 SIZES = ["32x50x64x64", "32x100x128x128", "64x200x256x256", "16x400x128x512"]
@@ -95,7 +100,7 @@ def parse_size(text: str) -> tuple[int, int, int, int]:
 # --- Contestants ---------------------------------------------------------------------------------
 
 
-def make_layer(kind: str, units: int, ours: bool):
+def make_layer(kind: str, units: int, ours: bool) -> keras.layers.Layer:
     """A layer of ours, or the one of stock Keras, that returns sequences."""
     import keras
 
@@ -128,7 +133,7 @@ def tensorflow_contestant(
     variables = [variable.value for variable in layer.trainable_variables]
 
     @tf.function(jit_compile=jit, autograph=False)
-    def train(x):
+    def train(x: tf.Tensor) -> list[tf.Tensor]:
         with tf.GradientTape() as tape:
             tape.watch(x)
             y = layer(x, mask=mask, training=True)
@@ -136,7 +141,7 @@ def tensorflow_contestant(
         return tape.gradient(loss, [x, *variables])
 
     @tf.function(jit_compile=jit, autograph=False)
-    def forward(x):
+    def forward(x: tf.Tensor) -> list[tf.Tensor]:
         return [layer(x, mask=mask)]
 
     function = {"train": train, "forward": forward}[part]
@@ -152,7 +157,7 @@ def torch_contestant(kind: str, size: tuple, part: str, padded: bool) -> Contest
     net = module(inputs, units, batch_first=True)
     x = torch.randn(batch, steps, inputs, requires_grad=part == "train")
 
-    def run():
+    def run() -> torch.Tensor:
         if not padded:
             return net(x)[0]
         packed = torch.nn.utils.rnn.pack_padded_sequence(
@@ -160,13 +165,13 @@ def torch_contestant(kind: str, size: tuple, part: str, padded: bool) -> Contest
         )
         return torch.nn.utils.rnn.pad_packed_sequence(net(packed)[0], batch_first=True)[0]
 
-    def train():
+    def train() -> None:
         net.zero_grad()
         x.grad = None
         y = run()
         (y * y).sum().backward()
 
-    def forward():
+    def forward() -> None:
         with torch.no_grad():
             run()
 
@@ -274,7 +279,7 @@ def measure_latency() -> Iterator[dict]:
         yield {"part": "latency", "layer": kind, "size": "1x100x128x128", "padded": False, **row}
 
 
-def _numbers(function: Callable, x) -> object:
+def _numbers(function: Callable[[tf.Tensor], tf.Tensor], x: tf.Tensor) -> object:
     return function(x).numpy()
 
 

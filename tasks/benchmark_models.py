@@ -16,14 +16,19 @@ import json
 import os
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from tasks import lm, ner, pos, sentiment
 from tasks.framework import tables
-from tasks.framework.configuration import RunConfig
+from tasks.framework.configuration import RunConfig, TaskConfig
 from tasks.framework.running import Program
 from zoo import files
 from zoo.catalog.results import portable, without_folders
 from zoo.configuration import option
+
+if TYPE_CHECKING:
+    from tasks.framework.modes import Mode
+    from tasks.framework.task import Task
 
 PROGRAMS = {program.name: program for program in (p.PROGRAM for p in (ner, pos, sentiment, lm))}
 
@@ -39,10 +44,10 @@ class BenchmarkRun(RunConfig):
     output: str = option("benchmark_models.json", "File for all figures.")
 
 
-def benchmark():
+def benchmark() -> Mode:
     from tasks.experiments.model_speed import measure
 
-    def benchmark_mode(task, config, run: BenchmarkRun) -> None:
+    def benchmark_mode(task: Task, config: TaskConfig, run: BenchmarkRun) -> None:
         """Measures, shows, and writes an entry in place of that of the same recipe."""
         entry = measure(task, config, run.batches, run.turns)
         entry["config"] = without_folders(entry["config"])

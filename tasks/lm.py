@@ -11,30 +11,35 @@ python -m tasks.lm --mode=agreement --model_dir=runs/agreement
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING
 
 from tasks.framework.running import Program
 from tasks.language.configuration import LanguageConfig, LanguageRun
 
+if TYPE_CHECKING:
+    from tasks.framework.modes import Mode
+    from tasks.framework.task import Task
 
-def task():
+
+def task() -> Task:
     from tasks.language.task import Language
 
     return Language()
 
 
-def score():
+def score() -> Mode:
     from tasks.framework.modes import predict_mode
 
     return predict_mode
 
 
-def generate():
+def generate() -> Mode:
     from tasks.language.generating import generate_mode
 
     return generate_mode
 
 
-def agreement():
+def agreement() -> Mode:
     from tasks.experiments.agreement import agreement_mode
 
     return agreement_mode

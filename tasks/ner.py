@@ -9,18 +9,23 @@ python -m tasks.ner --mode=directions --epochs=8                # why both direc
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING
 
 from tasks.framework.running import Program
 from tasks.tagging.configuration import EntityRun, TaggingConfig
 
+if TYPE_CHECKING:
+    from tasks.framework.modes import Mode
+    from tasks.framework.task import Task
 
-def task():
+
+def task() -> Task:
     from tasks.tagging.entities import NamedEntities
 
     return NamedEntities()
 
 
-def directions():
+def directions() -> Mode:
     from tasks.experiments.directions import directions_mode
 
     return directions_mode

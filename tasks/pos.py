@@ -8,12 +8,16 @@ python -m tasks.pos --mode=predict --model=pos_ewt --text="Teddy bears are on sa
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING
 
 from tasks.framework.running import Program
 from tasks.tagging.configuration import TaggingConfig
 
+if TYPE_CHECKING:
+    from tasks.framework.task import Task
 
-def task():
+
+def task() -> Task:
     from tasks.tagging.parts_of_speech import PartsOfSpeech
 
     return PartsOfSpeech()

@@ -11,24 +11,29 @@ python -m tasks.sentiment --mode=word_order                     # what a bag of 
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING
 
 from tasks.classification.configuration import ClassificationConfig, ClassificationRun
 from tasks.framework.running import Program
 
+if TYPE_CHECKING:
+    from tasks.framework.modes import Mode
+    from tasks.framework.task import Task
 
-def task():
+
+def task() -> Task:
     from tasks.classification.sentiment import Sentiment
 
     return Sentiment()
 
 
-def explain():
+def explain() -> Mode:
     from tasks.classification.explaining import explain_mode
 
     return explain_mode
 
 
-def word_order():
+def word_order() -> Mode:
     from tasks.experiments.word_order import word_order_mode
 
     return word_order_mode

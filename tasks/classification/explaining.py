@@ -98,8 +98,11 @@ def contributions(
 def explain_mode(task: Task, config: ClassificationConfig, run: ClassificationRun) -> None:
     """`--mode=explain`: colours the words of texts in the terminal, and in an HTML file."""
     path = run.output_file
-    if path and not path.endswith((".html", ".htm")):
-        raise UserError(f"--output_file: --mode=explain writes .html. Received: {path!r}")
+    if path and os.path.splitext(path)[1].lower() not in (".html", ".htm"):
+        raise UserError(
+            "--output_file: expected a name that ends in .html or .htm, which --mode=explain "
+            f"writes. Received: {path!r}"
+        )
     check_output(path)
     pages = []
     inputs = inputs_of(run, functools.partial(task.read_inputs, config=config))
@@ -143,13 +146,14 @@ def explain(
 
     def progress(done: int) -> None:
         if os.isatty(2):
-            end = "\r" if done < run.permutations else "\r\033[K"
-            print(f"order {done} of {run.permutations}", end=end, file=sys.stderr, flush=True)
+            print(f"order {done} of {run.permutations}", end="\r", file=sys.stderr, flush=True)
 
     words = words_read(model, one)
     values, errors = contributions(
         score, words, run.permutations, seed, run.explain_seconds, progress
     )
+    if os.isatty(2):
+        print(end="\033[K", file=sys.stderr, flush=True)
     wanted = sorted(names, key=lambda name: -answer.probabilities[name])
     if run.explain_class != "all":
         wanted = [answer.label if run.explain_class == "predicted" else run.explain_class]

@@ -52,7 +52,7 @@ def pretrain(
     os.makedirs(folder, exist_ok=True)
     fitting.compile_model(model, training)
 
-    def make_batch(rows, padded):
+    def make_batch(rows: list[int], padded: int) -> tuple[dict[str, np.ndarray], np.ndarray]:
         size = training.batch_size
         return texts.batch(rows, size, padded), np.zeros([size], np.int32)
 

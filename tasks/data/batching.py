@@ -91,7 +91,7 @@ def as_dataset(groups: list, make_batch: Callable[..., tuple]) -> tf.data.Datase
             differ between groups.
     """
 
-    def spec(array):
+    def spec(array: np.ndarray) -> tf.TensorSpec:
         return tf.TensorSpec([*[None] * min(array.ndim, 2), *array.shape[2:]], array.dtype)
 
     signature = tf.nest.map_structure(spec, make_batch(*groups[0]))

@@ -5,8 +5,14 @@ from __future__ import annotations
 import os
 import textwrap
 from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import tensorflow as tf
 
 from tasks.data.errors import DataError
+
+if TYPE_CHECKING:
+    import tensorflow_datasets as tfds
 
 # What a builder may call its text, the likeliest first.
 TEXT_FEATURES = ("text", "sentence", "review", "description", "content")
@@ -18,7 +24,7 @@ def split_name(name: str) -> str:
     return "validation" if name == "dev" else name
 
 
-def builder(name: str, data_dir: str | os.PathLike | None = None):
+def builder(name: str, data_dir: str | os.PathLike | None = None) -> tfds.core.DatasetBuilder:
     """A builder of TensorFlow Datasets by its name."""
     try:
         import tensorflow_datasets as tfds
@@ -34,7 +40,7 @@ def builder(name: str, data_dir: str | os.PathLike | None = None):
         ) from error
 
 
-def prepare(builder, name: str) -> None:
+def prepare(builder: tfds.core.DatasetBuilder, name: str) -> None:
     """Downloads and prepares a builder's data, the first time."""
     # Whatever keeps a builder from its data (network, disk, checksums, a missing package), what
     # the user needs is the reason, not a trace through TensorFlow Datasets.
@@ -65,7 +71,7 @@ def decoded(value: bytes, place: str) -> str:
         raise DataError(f"{place}: expected UTF-8, found byte 0x{byte:02x} in {value!r}") from None
 
 
-def text_feature(name: str, features: Mapping, wanted: str | None) -> str:
+def text_feature(name: str, features: Mapping[str, Any], wanted: str | None) -> str:
     """Which feature of a builder is its text."""
     import tensorflow_datasets as tfds
 
@@ -79,16 +85,35 @@ def text_feature(name: str, features: Mapping, wanted: str | None) -> str:
     return found
 
 
-def rows_of(builder, split: str, wanted: list[str]) -> Iterator[tuple]:
+def rows_of(builder: tfds.core.DatasetBuilder, split: str, wanted: list[str]) -> Iterator[tuple]:
     """What the examples of a split hold under some features: texts and numbers."""
-    import tensorflow_datasets as tfds
-
-    decoders = tfds.decode.PartialDecoding(dict.fromkeys(wanted, True))
-    # The splits of TensorFlow Datasets need not come in the same order twice, unless told.
-    config = tfds.ReadConfig(interleave_cycle_length=1)
-    batches = builder.as_dataset(split=split, decoders=decoders, read_config=config)
-    for batch in batches.batch(_EXAMPLES_AT_ONCE).as_numpy_iterator():
+    for batch in _examples(builder, split, wanted).batch(_EXAMPLES_AT_ONCE).as_numpy_iterator():
         for row in zip(*(batch[key] for key in wanted), strict=True):
             yield tuple(
                 v.decode("utf-8", "replace") if isinstance(v, bytes) else int(v) for v in row
             )
+
+
+def sequences_of(
+    builder: tfds.core.DatasetBuilder, split: str, wanted: list[str]
+) -> Iterator[tuple]:
+    """What they hold where features are sequences: lists of bytes and of numbers, or one of them
+    alone."""
+    for batch in _examples(builder, split, wanted).ragged_batch(_EXAMPLES_AT_ONCE):
+        columns = (
+            value.to_list() if isinstance(value, tf.RaggedTensor) else value.numpy().tolist()
+            for value in (batch[key] for key in wanted)
+        )
+        yield from zip(*columns, strict=True)
+
+
+def _examples(builder: tfds.core.DatasetBuilder, split: str, wanted: list[str]) -> tf.data.Dataset:
+    """The examples of a split, always in one order, with some features alone."""
+    import tensorflow_datasets as tfds
+
+    return builder.as_dataset(
+        split=split,
+        decoders=tfds.decode.PartialDecoding(dict.fromkeys(wanted, True)),
+        # The splits of TensorFlow Datasets need not come in the same order twice, unless told.
+        read_config=tfds.ReadConfig(interleave_cycle_length=1),
+    )

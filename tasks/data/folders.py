@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tasks.data import formats
-from tasks.data.errors import DataError
+from tasks.data.errors import DataError, why
 
 
 def entries(folder: Path) -> list[Path]:
@@ -18,7 +18,7 @@ def entries(folder: Path) -> list[Path]:
     try:
         return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
     except OSError as error:
-        raise DataError(f"{folder}: expected a readable folder, found: {error.strerror}") from None
+        raise DataError(f"{folder}: expected a readable folder, found: {why(error)}") from None
 
 
 def read_texts(folder: Path) -> Iterator[tuple[Path, str]]:

@@ -14,7 +14,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from tasks.data.errors import DataError
+from tasks.data.errors import DataError, why
 
 # Not str.split and str.strip: a no-break space or a line separator may well be a token.
 BLANKS = " \t\r\f\v"
@@ -113,8 +113,7 @@ def read(path: str | os.PathLike) -> TextFile:
     try:
         content = Path(path).read_bytes()
     except (OSError, ValueError) as error:  # ValueError: no path can hold a NUL
-        reason = getattr(error, "strerror", None) or error
-        raise DataError(f"{path}: expected a readable file, found: {reason}") from None
+        raise DataError(f"{path}: expected a readable file, found: {why(error)}") from None
     check_beginning(content, path)
     if b"\n" not in content:
         content = content.replace(b"\r", b"\n")

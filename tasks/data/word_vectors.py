@@ -4,25 +4,28 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 import tensorflow as tf
 
-from tasks.data.errors import UserError
+from tasks.data.errors import UserError, why
 from tasks.data.formats import BLANKS, check_beginning
 from tasks.data.names import can_be_line
 from zoo import text
 
 # So many lines are looked at to tell how many numbers a word has.
 _LINES_TO_TELL = 1000
+# So many words are made tokens at once.
+_LINES_AT_ONCE = 1024
 
 
 def read_vectors(path: str, words: list[str], size: int, seed: int) -> tuple[list[str], np.ndarray]:
     """Vectors from a text file, GloVe's, word2vec's or fastText's: a word and its numbers a line.
 
-    Words with blanks, of which GloVe 840B has some, and those that no line of a vocabulary can hold
-    are passed over.
+    Words are written as tokens are, see `text.normalize_text`. Those with blanks, of which GloVe
+    840B has some, and those that no line of a vocabulary can hold are passed over. Of a large file,
+    no more is held than what is returned.
 
     Args:
         path: of the file.
@@ -36,7 +39,31 @@ def read_vectors(path: str, words: list[str], size: int, seed: int) -> tuple[lis
     Raises:
         UserError: the file cannot be read, or a line is malformed.
     """
-    vectors: dict[str, np.ndarray] = {}
+    known, found = set(words), False
+    kept: dict[str, np.ndarray] = {}
+    room = max(0, size - len(known))
+    lines = _lines(path)
+    while some := list(itertools.islice(lines, _LINES_AT_ONCE)):
+        found = True
+        for word, (_, vector) in zip(_as_tokens([one for one, _ in some]), some, strict=True):
+            if word in kept or " " in word or not can_be_line(word):
+                continue
+            if word in known or room:
+                kept[word] = vector
+                room -= word not in known
+    if not found:
+        raise UserError(f"{path}: expected a word and its numbers a line, found none")
+    words = [*words, *(word for word in kept if word not in known)]
+    width = len(vector)
+    table = np.random.default_rng(seed).normal(0, 0.1, (len(words) + 1, width))
+    for i, word in enumerate(words, start=1):
+        if word in kept:
+            table[i] = kept[word]
+    return words, table.astype(np.float32)
+
+
+def _lines(path: str) -> Iterator[tuple[str, np.ndarray]]:
+    """The words of a file that have no blank, as they are written, and their vectors."""
     try:
         with open(path, "rb") as file:
             check_beginning(file.peek(), path)
@@ -54,23 +81,17 @@ def read_vectors(path: str, words: list[str], size: int, seed: int) -> tuple[lis
                         f"{' '.join(cells)[:60]!r}"
                     )
                 if " " not in word and can_be_line(word):
-                    vectors.setdefault(word, vector)
+                    yield word, vector
     except OSError as error:
-        raise UserError(f"--embeddings_file: {path}: {error.strerror}") from None
-    if not vectors:
-        raise UserError(f"{path}: expected a word and its numbers a line, found none")
-    normal = text.normalize(tf.constant(list(vectors))).numpy()
-    by_word: dict[str, np.ndarray] = {}
-    for word, vector in zip(normal, vectors.values(), strict=True):
-        by_word.setdefault(word.decode(), vector)
-    known = set(words)
-    words = [*words, *(word for word in by_word if word not in known)]
-    words = words[: max(size, len(known))]
-    table = np.random.default_rng(seed).normal(0, 0.1, (len(words) + 1, width))
-    for i, word in enumerate(words, start=1):
-        if word in by_word:
-            table[i] = by_word[word]
-    return words, table.astype(np.float32)
+        raise UserError(
+            f"--embeddings_file: {path}: expected a readable file, found: {why(error)}"
+        ) from None
+
+
+def _as_tokens(words: list[str]) -> list[str]:
+    """Words as a vocabulary looks them up."""
+    normal = text.normalize(text.normalize_text(tf.constant(words))).numpy()
+    return [word.decode() for word in normal]
 
 
 def _cells(line: bytes) -> list[str]:

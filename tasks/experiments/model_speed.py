@@ -6,8 +6,9 @@ import os
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -80,7 +81,7 @@ class StockStack(keras.layers.Layer):
         dropout: float = 0.0,
         recurrent_dropout: float = 0.0,
         layer: dict | None = None,
-        dtype=None,
+        dtype: Any = None,
     ):
         del layer  # how ours compile themselves
         super().__init__(dtype=dtype)
@@ -104,16 +105,22 @@ class StockStack(keras.layers.Layer):
             )
             self.layers.append(keras.layers.Bidirectional(one) if bidirectional else one)
 
-    def build(self, input_shape):
+    def build(self, input_shape: Sequence[int | None]) -> None:
         for layer in self.layers:
             layer.build(input_shape)
             input_shape = (*input_shape[:-1], self.width)
 
-    def get_initial_state(self, batch_size):
+    def get_initial_state(self, batch_size: int) -> list[tf.Tensor]:
         """Of the one layer of a language model's stack."""
         return self.layers[0].get_initial_state(batch_size)
 
-    def call(self, x, initial_state=None, mask=None, training=False):
+    def call(
+        self,
+        x: tf.Tensor,
+        initial_state: list[tf.Tensor] | None = None,
+        mask: tf.Tensor | None = None,
+        training: bool = False,
+    ) -> Any:
         if initial_state is not None:
             return self.layers[0](x, initial_state=initial_state, mask=mask, training=training)
         for level, layer in enumerate(self.layers):
@@ -129,7 +136,7 @@ def training_speed(trainer: Trainer, batches: list, turns: int) -> dict[str, flo
     for name, make_stack in (("ours", layers.Stack), ("keras", StockStack)):
         field[name] = trainer.build(make_stack).train_on_batch
 
-    def turn(step):
+    def turn(step: Callable) -> float:
         start = time.perf_counter()
         for inputs, answers in batches:
             step(inputs, answers)
@@ -169,7 +176,7 @@ def language_speed(trainer: Trainer, batches: list, folder: str, turns: int) -> 
     variables = [v.value for v in model.trainable_variables]
 
     @tf.function(autograph=False)
-    def step(inputs, whole):
+    def step(inputs: dict[str, tf.Tensor], whole: bool) -> list[tf.Tensor]:
         with tf.GradientTape() as tape:
             a = model(inputs, training=True)
             loss = model.compute_loss(x=inputs, y_pred=a) if whole else tf.reduce_mean(a)

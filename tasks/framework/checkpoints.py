@@ -11,7 +11,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from tasks.data.errors import UserError
+from tasks.data.errors import UserError, why
 from zoo import files
 from zoo.catalog.sources import BEST
 from zoo.saving.restoring import read_arrays
@@ -44,7 +44,10 @@ def claim(model_dir: str, recipe: Mapping[str, Any], data: Mapping[str, str]) ->
             _check(model_dir, recipe, data)
         files.write_json(path, {**recipe, _DATA: dict(data)})
     except OSError as error:
-        raise UserError(f"--model_dir: cannot write to {model_dir!r}: {error.strerror}") from None
+        raise UserError(
+            f"--model_dir: expected a folder to write to. Received: {model_dir!r}, which cannot be "
+            f"written to: {why(error)}. Give another folder."
+        ) from None
 
 
 def _check(model_dir: str, recipe: Mapping[str, Any], data: Mapping[str, str]) -> None:

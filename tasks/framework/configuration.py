@@ -195,6 +195,16 @@ class TaskConfig:
             }
         return flat
 
+    def changed(self) -> dict[str, Any]:
+        """Options that are not the defaults, by their names.
+
+        Example:
+            >>> TaskConfig.of(units=64, epochs=20).changed()
+            {'units': 64}
+        """
+        defaults = type(self)().as_dict()
+        return {name: v for name, v in self.as_dict().items() if v != defaults[name]}
+
     def replace(self, **values: Any) -> Self:
         """The same recipe but for some options, by their names."""
         return self.of(**{**self.as_dict(), **values})

@@ -99,48 +99,49 @@ def fit(
         print(f"Resuming after epoch {len(history)} of {model_dir}.", flush=True)
     else:
         print("The first epoch compiles, which takes a while.", flush=True)
-    writer = tf.summary.create_file_writer(os.path.join(model_dir, "tensorboard"))
     epochs = training.epochs
-    for epoch in range(len(history), epochs):
-        scores = [row[score_name] for row in history]
-        if scores and epoch - 1 - np.argmax(scores) >= training.patience:
-            break
-        rate = learning_rate(training, epoch, epochs)
-        model.optimizer.learning_rate = rate
-        start = time.perf_counter()
-        data, steps = batches(epoch)
-        one_epoch = _OneEpoch()
-        logs = model.fit(
-            data,
-            steps_per_epoch=steps,
-            initial_epoch=epoch,
-            epochs=epochs,
-            shuffle=False,
-            verbose=1 if os.isatty(1) else 2,
-            callbacks=[one_epoch],
-        ).history
-        seconds = time.perf_counter() - start
-        row = {
-            "epoch": epoch + 1,
-            "loss": logs["loss"][-1],
-            score_name: score(),
-            "seconds": seconds,
-            "learning_rate": rate,
-        }
-        if validation_loss is not None:
-            row["validation_loss"] = validation_loss()
-        print(f"  {score_name} {row[score_name]:.4f}  ({seconds:.1f} s)", flush=True)
-        if all(row[score_name] > past for past in scores):
-            checkpoints.save(model_dir, BEST, model.variables, [])
-        one_epoch.restore()
-        history.append(row)
-        _write_log(os.path.join(model_dir, LOG), history)
-        checkpoints.save(model_dir, checkpoints.CHECKPOINT, variables, history)
-        with writer.as_default(step=epoch + 1):
-            for name in ("loss", "validation_loss", score_name, "learning_rate"):
-                if name in row:
-                    tf.summary.scalar(name, row[name])
-        writer.flush()
+    writer = tf.summary.create_file_writer(os.path.join(model_dir, "tensorboard"))
+    with contextlib.closing(writer):
+        for epoch in range(len(history), epochs):
+            scores = [row[score_name] for row in history]
+            if scores and epoch - 1 - np.argmax(scores) >= training.patience:
+                break
+            rate = learning_rate(training, epoch, epochs)
+            model.optimizer.learning_rate = rate
+            start = time.perf_counter()
+            data, steps = batches(epoch)
+            one_epoch = _OneEpoch()
+            logs = model.fit(
+                data,
+                steps_per_epoch=steps,
+                initial_epoch=epoch,
+                epochs=epochs,
+                shuffle=False,
+                verbose=1 if os.isatty(1) else 2,
+                callbacks=[one_epoch],
+            ).history
+            seconds = time.perf_counter() - start
+            row = {
+                "epoch": epoch + 1,
+                "loss": logs["loss"][-1],
+                score_name: score(),
+                "seconds": seconds,
+                "learning_rate": rate,
+            }
+            if validation_loss is not None:
+                row["validation_loss"] = validation_loss()
+            print(f"  {score_name} {row[score_name]:.4f}  ({seconds:.1f} s)", flush=True)
+            if all(row[score_name] > past for past in scores):
+                checkpoints.save(model_dir, BEST, model.variables, [])
+            one_epoch.restore()
+            history.append(row)
+            _write_log(os.path.join(model_dir, LOG), history)
+            checkpoints.save(model_dir, checkpoints.CHECKPOINT, variables, history)
+            with writer.as_default(step=epoch + 1):
+                for name in ("loss", "validation_loss", score_name, "learning_rate"):
+                    if name in row:
+                        tf.summary.scalar(name, row[name])
+            writer.flush()
     checkpoints.restore_best(model, model_dir)
     return history
 
@@ -152,11 +153,11 @@ class _OneEpoch(keras.callbacks.Callback):
     what training goes on from, which `restore` brings back.
     """
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         self.model.stop_training = True
         self.weights = self.model.get_weights() if self._optimizer.use_ema else None
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs: dict | None = None) -> None:
         # An average of no steps is zeros: in float16 the first steps may overflow and be left out.
         if not int(self._optimizer.iterations):
             self.restore()
@@ -172,7 +173,7 @@ class _OneEpoch(keras.callbacks.Callback):
 
 
 def _write_log(path: str, history: list[dict]) -> None:
-    def write(temporary):
+    def write(temporary: str) -> None:
         with open(temporary, "w", newline="", encoding="utf-8") as file:
             rows = csv.DictWriter(file, list(history[0]))
             rows.writeheader()

@@ -7,6 +7,7 @@ import textwrap
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from tasks.data.errors import UserError
 from tasks.framework.configuration import RunConfig, TaskConfig
@@ -21,7 +22,9 @@ from zoo.catalog.loading import Model
 from zoo.catalog.sources import BEST
 from zoo.saving.versions import SAVED_MODELS, find
 
-Mode = Callable[[Task, TaskConfig, RunConfig], None]
+# A mode is given the task of its program, the recipe, and what the program is asked to do; of these
+# two, programs have their own classes.
+Mode = Callable[[Task, Any, Any], None]
 
 # Of a user's own validation texts, what is shown after training.
 _SHOWN, _SHOWN_CHARACTERS = 3, 300
@@ -130,7 +133,10 @@ def needed_model(run: RunConfig) -> Path:
         UserError: it names none.
     """
     if not run.model:
-        raise UserError(f"--mode={run.mode} needs --model, a SavedModel or the name of one.")
+        raise UserError(
+            f"--mode={run.mode} needs --model, a SavedModel or the name of one. Received: none; "
+            f"give its folder, or a name of {SAVED_MODELS}/"
+        )
     try:
         return find(run.model)
     except ValueError as error:

@@ -102,7 +102,9 @@ def _section(kind: type[Configuration]) -> str:
     return next((end for end in ("Data", "Training", "Run") if name.endswith(end)), name).lower()
 
 
-def _define(flags: absl_flags.FlagValues, kind: type, name: str, default: Any, said: Option):
+def _define(
+    flags: absl_flags.FlagValues, kind: type, name: str, default: Any, said: Option
+) -> None:
     """Defines a flag. What fits its type but is out of bounds or none of the choices is shown in
     the help and refused by the configuration, in the same words as elsewhere."""
     arguments: dict[str, Any] = {"flag_values": flags, "module_name": _section(kind)}

@@ -5,14 +5,14 @@ from __future__ import annotations
 import abc
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 import layers
-from tasks.data.errors import UserError
+from tasks.data.errors import UserError, why
 from tasks.data.inputs import Input, read_inputs
 from tasks.framework import fitting, starting
 from tasks.framework.configuration import RunConfig, TaskConfig
@@ -29,11 +29,16 @@ from zoo.saving.in_memory import InMemory
 # The loss of so many validation examples is measured after each epoch, at most.
 VALIDATED = 1024
 
+# The class of a task's recipes.
+C = TypeVar("C", bound=TaskConfig)
+
 # From the ending of a file to what writes an input and its prediction as text.
 Formats = Mapping[str, Callable[[Input, Any], str]]
+# The name of a signature, and its inputs.
+Request = tuple[str, Mapping[str, tf.Tensor]]
 
 
-class Task(abc.ABC):
+class Task(abc.ABC, Generic[C]):
     """What a task has of its own.
 
     *Examples* are what its corpora hold, such as tagged sentences; *answers* what is to be
@@ -60,20 +65,18 @@ class Task(abc.ABC):
     formats: ClassVar[Formats] = {}
 
     @abc.abstractmethod
-    def load(
-        self, config: TaskConfig, splits: Sequence[str], optional: Sequence[str]
-    ) -> dict[str, list]:
+    def load(self, config: C, splits: Sequence[str], optional: Sequence[str]) -> dict[str, list]:
         """Examples by split, of train, validation and test; an optional one where there is one."""
 
     @abc.abstractmethod
-    def trainer(self, corpus: dict[str, list], config: TaskConfig, model_dir: str) -> Trainer:
+    def trainer(self, corpus: dict[str, list], config: C, model_dir: str) -> Trainer[C]:
         """Prepares a corpus for training."""
 
     @abc.abstractmethod
     def predict(self, model: Predictor, texts: Sequence[str]) -> list:
         """A model's predictions for a batch of texts."""
 
-    def read_inputs(self, path: str, config: TaskConfig) -> list[Input]:
+    def read_inputs(self, path: str, config: C) -> list[Input]:
         """What a file holds to predict for."""
         return read_inputs(path, config.data.text_column)
 
@@ -130,7 +133,7 @@ class Task(abc.ABC):
         """A prediction in one line for a terminal."""
 
 
-class Trainer(abc.ABC):
+class Trainer(abc.ABC, Generic[C]):
     """A corpus in numbers, and models trained on it.
 
     Attributes:
@@ -142,10 +145,10 @@ class Trainer(abc.ABC):
         vectors: initial word vectors `[vocabulary, width]`, or None.
     """
 
-    config: TaskConfig
+    config: C
     vectors: np.ndarray | None = None
 
-    def __init__(self, task: Task, corpus: dict[str, list], config: TaskConfig, model_dir: str):
+    def __init__(self, task: Task[C], corpus: dict[str, list], config: C, model_dir: str):
         self.task, self.corpus, self.config, self.model_dir = task, corpus, config, model_dir
         self.source = starting.find(config)
 
@@ -200,7 +203,7 @@ class Trainer(abc.ABC):
             return None
 
         @tf.function(autograph=False, reduce_retracing=True)
-        def loss(inputs, answers):
+        def loss(inputs: Any, answers: tf.Tensor) -> tf.Tensor:
             scores = model(inputs, training=False)
             return model.compute_loss(x=inputs, y=answers, y_pred=scores, training=False)
 
@@ -223,7 +226,7 @@ class Trainer(abc.ABC):
         del model, split
         return {}
 
-    def further_figures(self, model: keras.Model) -> dict:
+    def further_figures(self, model: keras.Model) -> dict[str, Any]:
         """What else results.json is to say of a trained model."""
         del model
         return {}
@@ -233,7 +236,7 @@ class Trainer(abc.ABC):
         """The model with its signatures, from raw text to an answer."""
 
     @abc.abstractmethod
-    def warmup(self) -> Sequence[tuple[str, Mapping[str, tf.Tensor]]]:
+    def warmup(self) -> Sequence[Request]:
         """(signature, inputs) requests that a server runs when it loads the model."""
 
     def in_memory(self, model: RecurrentModel) -> Predictor:
@@ -268,7 +271,7 @@ class Trainer(abc.ABC):
         Raises:
             UserError: the folder cannot be written to.
         """
-        module = self.module(model, weights)
+        module, said = self.module(model, weights), f"--export_dir={export_dir}, as it was saved"
         signatures = {name: getattr(module, name) for name in module.signature_names}
         try:
             return export.save(
@@ -277,16 +280,22 @@ class Trainer(abc.ABC):
                 export_dir,
                 self.warmup(),
                 self.about(model),
-                lambda folder: check(load_model(self.task, Path(folder))) if check else None,
+                lambda folder: check(load_model(self.task, Path(folder), said)) if check else None,
             )
         except OSError as error:
             raise UserError(
-                f"--export_dir: cannot write to {export_dir!r}: {error.strerror}"
+                f"--export_dir: expected a folder to write to. Received: {export_dir!r}, which "
+                f"cannot be written to: {why(error)}. Give another folder."
             ) from None
 
 
-def load_model(task: Task, folder: Path) -> Model:
+def load_model(task: Task, folder: Path, said: str = "--model") -> Model:
     """A SavedModel of a task, from the folder of a version.
+
+    Args:
+        task: whose.
+        folder: of the version.
+        said: where it comes from, for messages.
 
     Raises:
         UserError: it cannot be loaded, or is none of this task.
@@ -295,11 +304,11 @@ def load_model(task: Task, folder: Path) -> Model:
         # A running text that is evaluated may be of any length.
         model = Model(folder, max_characters=None)
     except (OSError, ValueError) as error:
-        raise UserError(f"--model: {error}") from None
+        raise UserError(f"{said}: {error}") from None
     for name, output in task.signatures.items():
         if name not in model.signatures or output not in model.signatures[name].outputs:
             raise UserError(
-                f"--model: expected a model of tasks.{task.name}, with a signature {name!r} that "
+                f"{said}: expected a model of tasks.{task.name}, with a signature {name!r} that "
                 f"gives {output!r}. Received: {str(folder)!r}, with {sorted(model.signatures)}"
             )
     return model

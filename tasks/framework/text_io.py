@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeVar
 
-from tasks.data.errors import UserError
+from tasks.data.errors import UserError, why
 from tasks.data.formats import decoded
 from tasks.data.inputs import Input, names_of
 from tasks.framework.configuration import RunConfig
@@ -56,15 +56,15 @@ def inputs_of(run: RunConfig, read: Callable[[str], list[Input]]) -> Inputs:
         raise UserError("expected --text or --input_file. Received: both.")
     if run.input_file:
         found = read(run.input_file)
-        return Inputs(_not_too_long(found, run), names_of(found))
+        return Inputs(not_too_long(found, run), names_of(found))
     if run.text:
-        return Inputs(_not_too_long(map(Input, run.text), run))
+        return Inputs(not_too_long(map(Input, run.text), run))
     # Nobody who types a line waits for 63 more.
     size = 1 if os.isatty(0) else PREDICT_BATCH
-    return Inputs(_not_too_long(_lines_of_standard_input(), run), batch_size=size)
+    return Inputs(not_too_long(_lines_of_standard_input(), run), batch_size=size)
 
 
-def _not_too_long(inputs: Iterable[Input], run: RunConfig) -> Iterator[Input]:
+def not_too_long(inputs: Iterable[Input], run: RunConfig) -> Iterator[Input]:
     """The inputs; a UserError in place of one that has more than --max_characters."""
     most = run.max_characters
     for number, given in enumerate(inputs, start=1):
@@ -93,7 +93,10 @@ def write_output(path: str, pieces: Iterable[str]) -> None:
     try:
         files.replace(path, write)
     except OSError as error:
-        raise UserError(f"--output_file: {path}: {error.strerror}") from None
+        raise UserError(
+            f"--output_file: expected a file to write to. Received: {path!r}, which cannot be "
+            f"written to: {why(error)}. Give another one."
+        ) from None
 
 
 def check_writable(folder: str, flag: str) -> None:
@@ -107,7 +110,7 @@ def check_writable(folder: str, flag: str) -> None:
             with tempfile.TemporaryDirectory(dir=existing):
                 return
         except OSError as error:
-            reason = f"cannot be written to: {error.strerror}"
+            reason = f"cannot be written to: {why(error)}"
     raise UserError(
         f"--{flag}: expected a folder to write to. Received: {folder!r}; {existing!r} {reason}."
     )

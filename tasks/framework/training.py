@@ -72,6 +72,9 @@ def train(
 ) -> Trained:
     """Trains a model, measures it, and writes results.json and figures.
 
+    With `init_from`, options of the model's shape are those of the model that it starts from; other
+    ones, where they are not the defaults, are an error.
+
     Args:
         task: such as `tasks.tagging.NamedEntities()`.
         config: its recipe; by default the task's own, on the built-in corpus.
@@ -84,7 +87,7 @@ def train(
     """
     start = time.perf_counter()
     config = task.config() if config is None else config
-    config = starting.shaped(config, starting.find(config))
+    config = starting.shaped(config, starting.find(config), config.changed())
     corpus = load(task, config, ["train", "validation", "test"])
     temporary = not model_dir
     model_dir = model_dir or tempfile.mkdtemp(prefix=f"{task.name}-")
@@ -105,20 +108,6 @@ def train(
                 file=sys.stderr,
             )
         raise
-    measured = {
-        split: evaluate(task, corpus[split], predict(split), split, model_dir)
-        for split in ("validation", "test")
-        if split in corpus
-    }
-    predictor = trainer.in_memory(model)
-    for split, metrics in measured.items():
-        more = trainer.further_metrics(predictor, split)
-        if more:
-            show_metrics(f"{split}, as served", more)
-        metrics |= more
-    further = trainer.further_figures(model)
-    curves = os.path.join(model_dir, "learning_curves.png")
-    figures.learning_curves(history, task.score_name, curves)
     results = RunResults(
         task=task.name,
         score=task.score_name,
@@ -131,14 +120,47 @@ def train(
         machine=machine(),
         versions=versions(),
         data_fingerprint=fingerprint(corpus),
-        validation=measured["validation"],
-        test=measured.get("test"),
-        wall_seconds=seconds_before + time.perf_counter() - start,
-        further=further,
+        validation={},
+        wall_seconds=0.0,
     )
-    trained = Trained(model, results, predictor, trainer)
-    trained.write()
-    return trained
+    return _measured(trainer, model, predict, results, start - seconds_before)
+
+
+def _measured(
+    trainer: Trainer,
+    model: RecurrentModel,
+    predict: Callable[[str], list],
+    results: RunResults,
+    start: float,
+) -> Trained:
+    """Measures a trained model and writes results.json: first with what all tasks measure, and
+    again with what else there is to say and to draw, which may take long or fail."""
+    task, corpus, folder = trainer.task, trainer.corpus, trainer.model_dir
+
+    def write() -> None:
+        results.wall_seconds = time.perf_counter() - start
+        results.write(os.path.join(folder, RESULTS))
+
+    predicted = {split: predict(split) for split in ("validation", "test") if split in corpus}
+    measured = {
+        split: evaluate(task, corpus[split], found, split, None)
+        for split, found in predicted.items()
+    }
+    results.validation, results.test = measured["validation"], measured.get("test")
+    write()
+    for split, found in predicted.items():
+        task.draw(task.answers(corpus[split]), found, folder, split)
+    predictor = trainer.in_memory(model)
+    for split, metrics in measured.items():
+        more = trainer.further_metrics(predictor, split)
+        if more:
+            show_metrics(f"{split}, as served", more)
+        metrics |= more
+    results.further = trainer.further_figures(model)
+    curves = os.path.join(folder, "learning_curves.png")
+    figures.learning_curves(results.epochs, task.score_name, curves)
+    write()
+    return Trained(model, results, predictor, trainer)
 
 
 def restore(task: Task, config: TaskConfig, model_dir: str) -> tuple[Trainer, RecurrentModel]:
@@ -181,10 +203,8 @@ def load(task: Task, config: TaskConfig, splits: list[str]) -> dict[str, list]:
 
 def command_of(task: Task, config: TaskConfig) -> str:
     """The command that trains a recipe: its options that are not the defaults, as flags."""
-    words, defaults = ["python", "-m", f"tasks.{task.name}"], task.config().as_dict()
-    for name, value in config.as_dict().items():
-        if value == defaults[name]:
-            continue
+    words = ["python", "-m", f"tasks.{task.name}"]
+    for name, value in config.changed().items():
         if isinstance(value, bool):
             words.append(f"--{'' if value else 'no'}{name}")
         else:

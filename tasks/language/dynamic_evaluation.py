@@ -31,7 +31,9 @@ def scorer(
     """
 
     @tf.function(autograph=False, reduce_retracing=True)
-    def step(targets, token_before, states):
+    def step(
+        targets: tf.Tensor, token_before: tf.Tensor, states: list[tf.Tensor]
+    ) -> tuple[tf.Tensor, list[tf.Tensor]]:
         with tf.GradientTape() as tape:
             a, states = model.run(model.inputs_of(targets, token_before), states)
             total, count = model.summed_loss(a, targets)

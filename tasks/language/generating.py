@@ -11,10 +11,11 @@ import numpy as np
 import tensorflow as tf
 
 from tasks.data.errors import UserError
+from tasks.data.inputs import Input
 from tasks.framework.configuration import TaskConfig
 from tasks.framework.modes import needed_model
 from tasks.framework.task import Task, load_model
-from tasks.framework.text_io import check_output, write_output
+from tasks.framework.text_io import check_output, not_too_long, write_output
 from tasks.language.configuration import LanguageRun
 from zoo.catalog.loading import Model
 from zoo.decoding import sampling
@@ -94,9 +95,10 @@ def generate_mode(task: Task, config: TaskConfig, run: LanguageRun) -> None:
             f"writes. Received: {run.output_file!r}"
         )
     check_output(run.output_file)
+    prompts = [given.text for given in not_too_long(map(Input, run.prompt or [""]), run)]
     model = load_model(task, needed_model(run))
     samples: list[dict[str, Any]] = []
-    for prompt in run.prompt or [""]:
+    for prompt in prompts:
         for number in range(run.num_samples):
             pieces, seed = [], config.training.seed + number
             for piece in stream(model, prompt, config.data.max_length, seed, run):

@@ -14,13 +14,16 @@ from tasks.data.errors import UserError
 from tasks.framework import fitting, vocabularies
 from tasks.framework.checkpoints import keep_lines
 from tasks.framework.evaluating import evaluate
-from tasks.framework.task import Task, Trainer
+from tasks.framework.task import Request, Task, Trainer
 from tasks.framework.text_io import batched
 from tasks.language import dynamic_evaluation, formats, generating, reading, running_text
 from tasks.language.configuration import LanguageConfig
 from zoo import predictions
+from zoo.configuration import LanguageModelConfig, RecurrentConfig
 from zoo.models import LanguageModel
-from zoo.predictions import ScoredText
+from zoo.models.parts import MakeStack
+from zoo.predictions import ScoredText, ScoredTokens
+from zoo.predictor import Predictor
 from zoo.saving import LanguageModule
 from zoo.text import tokens
 
@@ -32,7 +35,7 @@ _SCORED_ROWS, _SCORED_STEPS = 64, 512
 _VALIDATED_ROWS = 32
 
 
-class Language(Task):
+class Language(Task[LanguageConfig]):
     """The probability of a text, word by word or character by character."""
 
     name = "lm"
@@ -46,7 +49,9 @@ class Language(Task):
     }
     columns = ("log_probability", "perplexity", "token_count", "unknown_count")
 
-    def load(self, config, splits, optional):
+    def load(
+        self, config: LanguageConfig, splits: Sequence[str], optional: Sequence[str]
+    ) -> dict[str, list[str]]:
         data = config.data
         return reading.load_corpus(
             data.data,
@@ -58,34 +63,36 @@ class Language(Task):
             data.text_column,
         )
 
-    def trainer(self, corpus, config, model_dir):
+    def trainer(
+        self, corpus: dict[str, list[str]], config: LanguageConfig, model_dir: str
+    ) -> LanguageTrainer:
         return LanguageTrainer(self, corpus, config, model_dir)
 
-    def predict(self, model, texts):
+    def predict(self, model: Predictor, texts: Sequence[str]) -> list[ScoredTokens]:
         return predictions.scored(texts, model.ask("tokens", {"text": texts}))
 
-    def record(self, prediction):
+    def record(self, prediction: ScoredTokens) -> dict[str, Any]:
         return formats.record(prediction)
 
-    def rows(self, prediction):
+    def rows(self, prediction: ScoredTokens) -> list[tuple]:
         return [tuple(getattr(prediction, name) for name in self.columns)]
 
-    def predict_examples(self, model, examples):
+    def predict_examples(self, model: Predictor, examples: list[str]) -> list[ScoredTokens]:
         return self.predict(model, examples)
 
-    def answers(self, examples):
+    def answers(self, examples: list[str]) -> list[str]:
         return examples
 
-    def length(self, example):
+    def length(self, example: str) -> int:
         return len(example)
 
-    def text(self, example):
+    def text(self, example: str) -> str:
         return example
 
-    def counts(self, examples):
+    def counts(self, examples: list[str]) -> dict[str, int]:
         return {"texts": len(examples), "characters": sum(map(len, examples))}
 
-    def metrics(self, answers, predicted):
+    def metrics(self, answers: list[str], predicted: list[ScoredText]) -> dict[str, float]:
         """Of all tokens together; the `<EOS>` of each text is one."""
         del answers
         total = sum(one.log_probability for one in predicted)
@@ -98,7 +105,7 @@ class Language(Task):
             "unknown_rate": sum(one.unknown_count for one in predicted) / count,
         }
 
-    def show(self, prediction, colour):
+    def show(self, prediction: ScoredTokens, colour: bool) -> str:
         return formats.line(prediction, colour)
 
 
@@ -111,7 +118,7 @@ def all_tokens(some: Sequence[str], kind: str) -> Iterator[bytes]:
 def encode(some: Sequence[str], reader: tokens.Tokens) -> list[np.ndarray]:
     """The ids of texts, `<EOS>` at the end of each."""
 
-    def ids(part):
+    def ids(part: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         found = reader.ids(part)
         return found.flat_values, found.row_lengths()
 
@@ -146,12 +153,12 @@ def scorer(model: LanguageModel) -> Callable[[Sequence[running_text.Piece]], np.
     return totals
 
 
-class LanguageTrainer(Trainer):
+class LanguageTrainer(Trainer[LanguageConfig]):
     """Language models on a corpus of texts."""
 
-    config: LanguageConfig
-
-    def __init__(self, task, corpus, config, model_dir):
+    def __init__(
+        self, task: Language, corpus: dict[str, list[str]], config: LanguageConfig, model_dir: str
+    ):
         super().__init__(task, corpus, config, model_dir)
         data, batch_size = config.data, config.training.batch_size
         if config.training.dynamic_evaluation and not data.running:
@@ -177,17 +184,18 @@ class LanguageTrainer(Trainer):
                 )
             self.rows = running_text.rows_of(self.encoded["train"], batch_size)
 
-    def model_config(self):
+    def model_config(self) -> LanguageModelConfig:
         return self.config.model.replace(
             vocabulary_size=self.tokens.size,
             sampled_softmax=min(self.config.model.sampled_softmax, self.tokens.size),
             rows=self.config.training.batch_size if self.config.data.running else 0,
         )
 
-    def make_model(self, config, make_stack):
+    def make_model(self, config: RecurrentConfig, make_stack: MakeStack) -> LanguageModel:
+        assert isinstance(config, LanguageModelConfig)
         return LanguageModel(config, make_stack)
 
-    def epoch(self, number):
+    def epoch(self, number: int) -> tuple[tf.data.Dataset, int]:
         data, training = self.config.data, self.config.training
         answers = np.zeros([training.batch_size], np.int32)
         if data.running:
@@ -195,7 +203,7 @@ class LanguageTrainer(Trainer):
             cut = running_text.windows(self.rows, data.window, random)
             groups = [(window,) for window in cut]
 
-            def next_window(window: Window):
+            def next_window(window: Window) -> tuple[dict[str, np.ndarray], np.ndarray]:
                 return running_text.batch(window, data.window), answers
 
             return batching.as_dataset(groups, next_window), len(groups)
@@ -203,14 +211,14 @@ class LanguageTrainer(Trainer):
         lengths = np.minimum([len(one) for one in ids], data.max_length)
         groups = batching.shuffled(lengths, training.batch_size, training.seed, number)
 
-        def sentences(rows: list[int], padded: int):
+        def sentences(rows: list[int], padded: int) -> tuple[dict[str, np.ndarray], np.ndarray]:
             none: Window = [(None, 0, 0)] * (training.batch_size - len(rows))
             some: Window = [(running_text.Piece(ids[i], 0), 0, int(lengths[i])) for i in rows]
             return running_text.batch([*some, *none], padded), answers
 
         return batching.as_dataset(groups, sentences), len(groups)
 
-    def predictor(self, model):
+    def predictor(self, model: LanguageModel) -> Callable[[str], list[ScoredText]]:
         totals = scorer(model)
 
         def predict(split: str) -> list[ScoredText]:
@@ -228,7 +236,7 @@ class LanguageTrainer(Trainer):
             for whole, p, ids in rows
         ]
 
-    def fit(self, model, predict):
+    def fit(self, model: LanguageModel, predict: Callable[[str], list[ScoredText]]) -> list[dict]:
         """As for all tasks, but between epochs a long text is scored in parts side by side, which
         is much faster and a little worse: parts start without the state. In the end, `predict`
         scores all of it."""
@@ -237,7 +245,7 @@ class LanguageTrainer(Trainer):
         pieces = [piece for row in rows for piece in row]
         count = sum(len(piece.ids) for piece in pieces)
 
-        def score():
+        def score() -> float:
             return float(totals(pieces).sum()) / count
 
         return fitting.fit(
@@ -249,7 +257,7 @@ class LanguageTrainer(Trainer):
             self.config.training,
         )
 
-    def further_figures(self, model):
+    def further_figures(self, model: LanguageModel) -> dict[str, Any]:
         training, window = self.config.training, self.config.data.window
         rate = training.dynamic_evaluation
         if not rate:
@@ -263,10 +271,10 @@ class LanguageTrainer(Trainer):
                 found[split] = evaluate(self.task, predicted, predicted, title, None)
         return {"dynamic_evaluation": found}
 
-    def module(self, model, weights="float32"):
+    def module(self, model: LanguageModel, weights: str = "float32") -> LanguageModule:
         return LanguageModule(model, self.tokens, weights)
 
-    def warmup(self):
+    def warmup(self) -> list[Request]:
         samples = tf.constant([*self.task.texts, ""])
         return [
             ("serving_default", {"text": samples}),

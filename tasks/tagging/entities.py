@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import warnings
+from collections.abc import Sequence
+from typing import Any
 
-from tasks.tagging.task import TaggingTask
+from tasks.framework.configuration import RunConfig
+from tasks.tagging.configuration import EntityRun
+from tasks.tagging.task import TaggingTask, Tags
+from zoo.predictions import TaggedText
 from zoo.text.tags import to_scheme
 
 
-def entity_metrics(gold: list, predicted: list) -> dict:
+def entity_metrics(gold: Sequence[Tags], predicted: Sequence[Tags]) -> dict[str, Any]:
     """Entity precision, recall and F1 by conlleval's rule and strictly, and token accuracy."""
     from seqeval import metrics as seqeval
     from seqeval.scheme import IOB2
@@ -56,11 +61,11 @@ class NamedEntities(TaggingTask):
         "He said, Teddy bears are on sale!",
     )
 
-    def as_asked(self, prediction, run):
-        scheme = run.tag_scheme
+    def as_asked(self, prediction: TaggedText, run: RunConfig) -> TaggedText:
+        scheme = run.tag_scheme if isinstance(run, EntityRun) else "BIO"
         if scheme == "BIO":  # as it is: a model without a CRF may write what no scheme allows
             return prediction
         return dataclasses.replace(prediction, tags=to_scheme(prediction.tags, scheme))
 
-    def metrics(self, answers, predicted):
+    def metrics(self, answers: list[Tags], predicted: list[Tags]) -> dict[str, Any]:
         return entity_metrics(answers, predicted)

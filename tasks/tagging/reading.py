@@ -7,6 +7,7 @@ import itertools
 import os
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from tasks.data import builders, columns, corpora, formats
 from tasks.data.corpora import SPLITS
@@ -14,6 +15,9 @@ from tasks.data.errors import DataError
 from tasks.data.names import check_name
 from tasks.tagging import demo
 from zoo.text.tags import Sentence, split_tag, to_bio
+
+if TYPE_CHECKING:
+    import tensorflow_datasets as tfds
 
 TASKS = ("ner", "pos")
 # What a builder of TensorFlow Datasets may call its tags, the likeliest first.
@@ -23,7 +27,6 @@ HEAD_FEATURE = "head"
 
 UPOS, UNSPECIFIED = 3, "_"
 
-_EXAMPLES_AT_ONCE = 1024
 # What CoNLL-2000 and 2003 tag beside entities, as B-NP: phrases.
 _PHRASES = frozenset(
     ["ADJP", "ADVP", "CONJP", "INTJ", "LST", "NP", "PP", "PRT", "SBAR", "UCP", "VP"]
@@ -259,11 +262,11 @@ def _tfds_readers(
     }
 
 
-def _tfds_tag_feature(name: str, features: Mapping, task: str) -> str:
+def _tfds_tag_feature(name: str, features: Mapping[str, Any], task: str) -> str:
     """Which feature holds the tags of the task."""
     import tensorflow_datasets as tfds
 
-    def is_sequence(feature) -> bool:
+    def is_sequence(feature: tfds.features.FeatureConnector) -> bool:
         if not isinstance(feature, tfds.features.Sequence):
             return False
         inner = getattr(feature, "feature", None)
@@ -281,49 +284,44 @@ def _tfds_tag_feature(name: str, features: Mapping, task: str) -> str:
     return tag_feature
 
 
-def _tfds_sentences(name: str, builder, split: str, tag_feature: str, task: str) -> list[Sentence]:
-    import tensorflow_datasets as tfds
-
+def _tfds_sentences(
+    name: str, builder: tfds.core.DatasetBuilder, split: str, tag_feature: str, task: str
+) -> list[Sentence]:
     features = builder.info.features
     wanted = [key for key in (TOKEN_FEATURE, tag_feature, HEAD_FEATURE) if key in features]
-    # In batches, and only what is wanted: thousands of sentences in a second.
-    batches = builder.as_dataset(
-        split=split, decoders=tfds.decode.PartialDecoding(dict.fromkeys(wanted, True))
-    ).ragged_batch(_EXAMPLES_AT_ONCE)
     tag_names = getattr(features[tag_feature].feature, "names", None)
     place = f"tfds:{name}, split {split}"
     sentences = []
-    for batch in batches:
-        for row in zip(*(batch[key].to_list() for key in wanted), strict=True):
-            tokens = [builders.decoded(token, place) for token in row[0]]
-            tags = [
-                _tfds_tag(tag, tag_names, place) if tag_names else builders.decoded(tag, place)
-                for tag in row[1]
-            ]
-            if len(tokens) != len(tags):
-                raise DataError(
-                    f"{place}: expected a tag for each token, "
-                    f"found {len(tokens)} tokens and {len(tags)} tags"
+    for row in builders.sequences_of(builder, split, wanted):
+        tokens = [builders.decoded(token, place) for token in row[0]]
+        tags = [
+            _tfds_tag(tag, tag_names, place) if tag_names else builders.decoded(tag, place)
+            for tag in row[1]
+        ]
+        if len(tokens) != len(tags):
+            raise DataError(
+                f"{place}: expected a tag for each token, "
+                f"found {len(tokens)} tokens and {len(tags)} tags"
+            )
+        if not (all(tokens) and all(tags)):
+            token, tag = next(pair for pair in zip(tokens, tags, strict=True) if not all(pair))
+            raise DataError(
+                f"{place}: expected tokens and tags, found token {token!r} and tag {tag!r}"
+            )
+        # In a treebank, only words have a head: not the surface form "don't" of the words
+        # "do" and "n't", nor a word that the sentence leaves out.
+        is_word = [head.isdigit() for head in row[2]] if len(row) > 2 else [True] * len(tokens)
+        if task == "pos":
+            is_word = [w and tag != UNSPECIFIED for w, tag in zip(is_word, tags, strict=True)]
+        for tag in itertools.compress(tags, is_word):
+            check_name(tag, place, "tag")
+        if any(is_word):
+            sentences.append(
+                Sentence(
+                    tuple(itertools.compress(tokens, is_word)),
+                    tuple(itertools.compress(tags, is_word)),
                 )
-            if not (all(tokens) and all(tags)):
-                token, tag = next(pair for pair in zip(tokens, tags, strict=True) if not all(pair))
-                raise DataError(
-                    f"{place}: expected tokens and tags, found token {token!r} and tag {tag!r}"
-                )
-            # In a treebank, only words have a head: not the surface form "don't" of the words
-            # "do" and "n't", nor a word that the sentence leaves out.
-            is_word = [head.isdigit() for head in row[2]] if len(row) > 2 else [True] * len(tokens)
-            if task == "pos":
-                is_word = [w and tag != UNSPECIFIED for w, tag in zip(is_word, tags, strict=True)]
-            for tag in itertools.compress(tags, is_word):
-                check_name(tag, place, "tag")
-            if any(is_word):
-                sentences.append(
-                    Sentence(
-                        tuple(itertools.compress(tokens, is_word)),
-                        tuple(itertools.compress(tags, is_word)),
-                    )
-                )
+            )
     if not sentences:
         raise DataError(f"tfds:{name}: expected sentences in the split {split!r}, found none")
     if task == "pos":

@@ -154,15 +154,30 @@ def read_raw(name: str, split: str, data_dir: str | os.PathLike | None = None) -
         raise DataError(f"tfds:{name}: expected a split {split!r}, found {', '.join(splits)}")
     names = features["upos"].feature.names
     raw = []
-    for batch in builder.as_dataset(split=splits[split]).ragged_batch(_EXAMPLES_AT_ONCE):
-        columns = (batch[key].to_list() for key in wanted[1:])
-        texts = batch["text"].numpy()
-        for written, tokens, tags, heads in zip(texts, *columns, strict=True):
-            is_word = [head.isdigit() for head in heads]
-            words = tuple(token.decode() for token in itertools.compress(tokens, is_word))
-            kept = tuple(names[tag] for tag in itertools.compress(tags, is_word))
-            raw.append(RawSentence(written.decode(), Sentence(words, kept)))
+    for written, tokens, tags, heads in builders.sequences_of(builder, splits[split], [*wanted]):
+        is_word = [head.isdigit() for head in heads]
+        words = tuple(_decoded(token) for token in itertools.compress(tokens, is_word))
+        kept = tuple(names[tag] for tag in itertools.compress(tags, is_word))
+        raw.append(RawSentence(_decoded(written), Sentence(words, kept)))
     return raw
+
+
+def of_their_text(raw: Iterable[RawSentence]) -> list[RawSentence]:
+    """The sentences whose words are the characters of their text. They need not be: "au" is written
+    for the words "à" and "le", and "zum" for "zu" and "dem"."""
+    return [one for one in raw if _is_of_its_text(one)]
+
+
+def _is_of_its_text(one: RawSentence) -> bool:
+    try:
+        located(one.text, one.sentence.tokens)
+    except ValueError:
+        return False
+    return True
+
+
+def _decoded(value: bytes) -> str:
+    return value.decode("utf-8", "replace")
 
 
 def _in_parts(raw: Sequence[RawSentence]) -> Iterable[Sequence[RawSentence]]:

@@ -4,29 +4,36 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
-from typing import ClassVar
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar
 
 import numpy as np
 import tensorflow as tf
 
 from tasks.data import batching
 from tasks.data.errors import UserError
-from tasks.data.inputs import read_inputs
+from tasks.data.inputs import Input, read_inputs
 from tasks.framework import figures, vocabularies
 from tasks.framework.checkpoints import keep_lines
-from tasks.framework.task import VALIDATED, Task, Trainer, asset_lines
+from tasks.framework.task import VALIDATED, Request, Task, Trainer, asset_lines
 from tasks.framework.text_io import PREDICT_BATCH
 from tasks.tagging import formats, reading
 from tasks.tagging.configuration import TaggingConfig
 from zoo import predictions, text
+from zoo.catalog.loading import Model
+from zoo.configuration import RecurrentConfig, TaggerConfig
 from zoo.models import Tagger
+from zoo.models.parts import MakeStack
+from zoo.predictions import TaggedText
 from zoo.predictor import Predictor
 from zoo.saving import TaggerModule
 from zoo.text.tags import Sentence, scheme_of
 
+# Of a sentence, right or predicted.
+Tags = Sequence[str]
 
-class TaggingTask(Task):
+
+class TaggingTask(Task[TaggingConfig]):
     """A task whose answer is a tag for each word."""
 
     config = TaggingConfig
@@ -34,7 +41,9 @@ class TaggingTask(Task):
     columns = ("row", "token", "tag", "confidence")
     formats: ClassVar = {".conll": formats.conll}
 
-    def load(self, config, splits, optional):
+    def load(
+        self, config: TaggingConfig, splits: Sequence[str], optional: Sequence[str]
+    ) -> dict[str, list[Sentence]]:
         data = config.data
         return reading.load_corpus(
             data.data,
@@ -47,13 +56,17 @@ class TaggingTask(Task):
             data.tag_column,
         )
 
-    def trainer(self, corpus, config, model_dir):
+    def trainer(
+        self, corpus: dict[str, list[Sentence]], config: TaggingConfig, model_dir: str
+    ) -> TaggerTrainer:
         return TaggerTrainer(self, corpus, config, model_dir)
 
-    def predict(self, model, texts):
+    def predict(self, model: Predictor, texts: Sequence[str]) -> list[TaggedText]:
         return predictions.tagged(model(texts), texts)
 
-    def predict_tokens(self, model: Predictor, sentences: Sequence[Sequence[str]]) -> list:
+    def predict_tokens(
+        self, model: Predictor, sentences: Sequence[Sequence[str]]
+    ) -> list[TaggedText]:
         """A model's predictions for sentences that are in tokens already."""
         lengths = [len(tokens) for tokens in sentences]
         words = np.full([len(sentences), max(lengths)], "", object)
@@ -61,27 +74,27 @@ class TaggingTask(Task):
             row[: len(tokens)] = tokens
         return predictions.tagged(model.ask("tokens", {"tokens": words, "lengths": lengths}))
 
-    def predict_examples(self, model, examples):
+    def predict_examples(self, model: Predictor, examples: list[Sentence]) -> list[list[str]]:
         found = self.predict_tokens(model, [sentence.tokens for sentence in examples])
         return [one.tags for one in found]
 
-    def read_inputs(self, path, config):
+    def read_inputs(self, path: str, config: TaggingConfig) -> list[Input]:
         data = config.data
         return read_inputs(path, data.text_column, True, data.token_column)
 
-    def predict_inputs(self, model, inputs):
+    def predict_inputs(self, model: Predictor, inputs: Sequence[Input]) -> list[TaggedText]:
         sentences = [one.tokens for one in inputs if one.tokens is not None]
         if sentences:
             return self.predict_tokens(model, sentences)
         return super().predict_inputs(model, inputs)
 
-    def record(self, prediction):
+    def record(self, prediction: TaggedText) -> dict[str, Any]:
         return formats.record(prediction)
 
-    def rows(self, prediction):
+    def rows(self, prediction: TaggedText) -> list[tuple]:
         return formats.rows(prediction)
 
-    def check_answers(self, model, answers):
+    def check_answers(self, model: Model, answers: list[Tags]) -> None:
         known = asset_lines(model, "tags.txt")
         unknown = {tag for tags in answers for tag in tags} - set(known)
         if unknown:
@@ -90,26 +103,26 @@ class TaggingTask(Task):
                 f"Received in the test data: {sorted(unknown)}"
             )
 
-    def answers(self, examples):
+    def answers(self, examples: list[Sentence]) -> list[Tags]:
         return [sentence.tags for sentence in examples]
 
-    def length(self, example):
+    def length(self, example: Sentence) -> int:
         return len(example.tokens)
 
-    def text(self, example):
+    def text(self, example: Sentence) -> str:
         return " ".join(example.tokens)
 
-    def counts(self, examples):
+    def counts(self, examples: list[Sentence]) -> dict[str, int]:
         return {"sentences": len(examples), "tokens": sum(len(s.tokens) for s in examples)}
 
-    def draw(self, answers, predicted, folder, split):
+    def draw(self, answers: list[Tags], predicted: list[Tags], folder: str, split: str) -> None:
         figures.confusion_matrix(
             [tag for tags in answers for tag in tags],
             [tag for tags in predicted for tag in tags],
             os.path.join(folder, f"confusion_{split}.png"),
         )
 
-    def show(self, prediction, colour):
+    def show(self, prediction: TaggedText, colour: bool) -> str:
         return formats.coloured(prediction) if colour else formats.bracketed(prediction)
 
 
@@ -128,12 +141,16 @@ def encode(
     )
 
 
-class TaggerTrainer(Trainer):
+class TaggerTrainer(Trainer[TaggingConfig]):
     """Taggers on a corpus of tagged sentences."""
 
-    config: TaggingConfig
-
-    def __init__(self, task, corpus, config, model_dir):
+    def __init__(
+        self,
+        task: TaggingTask,
+        corpus: dict[str, list[Sentence]],
+        config: TaggingConfig,
+        model_dir: str,
+    ):
         super().__init__(task, corpus, config, model_dir)
         counts = text.count_words([token for s in corpus["train"] for token in s.tokens])
         self.vocabulary, self.vectors = vocabularies.make_vocabulary(
@@ -162,27 +179,31 @@ class TaggerTrainer(Trainer):
                 file=sys.stderr,
             )
 
-    def model_config(self):
-        size = {"vocabulary_size": self.vocabulary.size, "tags": tuple(self.tag_names)}
+    def model_config(self) -> TaggerConfig:
+        size: dict[str, Any] = {
+            "vocabulary_size": self.vocabulary.size,
+            "tags": tuple(self.tag_names),
+        }
         if self.vectors is not None:
             size["embedding_dim"] = self.vectors.shape[1]
         return self.config.model.replace(**size)
 
-    def make_model(self, config, make_stack):
+    def make_model(self, config: RecurrentConfig, make_stack: MakeStack) -> Tagger:
+        assert isinstance(config, TaggerConfig)
         return Tagger(config, self.vectors, make_stack)
 
-    def epoch(self, number):
+    def epoch(self, number: int) -> tuple[tf.data.Dataset, int]:
         training, most = self.config.training, self.config.data.max_length
         lengths = np.minimum(self.encoded["train"].lengths, most)
         groups = batching.shuffled(lengths, training.batch_size, training.seed, number)
 
-        def make_batch(rows, padded):
+        def make_batch(rows: list[int], padded: int) -> tuple[dict[str, np.ndarray], np.ndarray]:
             arrays = self.encoded["train"].batch(rows, training.batch_size, padded, most)
             return arrays, arrays.pop("tags")
 
         return batching.as_dataset(groups, make_batch), len(groups)
 
-    def validation_batches(self):
+    def validation_batches(self) -> list[tuple[dict[str, np.ndarray], np.ndarray]]:
         data = self.encoded["validation"]
         count = min(len(data), VALIDATED)
         batches = []
@@ -191,12 +212,12 @@ class TaggerTrainer(Trainer):
             batches.append((arrays, arrays.pop("tags")))
         return batches
 
-    def predictor(self, model):
+    def predictor(self, model: Tagger) -> Callable[[str], list[list[str]]]:
         decode = tf.function(model.decode, autograph=False, reduce_retracing=True)
 
         def predict(split: str) -> list[list[str]]:
             data = self.encoded[split]
-            tags: list = [None] * len(data)
+            tags: list[list[str]] = [[]] * len(data)
             for rows, padded in batching.by_length(data.lengths, PREDICT_BATCH):
                 arrays = data.batch(rows, PREDICT_BATCH, padded)
                 del arrays["tags"]
@@ -213,14 +234,14 @@ class TaggerTrainer(Trainer):
         """Whether the tags mark entities."""
         return scheme_of([self.tag_names]) is not None
 
-    def module(self, model, weights="float32"):
+    def module(self, model: Tagger, weights: str = "float32") -> TaggerModule:
         return TaggerModule(model, self.vocabulary, self.tags_file, weights)
 
-    def warmup(self):
+    def warmup(self) -> list[Request]:
         samples = tf.constant([*self.task.texts, ""])
         words = text.tokenize(samples)
         lengths = tf.cast(words.row_lengths(), tf.int32)
-        requests = [
+        requests: list[Request] = [
             ("serving_default", {"text": samples}),
             ("tokens", {"tokens": words.to_tensor(), "lengths": lengths}),
         ]

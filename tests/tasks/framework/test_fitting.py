@@ -1,5 +1,6 @@
 """Training: learning rates, averaged weights, memory."""
 
+import contextlib
 import platform
 import resource
 import subprocess
@@ -86,3 +87,37 @@ def test_the_average_is_scored_and_kept_and_training_goes_on_from_the_weights(tm
     best = min(range(2), key=lambda epoch: abs(scored[epoch]))
     np.testing.assert_allclose(model.w.numpy(), scored[best], rtol=1e-6)
     assert [row["epoch"] for row in history] == [1, 2]
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_the_log_for_tensorboard_is_closed(tmp_path, fails, monkeypatch):
+    """A notebook that trains often would hold a file and a thread for each."""
+    closed = []
+
+    class Writer:
+        def close(self):
+            closed.append(self)
+
+        def flush(self):
+            pass
+
+        def as_default(self, step):
+            return contextlib.nullcontext()
+
+    model = keras.Sequential([keras.Input([1]), keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    one = (np.ones([1, 1], "float32"), np.ones([1, 1], "float32"))
+
+    def score():
+        if fails:
+            raise RuntimeError("no score")
+        return 0.0
+
+    monkeypatch.setattr(tf.summary, "create_file_writer", lambda folder: Writer())
+    monkeypatch.setattr(tf.summary, "scalar", lambda *_: None)
+    with pytest.raises(RuntimeError) if fails else contextlib.nullcontext():
+        fitting.fit(
+            model, lambda _: (tf.data.Dataset.from_tensors(one), 1), score, "score", str(tmp_path),
+            TrainingConfig(epochs=1),
+        )  # fmt: skip
+    assert len(closed) == 1
