@@ -41,7 +41,7 @@ class Choice(NamedTuple):
     carry: dict[str, tf.Tensor]
 
 
-class Strategy(Protocol):
+class Chooser(Protocol):
     """What chooses tokens.
 
     Attributes:
@@ -61,6 +61,10 @@ class Strategy(Protocol):
 
     def choose(self, t: tf.Tensor, scores: tf.Tensor, carry: dict[str, tf.Tensor]) -> Choice:
         """Chooses token t, from 0 up, from scores `[sentences, rows, vocabulary]`."""
+
+
+class Strategy(Chooser, Protocol):
+    """What chooses tokens, and makes texts of them."""
 
     def finish(
         self, ids: tf.Tensor, parents: tf.Tensor | None, carry: dict[str, tf.Tensor]
@@ -144,7 +148,7 @@ def loop(
     states: list[tf.Tensor],
     memory: Any,
     limits: tf.Tensor,
-    strategy: Strategy,
+    strategy: Chooser,
     drops: bool,
 ) -> Ended:
     """Chooses tokens and feeds them back until all sentences are done.
@@ -222,10 +226,9 @@ def loop(
     ]
     live = tf.range(batch)
     done = limits < 1
-    variables = (live, done, a, states, memory, carry, carry)
+    begin: Any = (live, done, a, states, memory, carry, carry)
     if drops:
-        variables = tf.nest.map_structure(_of_any_size, variables)
-    variables = (tf.constant(0), *variables, arrays)
+        begin = tf.nest.map_structure(_of_any_size, begin)
     invariants = (
         tf.TensorShape([]),
         *rest_of((live, done, a, states, memory, carry, carry)),
@@ -234,7 +237,7 @@ def loop(
     t, _, _, a, states, _, carry, ends, arrays = tf.while_loop(
         lambda t, live, done, *_: tf.reduce_any(~done),
         turn,
-        variables,
+        (tf.constant(0), *begin, arrays),
         shape_invariants=invariants if drops else None,
         parallel_iterations=1,
     )

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
+from typing import NamedTuple
+
 import tensorflow as tf
 
 from zoo.decoding.drawing import BLOCK, block_of_uniforms, draw, uniforms
+from zoo.decoding.loop import Choice, loop
 from zoo.models.language_model import LanguageModel
 from zoo.text import tokens
 
@@ -86,25 +90,50 @@ def generate(
         Ids `[batch, longest]`, 0 behind the last one drawn; the sum of log P of each row's tokens;
         and a and states to go on from.
     """
-    batch, count = tf.shape(a)[0], tf.reduce_max(tf.maximum(max_length, 0))
+    drawing = _Drawing(uniform, temperature, top_k, top_p, forbidden)
+    ended = loop(_Continuing(model), a, states, (), max_length, drawing, drops=False)
+    return tf.transpose(ended.ids[:, :, 0]), ended.carry["total"], ended.a, ended.states
 
-    def body(t, a, states, total, going, drawn):
-        ids, log_p = draw(model.scores(a), uniform[:, t], temperature, top_k, top_p, forbidden)
+
+class _Continuing(NamedTuple):
+    """A language model as the loop asks it: all that it looks back at is in its states."""
+
+    model: LanguageModel
+
+    def step(self, ids, states, memory):
+        del memory
+        return self.model.step(ids, states)
+
+    def scores(self, a):
+        return self.model.scores(a)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Drawing:
+    """Draws as `generate` says: a text may end without `<EOS>`, and then go on in another call."""
+
+    uniform: tf.Tensor
+    temperature: tf.Tensor
+    top_k: tf.Tensor
+    top_p: tf.Tensor
+    forbidden: tf.Tensor
+    rows: int = dataclasses.field(default=1, init=False)
+    forks: bool = dataclasses.field(default=False, init=False)
+
+    def start(self, limits: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {"limits": limits, "going": limits > 0, "total": tf.zeros([tf.size(limits)])}
+
+    def choose(self, t: tf.Tensor, scores: tf.Tensor, carry: dict[str, tf.Tensor]) -> Choice:
+        going = carry["going"]
+        ids, log_p = draw(
+            scores[:, 0],
+            self.uniform[:, t],
+            self.temperature,
+            self.top_k,
+            self.top_p,
+            self.forbidden,
+        )
         ids = tf.where(going, ids, tokens.PADDING)
-        total += tf.where(going, log_p, 0.0)
-        going &= (ids != tokens.END) & (t + 1 < max_length)
-        a, states = model.step(ids, states)
-        return t + 1, a, states, total, going, drawn.write(t, ids)
-
-    drawn = tf.TensorArray(tf.int32, size=0, dynamic_size=True, element_shape=a.shape[:1])
-    going = max_length > 0
-    t, a, states, total, _, drawn = tf.while_loop(
-        lambda t, a, states, total, going, drawn: (t < count) & tf.reduce_any(going),
-        body,
-        (tf.constant(0), a, states, tf.zeros([batch]), going, drawn),
-        parallel_iterations=1,
-    )
-    ids = tf.cond(
-        t > 0, lambda: tf.transpose(drawn.stack()), lambda: tf.zeros([batch, 0], tf.int32)
-    )
-    return ids, total, a, states
+        total = carry["total"] + tf.where(going, log_p, 0.0)
+        going &= (ids != tokens.END) & (t + 1 < carry["limits"])
+        return Choice(ids[:, None], None, ~going, {**carry, "going": going, "total": total})
