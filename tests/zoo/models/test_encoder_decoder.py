@@ -136,7 +136,7 @@ def test_a_sentence_does_not_depend_on_its_batch_or_padding(kind):
         np.testing.assert_allclose(alone[0], together[row, : alone.shape[1]], atol=1e-5)
 
 
-@every_kind
+@pytest.mark.parametrize("kind", ["none_projected", "general", "feeding", "feeding_additive"])
 def test_in_training_compiled_it_has_the_same_loss_and_gradients(kind):
     found = []
     for jit in (False, True):
