@@ -1,5 +1,6 @@
 """The lecture's recurrent networks as Keras layers."""
 
+from layers.attention import SCORES, Attention
 from layers.convert import from_keras, from_torch, to_keras, to_torch
 from layers.crf import CRF
 from layers.crf_loss import CRFLoss
@@ -17,6 +18,8 @@ __all__ = [
     "LSTM",
     "POOLINGS",
     "RNN",
+    "SCORES",
+    "Attention",
     "CRFLoss",
     "Pooling",
     "Stack",

@@ -11,9 +11,17 @@ _SCORES_AT_ONCE = 2**24
 
 
 def summed_cross_entropy(
-    a: tf.Tensor, w: tf.Tensor, b: tf.Tensor, targets: tf.Tensor, weights: tf.Tensor
+    a: tf.Tensor,
+    w: tf.Tensor,
+    b: tf.Tensor,
+    targets: tf.Tensor,
+    weights: tf.Tensor,
+    smoothing: float = 0.0,
 ) -> tf.Tensor:
     """Σ_i weights_i L_i,   L_i = -log ŷ_i[target_i],   ŷ_i = softmax(W a_i + b).
+
+    With `smoothing` ε, L_i = -(1 - ε) log ŷ_i[target_i] - ε / V Σ_v log ŷ_i[v] over all V rows of W
+    (Szegedy et al. 2016).
 
     Only a few rows have their scores in memory at a time, as many as have 2²⁴ scores together: once
     as scores and once as their derivatives ŷ - y, which are multiplied into the gradients at once.
@@ -26,6 +34,7 @@ def summed_cross_entropy(
         b: output bias `[vocabulary]`.
         targets: int32 `[n]`, in [0, vocabulary).
         weights: float `[n]`, 0 where there is padding.
+        smoothing: ε, in [0, 1).
 
     Returns:
         A scalar. Its gradient by `a`, `w` and `b` is computed with it; that gradient can be
@@ -73,7 +82,23 @@ def summed_cross_entropy(
 
     given = a.dtype
     a, w, b, weights = (tf.cast(v, precision_of_loops(given)) for v in (a, w, b, weights))
-    return tf.cast(loss(a, w, b), given)
+    total = loss(a, w, b)
+    if smoothing:
+        total += smoothing * _advantage(a, w, b, targets, weights)
+    return tf.cast(total, given)
+
+
+def _advantage(a, w, b, targets, weights) -> tf.Tensor:
+    """Σ_i weights_i (the target's score - the mean of all scores).
+
+    By this times ε a smooth loss differs from the plain one: in both, log Σ_v exp has the weight 1.
+    Neither score needs the table of all of them.
+    """
+    size = tf.cast(tf.shape(w)[0], w.dtype)
+    mean = tf.matmul(tf.fill([1, tf.shape(w)[0]], 1 / size), w)  # faster than tf.reduce_mean
+    advantage = tf.reduce_sum(a * (tf.gather(w, targets) - mean), axis=1)
+    advantage += tf.gather(b, targets) - tf.reduce_mean(b)
+    return tf.tensordot(advantage, weights, 1)
 
 
 def log_probabilities(a: tf.Tensor, w: tf.Tensor, b: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:

@@ -31,6 +31,7 @@ Who does what, each module using only those above it:
     kernels.py     the forward pass out of training: by one kernel or by steps, and who gets which
     gradient.py    the backward pass as the gradient of the forward pass
     running.py     `run` and `quantities`, which layers call
+    feeding.py     the loop in which each step waits for attention, and its way back
 """
 
 from layers.engine.cell import Cell, Step

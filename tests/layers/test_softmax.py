@@ -69,6 +69,23 @@ def test_no_rows_are_nothing():
     assert softmax.log_probabilities(none, w, b, targets).shape == [0]
 
 
+@in_turns
+def test_a_smooth_loss_is_that_of_targets_that_are_spread(at_once, monkeypatch):
+    monkeypatch.setattr(softmax, "_SCORES_AT_ONCE", at_once)
+
+    def smooth(a, w, b):
+        return softmax.summed_cross_entropy(a, w, b, TARGETS, WEIGHTS, smoothing=0.3)
+
+    def spread(a, w, b):
+        y = 0.7 * tf.one_hot(TARGETS, 6, dtype=a.dtype) + 0.3 / 6
+        log_p = tf.nn.log_softmax(tf.matmul(a, w, transpose_b=True) + b)
+        return -tf.reduce_sum(y * log_p * WEIGHTS[:, None])
+
+    for one, other in zip(gradients(smooth), gradients(spread), strict=True):
+        one, other = (tf.convert_to_tensor(value) for value in (one, other))
+        np.testing.assert_allclose(one, other, atol=1e-12)
+
+
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
 def test_numbers_of_16_bits_are_summed_in_float32(dtype):
     """Rounded once, at the end: a sum of 300 losses in 16 bits would be off by some hundredths."""

@@ -125,6 +125,54 @@ class WordPredictorConfig(RecurrentConfig):
     )
 
 
+@dataclasses.dataclass(frozen=True)
+class EncoderDecoderConfig(RecurrentConfig):
+    """What an `EncoderDecoder` is made of.
+
+    `units`, `depth` and `cell` are those of encoder and decoder; `bidirectional` says how the
+    encoder reads, since a decoder writes forward. `vocabulary_size` counts what is written.
+
+    Attributes:
+        source_vocabulary_size: number of token ids of what is read, padding and `<UNK>` included;
+            0: the same tokens as those written, one vocabulary for both.
+
+    Raises:
+        ValueError: no recurrent layer, or input feeding without attention.
+    """
+
+    units: int = changed(RecurrentConfig, "units", 256)
+    embedding_dim: int = changed(RecurrentConfig, "embedding_dim", 256)
+    dropout: float = changed(RecurrentConfig, "dropout", 0.3)
+    word_dropout: float = changed(RecurrentConfig, "word_dropout", 0.0)
+    attention: str = option(
+        "general",
+        "How the decoder looks at the source; none: it starts from the encoder's last states, and "
+        "that is all it knows.",
+        choices=("none", "additive", "dot", "general"),
+    )
+    input_feeding: bool = option(False, "The decoder reads what attention gave one step before.")
+    tied: bool = option(
+        True, "Output weights are the embedding, the source's too with one vocabulary for both."
+    )
+    label_smoothing: float = option(
+        0.1,
+        "Share of the right token's probability that training spreads over all tokens.",
+        at_least=0,
+        at_most=0.99,
+    )
+    source_vocabulary_size: int = 0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.cell == "none":
+            raise ValueError("cell: expected a recurrent layer. Received: 'none'")
+        if self.input_feeding and self.attention == "none":
+            raise ValueError(
+                "input_feeding: expected False without attention, since what is fed is what "
+                "attention gave. Received: True and attention='none'"
+            )
+
+
 # By task: what its models are made of.
 MODELS: dict[str, type[RecurrentConfig]] = {
     "ner": TaggerConfig,

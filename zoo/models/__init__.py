@@ -1,6 +1,7 @@
 """Heads on recurrent stacks, one model a file."""
 
 from zoo.models.classifier import Classifier
+from zoo.models.encoder_decoder import EncoderDecoder
 from zoo.models.language_model import LanguageModel
 from zoo.models.parts import RecurrentModel, WordDropout
 from zoo.models.tagger import Tagger
@@ -8,6 +9,7 @@ from zoo.models.word_predictor import WordPredictor
 
 __all__ = [
     "Classifier",
+    "EncoderDecoder",
     "LanguageModel",
     "RecurrentModel",
     "Tagger",

@@ -21,6 +21,7 @@ from zoo.configuration import (
     MODELS,
     ClassifierConfig,
     Configuration,
+    EncoderDecoderConfig,
     LanguageModelConfig,
     RecurrentConfig,
     TaggerConfig,
@@ -35,6 +36,7 @@ from zoo.text import tokens
 
 ALL = [
     RecurrentConfig, TaggerConfig, ClassifierConfig, LanguageModelConfig, WordPredictorConfig,
+    EncoderDecoderConfig,
     DataConfig, TrainingConfig, RunConfig, ClassificationRun, LanguageRun,
     *[kind for task in (TaggingConfig, ClassificationConfig, LanguageConfig)
       for kind in (task.parts()["data"], task.parts()["training"])],
@@ -189,6 +191,8 @@ def values_of(kind):
             found[name] = strategies.none() | strategies.text()
     if kind is LanguageModelConfig:
         found |= {"bidirectional": strategies.just(False), "cell": strategies.just("gru")}
+    if kind is EncoderDecoderConfig:
+        found |= {"input_feeding": strategies.just(False), "cell": strategies.just("gru")}
     if kind is LanguageRun:
         found["top_p"] = strategies.floats(0.01, 1)
     return found

@@ -15,11 +15,12 @@ from tasks.framework.configuration import TrainingConfig
 from zoo import text
 from zoo.configuration import (
     ClassifierConfig,
+    EncoderDecoderConfig,
     LanguageModelConfig,
     TaggerConfig,
     WordPredictorConfig,
 )
-from zoo.models import Classifier, LanguageModel, Tagger, WordPredictor
+from zoo.models import Classifier, EncoderDecoder, LanguageModel, Tagger, WordPredictor
 
 RNG = np.random.default_rng(0)
 SMALL = {"vocabulary_size": 9, "units": 4, "embedding_dim": 3, "jit": False}
@@ -28,6 +29,7 @@ WORDS = np.array([[4, 2, 1], [5, 0, 0]], np.int32)
 LETTERS = RNG.integers(1, 200, [2, 3, text.WORD_BYTES]).astype(np.int32)
 TAGGED = {"words": WORDS, "shapes": np.sign(WORDS), "bytes": LETTERS * np.sign(WORDS)[..., None]}
 READ = {"words": WORDS}
+TRANSLATED = {"source": WORDS, "targets": np.array([[3, 2], [2, 0]], np.int32)}
 TOLD = {"targets": WORDS, "before": np.zeros(2, np.int32), "fresh": np.ones(2, bool)}
 
 
@@ -44,6 +46,11 @@ def classifier(**options):
 def language_model(**options):
     config = LanguageModelConfig(**{**SMALL, **options})
     return lambda: (LanguageModel(config), TOLD, np.zeros(2))
+
+
+def encoder_decoder(**options):
+    config = EncoderDecoderConfig(**{**SMALL, **options})
+    return lambda: (EncoderDecoder(config), TRANSLATED, np.zeros(2))
 
 
 def word_predictor(**options):
@@ -63,6 +70,14 @@ MAKERS = {
     "classifier_one_hot": classifier(inputs="one_hot"),
     "classifier_bag": classifier(cell="none"),
     "classifier_concatenated": classifier(cell="none", standard="concatenated"),
+    "encoder_decoder": encoder_decoder(),
+    "encoder_decoder_without_attention": encoder_decoder(attention="none", depth=2, cell="gru"),
+    "encoder_decoder_fed": encoder_decoder(
+        attention="additive", input_feeding=True, tied=False, depth=2, recurrent_dropout=0.1
+    ),
+    "encoder_decoder_dot": encoder_decoder(
+        attention="dot", bidirectional=False, source_vocabulary_size=8, cell="rnn"
+    ),
     "language_model": language_model(),
     "language_model_untied": language_model(tied=False, cell="gru", weight_dropout=0.2),
     "language_model_of_rows": language_model(rows=2, depth=2, dropout=0.3),
