@@ -85,6 +85,20 @@ class ScoredTokens(ScoredText):
     log_probabilities: list[float]
 
 
+@dataclass(frozen=True)
+class Translation:
+    """A text and its translation, with log P of the translation and its `<EOS>`, in nats.
+
+    Attributes:
+        n_best: the translations that came next, and log P of each, the best first.
+    """
+
+    text: str
+    translation: str
+    log_probability: float
+    n_best: list[tuple[str, float]] = field(default_factory=list)
+
+
 def tagged(answer: Mapping[str, np.ndarray], texts: object = None) -> list[TaggedText]:
     """What a tagger says.
 
@@ -152,6 +166,27 @@ def scored(texts: object, answer: Mapping[str, np.ndarray]) -> list[ScoredTokens
         ScoredTokens(text, float(np.sum(p)), len(tokens), tokens.count(_UNKNOWN_WORD), tokens, p)
         for text, tokens, p in zip(_strings(texts), names, each, strict=True)
     ]
+
+
+def translated(texts: object, answer: Mapping[str, np.ndarray]) -> list[Translation]:
+    """What a translator says.
+
+    Args:
+        texts: that it was asked for, `[batch]`.
+        answer: text and log_probability `[batch]`; or, of its signature `n_best`, `[batch, n]`.
+    """
+    shape = (len(answer["text"]), -1)
+    rows = zip(
+        _strings(texts),
+        answer["text"].reshape(shape).tolist(),
+        answer["log_probability"].reshape(shape).tolist(),
+        strict=True,
+    )
+    found = []
+    for text, translations, p in rows:
+        more = [pair for pair in zip(translations, p, strict=True) if math.isfinite(pair[1])]
+        found.append(Translation(text, translations[0], p[0], more[1:]))
+    return found
 
 
 def unpadded(answer: Mapping[str, np.ndarray], name: str) -> list[list]:

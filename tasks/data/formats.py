@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+import gzip
 import json
 import os
 import re
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -35,6 +37,7 @@ _OTHER_FILES = {
     b"\xfe\xff": "UTF-16; save it as UTF-8",
     b"\0\0\xfe\xff": "UTF-32; save it as UTF-8",
 }
+_GZIP = ".gz"
 _MARKUP = re.compile(r"\s*<(!doctype\b|html\b|\?xml\b)", re.IGNORECASE)
 
 # So many lines are looked at to tell what a file is.
@@ -92,7 +95,7 @@ class TextFile:
     @property
     def ending(self) -> str:
         """Of the path, in lower case, such as ".csv"; "" where there is none."""
-        return Path(self.path).suffix.lower()
+        return Path(self.path.removesuffix(_GZIP)).suffix.lower()
 
     def place(self, number: int) -> str:
         """File and line, for messages; lines count from 1."""
@@ -105,7 +108,7 @@ class TextFile:
 
 
 def read(path: str | os.PathLike) -> TextFile:
-    """Reads a text file.
+    """Reads a text file; one that ends in `.gz` is unpacked.
 
     Raises:
         DataError: it cannot be read, or is no text in UTF-8; the message says what it is instead.
@@ -114,6 +117,8 @@ def read(path: str | os.PathLike) -> TextFile:
         content = Path(path).read_bytes()
     except (OSError, ValueError) as error:  # ValueError: no path can hold a NUL
         raise DataError(f"{path}: expected a readable file, found: {why(error)}") from None
+    if os.fspath(path).endswith(_GZIP):
+        content = _unpacked(content, path)
     check_beginning(content, path)
     if b"\n" not in content:
         content = content.replace(b"\r", b"\n")
@@ -122,6 +127,13 @@ def read(path: str | os.PathLike) -> TextFile:
         for number, line in enumerate(content.split(b"\n"), start=1)
     ]
     return TextFile(str(path), lines if lines[-1] else lines[:-1])
+
+
+def _unpacked(content: bytes, path: str | os.PathLike) -> bytes:
+    try:
+        return gzip.decompress(content)
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError(f"{path}: expected a whole gzip file, found: {error}") from None
 
 
 def check_beginning(content: bytes, path: str | os.PathLike) -> None:

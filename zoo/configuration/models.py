@@ -179,4 +179,5 @@ MODELS: dict[str, type[RecurrentConfig]] = {
     "pos": TaggerConfig,
     "sentiment": ClassifierConfig,
     "lm": LanguageModelConfig,
+    "translate": EncoderDecoderConfig,
 }

@@ -14,13 +14,15 @@ if TYPE_CHECKING:
     from zoo.saving.in_memory import InMemory
     from zoo.saving.language_model import LanguageModule
     from zoo.saving.tagger import TaggerModule
+    from zoo.saving.translator import TranslatorModule
 
-__all__ = ["ClassifierModule", "InMemory", "LanguageModule", "TaggerModule"]
+__all__ = ["ClassifierModule", "InMemory", "LanguageModule", "TaggerModule", "TranslatorModule"]
 
 _MODULES = {
     "ClassifierModule": "classifier",
     "InMemory": "in_memory",
     "LanguageModule": "language_model",
     "TaggerModule": "tagger",
+    "TranslatorModule": "translator",
 }
 __getattr__, __dir__ = lazy.attributes(__name__, _MODULES)

@@ -218,7 +218,7 @@ def test_a_record_without_a_field_reads_its_default(kind):
 def test_every_task_has_a_configuration_of_its_models():
     assert {name: kind.__name__ for name, kind in MODELS.items()} == {
         "ner": "TaggerConfig", "pos": "TaggerConfig", "sentiment": "ClassifierConfig",
-        "lm": "LanguageModelConfig",
+        "lm": "LanguageModelConfig", "translate": "EncoderDecoderConfig",
     }  # fmt: skip
     assert RecurrentConfig().layer_jit == "auto"
     assert RecurrentConfig(jit=False).layer_jit is False

@@ -1,0 +1,308 @@
+"""Translation: a text read in one language, and written in another."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import os
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+import tensorflow as tf
+
+from tasks.data import batching
+from tasks.data.errors import UserError
+from tasks.data.inputs import Input, read_inputs
+from tasks.data.names import can_be_line
+from tasks.framework import fitting, vocabularies
+from tasks.framework.checkpoints import keep_lines
+from tasks.framework.configuration import RunConfig
+from tasks.framework.task import VALIDATED, Request, Task, Trainer
+from tasks.framework.text_io import PREDICT_BATCH
+from tasks.translation import figures, reading, scores
+from tasks.translation.configuration import TranslationConfig, TranslationRun
+from tasks.translation.demo import Pair
+from zoo import predictions
+from zoo.configuration import EncoderDecoderConfig, RecurrentConfig
+from zoo.models import EncoderDecoder
+from zoo.models.parts import MakeStack
+from zoo.predictions import Translation
+from zoo.predictor import Predictor
+from zoo.saving import TranslatorModule
+from zoo.saving.translator import Reader
+from zoo.text import subwords, tokens
+
+VOCABULARY, SOURCE_VOCABULARY = "vocabulary.txt", "source_vocabulary.txt"
+# Both sides of a batch are padded to multiples of this.
+_MULTIPLE = 4
+
+
+class Translating(Task[TranslationConfig]):
+    """The translation of a text."""
+
+    name = "translate"
+    config = TranslationConfig
+    score_name = "bleu"
+    texts = (
+        "The red cat does not sleep.",
+        "My old aunt looks for her white bird because she loves the small island.",
+    )
+    signatures: ClassVar = {"serving_default": "text", "n_best": "log_probability"}
+    columns = ("translation", "log_probability")
+
+    def load(
+        self, config: TranslationConfig, splits: Sequence[str], optional: Sequence[str]
+    ) -> dict[str, list[Pair]]:
+        data = config.data
+        return reading.load_corpus(
+            data.data,
+            data.files,
+            splits,
+            config.training.seed,
+            optional,
+            data.source,
+            data.target,
+            data.held_out_test,
+        )
+
+    def trainer(
+        self, corpus: dict[str, list[Pair]], config: TranslationConfig, model_dir: str
+    ) -> TranslatorTrainer:
+        return TranslatorTrainer(self, corpus, config, model_dir)
+
+    def read_inputs(self, path: str, config: TranslationConfig) -> list[Input]:
+        return read_inputs(path, config.data.text_column or config.data.source)
+
+    def predict(self, model: Predictor, texts: Sequence[str]) -> list[Translation]:
+        return predictions.translated(texts, model.ask("n_best", {"text": texts}))
+
+    def as_asked(self, prediction: Translation, run: RunConfig) -> Translation:
+        assert isinstance(run, TranslationRun)
+        return dataclasses.replace(prediction, n_best=prediction.n_best[: run.n_best - 1])
+
+    def record(self, prediction: Translation) -> dict[str, Any]:
+        values = dataclasses.asdict(prediction)
+        del values["text"]
+        if not prediction.n_best:
+            del values["n_best"]
+        return values
+
+    def rows(self, prediction: Translation) -> list[tuple]:
+        return [(prediction.translation, prediction.log_probability)]
+
+    def predict_examples(self, model: Predictor, examples: list[Pair]) -> list[Translation]:
+        return self.predict(model, [pair.source for pair in examples])
+
+    def answers(self, examples: list[Pair]) -> list[str]:
+        return [pair.target for pair in examples]
+
+    def length(self, example: Pair) -> int:
+        return len(example.source)
+
+    def text(self, example: Pair) -> str:
+        return example.source
+
+    def counts(self, examples: list[Pair]) -> dict[str, int]:
+        return {
+            "pairs": len(examples),
+            "source_words": sum(len(pair.source.split()) for pair in examples),
+            "target_words": sum(len(pair.target.split()) for pair in examples),
+        }
+
+    def metrics(self, answers: list[str], predicted: list[Translation]) -> dict[str, Any]:
+        return scores.metrics(answers, [one.translation for one in predicted])
+
+    def draw(
+        self, answers: list[str], predicted: list[Translation], folder: str, split: str
+    ) -> None:
+        rows = {"": scores.bleu_by_length(predicted, answers)}
+        path = os.path.join(folder, f"bleu_by_length_{split}.png")
+        figures.by_length(rows, path, "words of the source", "BLEU")
+
+    def show(self, prediction: Translation, colour: bool) -> str:
+        first = (prediction.translation, prediction.log_probability)
+        ends = ("  \033[2m", "\033[0m") if colour else ("  (", ")")
+        lines = [f"{text}{ends[0]}{p:.2f}{ends[1]}" for text, p in [first, *prediction.n_best]]
+        return "\n".join(lines)
+
+
+class TranslatorTrainer(Trainer[TranslationConfig]):
+    """Translators on a parallel corpus."""
+
+    def __init__(
+        self,
+        task: Translating,
+        corpus: dict[str, list[Pair]],
+        config: TranslationConfig,
+        model_dir: str,
+    ):
+        super().__init__(task, corpus, config, model_dir)
+        self.read, self.write = self._readers()
+        self.encoded = {
+            split: (
+                encode([pair.source for pair in pairs], self.read),
+                encode([pair.target for pair in pairs], self.write),
+            )
+            for split, pairs in corpus.items()
+        }
+
+    def _readers(self) -> tuple[Reader, Reader]:
+        """How sources are read and targets written; one object where they share a vocabulary."""
+        data, pairs = self.config.data, self.corpus["train"]
+        sides = [[pair.source for pair in pairs], [pair.target for pair in pairs]]
+        if data.subwords:
+            try:
+                names = self._names(
+                    VOCABULARY, lambda: subwords.learn([*sides[0], *sides[1]], data.subwords)
+                )
+            except ValueError as error:
+                raise UserError(f"--{error}") from None
+            both = subwords.Subwords(keep_lines(self.model_dir, VOCABULARY, names))
+            return both, both
+        found = []
+        for side, file in zip(sides, (SOURCE_VOCABULARY, VOCABULARY), strict=True):
+            names = self._names(file, functools.partial(self._words, side))
+            path = keep_lines(self.model_dir, file, names)
+            found.append(tokens.Tokens(path, "words"))
+        return found[0], found[1]
+
+    def _names(self, file: str, learn: Callable[[], list[str]]) -> list[str]:
+        return learn() if self.source is None else self.source.lines(file)
+
+    def _words(self, side: Sequence[str]) -> list[str]:
+        def split(part: tf.Tensor) -> tf.Tensor:
+            return tokens.tokenize(part, "words").flat_values
+
+        words = (
+            word
+            for part in vocabularies.in_batches(side, split)
+            for word in part.tolist()
+            if can_be_line(word.decode("utf-8", "replace"))
+        )
+        data = self.config.data
+        return tokens.make_vocabulary(words, data.vocab_size, data.min_count, "words")
+
+    def model_config(self) -> EncoderDecoderConfig:
+        apart = self.read is not self.write
+        return self.config.model.replace(
+            vocabulary_size=self.write.size, source_vocabulary_size=self.read.size if apart else 0
+        )
+
+    def make_model(self, config: RecurrentConfig, make_stack: MakeStack) -> EncoderDecoder:
+        assert isinstance(config, EncoderDecoderConfig)
+        return EncoderDecoder(config, make_stack)
+
+    def epoch(self, number: int) -> tuple[tf.data.Dataset, int]:
+        training, most = self.config.training, self.config.data.max_length
+        sides = self.encoded["train"]
+        lengths = np.minimum(np.maximum(*(side.lengths for side in sides)), most)
+        groups = batching.shuffled(lengths, training.batch_size, training.seed, number)
+        nothing = np.zeros([training.batch_size], np.int32)
+
+        def pairs(rows: list[int], padded: int) -> tuple[dict[str, np.ndarray], np.ndarray]:
+            return self._batch("train", rows, training.batch_size, most), nothing
+
+        return batching.as_dataset(groups, pairs), len(groups)
+
+    def _batch(self, split: str, rows: Sequence[int], count: int, most: int) -> dict:
+        """Source and target of some pairs, each padded to the longest of them."""
+
+        def padded(side: batching.Sequences) -> np.ndarray:
+            longest = min(most, int(side.lengths[list(rows)].max(initial=1)))
+            width = -(-longest // _MULTIPLE) * _MULTIPLE
+            return side.batch(rows, count, width, most)["ids"]
+
+        source, target = self.encoded[split]
+        return {"source": padded(source), "targets": padded(target)}
+
+    def validation_batches(self) -> list[tuple[dict[str, np.ndarray], np.ndarray]]:
+        count, most = len(self.corpus["validation"]), self.config.data.max_length
+        rows = [list(range(i, min(i + 64, count))) for i in range(0, min(count, VALIDATED), 64)]
+        return [
+            (self._batch("validation", some, len(some), most), np.zeros([len(some)], np.int32))
+            for some in rows
+        ]
+
+    def _translations(self, ask: Callable[[tf.Tensor], dict], split: str, most: int) -> list:
+        """What is said of the first pairs of a split, in batches of like length."""
+        texts = [pair.source for pair in self.corpus[split][:most]]
+        found: list[Any] = [None] * len(texts)
+        order = sorted(range(len(texts)), key=lambda number: len(texts[number]))
+        for start in range(0, len(order), PREDICT_BATCH):
+            numbers = order[start : start + PREDICT_BATCH]
+            some = [texts[number] for number in numbers]
+            answer = {name: value.numpy() for name, value in ask(tf.constant(some)).items()}
+            answer["text"] = np.array([t.decode() for t in answer["text"].tolist()], object)
+            for number, one in zip(numbers, predictions.translated(some, answer), strict=True):
+                found[number] = one
+        return found
+
+    def predictor(self, model: EncoderDecoder) -> Callable[[str], list[Translation]]:
+        module = self.module(model)
+        return lambda split: self._translations(
+            module.serving_default, split, len(self.corpus[split])
+        )
+
+    def fit(self, model: EncoderDecoder, predict: Callable[[str], list[Translation]]) -> list[dict]:
+        """As for all tasks, but between epochs the likeliest next token is taken at each step, for
+        some of the validation pairs: a search takes longer and says the same."""
+        module, examples = self.module(model), self.corpus["validation"][:VALIDATED]
+        answers = self.task.answers(examples)
+
+        def score() -> float:
+            found = self._translations(module.greedy, "validation", VALIDATED)
+            return scores.bleu(answers, [one.translation for one in found])
+
+        return fitting.fit(
+            model,
+            self.epoch,
+            score,
+            self.task.score_name,
+            self.model_dir,
+            self.config.training,
+            self.validation_loss(model),
+        )
+
+    def module(self, model: EncoderDecoder, weights: str = "float32") -> TranslatorModule:
+        training = self.config.training
+        if training.replace_unknown and self.config.data.subwords:
+            raise UserError(
+                "--replace_unknown goes with --subwords=0: of pieces, hardly any is unknown"
+            )
+        try:
+            return TranslatorModule(
+                model,
+                self.read,
+                self.write,
+                weights,
+                training.beam_size,
+                training.length_penalty,
+                training.replace_unknown,
+            )
+        except ValueError as error:
+            raise UserError(f"--{error}") from None
+
+    def warmup(self) -> list[Request]:
+        texts = tf.constant([*self.task.texts, ""])
+        requests: list[Request] = [
+            (name, {"text": texts}) for name in ("serving_default", "greedy", "n_best")
+        ]
+        ones = tf.ones([len(texts)])
+        drawn = {"temperature": ones, "top_p": ones, "top_k": tf.cast(0 * ones, tf.int32)}
+        requests.append(("sample", {"text": texts, "seed": drawn["top_k"], **drawn}))
+        if self.config.model.attention != "none":
+            requests.append(("alignment", {"text": texts}))
+            requests.append(("alignment_of", {"text": texts, "translation": texts}))
+        return requests
+
+
+def encode(texts: Sequence[str], reader: Reader) -> batching.Sequences:
+    """Ids of texts, `<EOS>` at the end of each."""
+
+    def ids(some: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        found = reader.ids(some)
+        return found.flat_values, found.row_lengths()
+
+    values, lengths = zip(*vocabularies.in_batches(texts, ids), strict=True)
+    return batching.Sequences(np.cumsum(np.concatenate(lengths)), {"ids": np.concatenate(values)})

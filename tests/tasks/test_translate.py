@@ -1,0 +1,212 @@
+"""The translation program, run as a user runs it, and its SavedModel."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from programs import (
+    ODD_TEXTS,
+    ask_elsewhere,
+    check_saved_once_without_xla,
+    program,
+    replay_warmup,
+)
+
+import zoo
+from tasks.experiments import attention
+from tasks.translation import demo
+from zoo.text import subwords
+
+SMALL = ["--units=32", "--embedding_dim=24", "--batch_size=8", "--learning_rate=0.01", "--nojit"]
+SMALL += ["--dropout=0", "--label_smoothing=0", "--epochs=30", "--patience=30"]
+PAIRS = sorted({pair for pair in demo.corpus()["train"][:400] if len(pair.source.split()) < 6})[:40]
+
+
+def write_corpus(folder):
+    for language, index in (("en", 0), ("fr", 1)):
+        lines = "".join(f"{pair[index]}\n" for pair in PAIRS)
+        (folder / f"all.{language}").write_text(lines, "utf-8")
+    name = folder / "all"
+    files = [f"--train_file={name}", f"--valid_file={name}", f"--test_file={name}"]
+    return ["--data=files", *files, "--source=en", "--target=fr"]
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("translate")
+    flags = [*write_corpus(folder), *SMALL, "--subwords=200"]
+    program("translate", *flags, "--model_dir", folder / "model", "--export_dir", folder / "saved")
+    return {"flags": flags, "folder": folder, "model": folder / "model", "saved": folder / "saved"}
+
+
+@pytest.fixture(scope="module")
+def model(trained):
+    return zoo.load(trained["saved"])
+
+
+def test_training_and_the_savedmodel_agree(trained, model):
+    results = json.loads((trained["model"] / "results.json").read_text())
+    answer = model([pair.source for pair in PAIRS])
+    exact = np.mean([t == p.target for t, p in zip(answer["text"], PAIRS, strict=True)])
+    assert results["validation"]["exact"] == pytest.approx(exact)
+    assert results["validation"]["chrf"] > 60
+    assert "|tok:13a|" in results["validation"]["bleu_signature"]
+    assert results["model"]["vocabulary_size"] == 1 + len(
+        (trained["model"] / "vocabulary.txt").read_text("utf-8").splitlines()
+    )
+    assert (trained["model"] / "bleu_by_length_test.png").exists()
+
+
+def test_the_probability_is_that_of_the_model(trained, model):
+    sources = [pair.source for pair in PAIRS[:6]]
+    answer = model(sources)
+    keras_model = zoo.keras_model(trained["model"])
+    reader = subwords.Subwords(str(trained["model"] / "vocabulary.txt"))
+    x, y = (reader.ids(tf.constant(some)).to_tensor() for some in (sources, list(answer["text"])))
+    expected = tf.reduce_sum(keras_model.log_probabilities(x, y), axis=1)
+    np.testing.assert_allclose(answer["log_probability"], expected, rtol=1e-3, atol=1e-3)
+
+
+def test_the_best_of_n_is_the_answer_and_the_others_are_others(model):
+    sources = [pair.source for pair in PAIRS[:8]]
+    answer, several = model(sources), model.ask("n_best", {"text": sources})
+    assert several["text"].shape == (8, 5)
+    assert several["text"][:, 0].tolist() == answer["text"].tolist()
+    np.testing.assert_allclose(several["log_probability"][:, 0], answer["log_probability"], 1e-4)
+    for row in several["text"]:
+        assert len({*row} - {""}) >= 2
+    greedy = model.ask("greedy", {"text": sources})
+    assert (greedy["log_probability"] <= answer["log_probability"] + 1.0).all()
+
+
+def test_weights_of_an_alignment_sum_to_one_over_the_source(model):
+    pair = PAIRS[0]
+    own = model.ask("alignment", {"text": [pair.source, ""]})
+    given = model.ask("alignment_of", {"text": [pair.source], "translation": [pair.target]})
+    for answer in (own, given):
+        x, y = answer["source_lengths"][0], answer["target_lengths"][0]
+        weights = answer["weights"][0]
+        np.testing.assert_allclose(weights[:y].sum(axis=1), 1, atol=1e-4)
+        assert not weights[:, x:].any()
+        assert answer["source_tokens"][0, x - 1] == answer["target_tokens"][0, y - 1] == "<EOS>"
+    written = "".join(given["target_tokens"][0][:-1]).replace("▁", " ").strip()
+    assert written == pair.target
+
+
+def test_the_same_seed_draws_the_same_alone_or_in_a_batch(model):
+    def ask(texts, seeds):
+        ones = np.ones(len(texts), np.float32)
+        return model.ask(
+            "sample",
+            {
+                "text": texts,
+                "temperature": ones,
+                "top_p": ones,
+                "top_k": [0] * len(texts),
+                "seed": seeds,
+            },
+        )["text"].tolist()
+
+    texts = [pair.source for pair in PAIRS[:4]]
+    drawn = ask(texts, [3, 4, 5, 6])
+    assert drawn == [ask([text], [seed])[0] for text, seed in zip(texts, [3, 4, 5, 6], strict=True)]
+    assert drawn != ask(texts, [7, 8, 9, 10])
+
+
+@pytest.mark.parametrize("odd", ODD_TEXTS.values(), ids=ODD_TEXTS)
+def test_any_text_gets_an_answer_that_does_not_depend_on_its_batch(model, odd):
+    odd = odd[:10_000]
+    beside = model.ask("greedy", {"text": [PAIRS[0].source, odd, ""]})
+    alone = model.ask("greedy", {"text": [odd]})
+    assert beside["text"][1] == alone["text"][0]
+    assert np.isfinite(beside["log_probability"]).all()
+
+
+def test_it_loads_elsewhere_as_a_server_loads_it(trained, model):
+    folder, texts = trained["saved"] / "1", [PAIRS[0].source, ""]
+    answer = ask_elsewhere(folder, *texts)
+    np.testing.assert_allclose(
+        answer["log_probability"], model(texts)["log_probability"], atol=1e-3
+    )
+    check_saved_once_without_xla(folder, trained["model"] / "best.npz")
+    answers = dict(replay_warmup(folder, "saved"))
+    assert set(answers) == set(model.signatures)
+
+
+def test_predictions_keep_what_came_with_the_texts(trained, tmp_path):
+    source, output = tmp_path / "in.csv", tmp_path / "out.csv"
+    source.write_text("id,en\n7,The cat sleeps.\n8,\n", "utf-8")
+    flags = ["--mode=predict", f"--model={trained['saved']}", f"--input_file={source}"]
+    program("translate", *flags, "--text_column=en", f"--output_file={output}")
+    with open(output, encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["id"] for row in rows] == ["7", "8"]
+    assert set(rows[0]) == {"id", "en", "translation", "log_probability"}
+    shown = program("translate", *flags[:2], "--text=The cat sleeps.", "--n_best=3").stdout
+    assert len(shown.splitlines()) == 3
+    assert shown.startswith(rows[0]["translation"])
+
+
+def test_an_alignment_is_drawn(trained, tmp_path):
+    model = f"--model={trained['saved']}"
+    texts = ["--text=The cat sleeps.", "--translation=Le chat dort."]
+    shown = program(
+        "translate", "--mode=align", model, *texts, f"--output_file={tmp_path}/a.png"
+    ).stdout
+    assert "<EOS>" in shown.splitlines()[-1]
+    assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("kind", ["none", "additive"])
+def test_words_in_place_of_pieces(tmp_path, kind):
+    flags = [*write_corpus(tmp_path), *SMALL, "--epochs=1", "--subwords=0", "--min_count=3"]
+    flags += [f"--attention={kind}", "--cell=gru", "--beam_size=1"]
+    flags += ["--replace_unknown"] if kind != "none" else []
+    saved = tmp_path / "saved"
+    program("translate", *flags, f"--model_dir={tmp_path}/m", f"--export_dir={saved}")
+    model = zoo.load(saved)
+    assert ("alignment" in model.signatures) == (kind != "none")
+    answer = model([pair.source for pair in PAIRS])
+    assert not any("<UNK>" in text for text in answer["text"])
+    assert {*(tmp_path / "m").glob("*vocabulary.txt")} == {
+        tmp_path / "m" / "vocabulary.txt",
+        tmp_path / "m" / "source_vocabulary.txt",
+    }
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--subwords=5"], "--subwords: expected a number that holds every character"),
+        (["--replace_unknown"], "--replace_unknown goes with --subwords=0"),
+        (["--attention=none", "--input_feeding"], "--input_feeding: expected False"),
+        (["--mode=align"], "--mode=align: expected one --text or more"),
+        (["--mode=align", "--text=a", "--translation=b", "--translation=c"], "Received: 1 and 2"),
+        (["--mode=align", "--text=a", "--output_file=a.txt"], "--mode=align writes .png"),
+        (["--mode=attention", "--data=files"], "is about the built-in corpus"),
+        (["--data=files", "--train_file=x"], "expected two languages"),
+    ],
+)
+def test_mistakes_are_one_line(tmp_path, flags, message):
+    run = program("translate", *flags, f"--export_dir={tmp_path}", check=False)
+    assert run.returncode == 1
+    assert message in run.stderr
+    assert run.stderr.strip().count("\n") == 0
+
+
+@pytest.mark.slow
+def test_attention_is_compared_by_length(tmp_path, monkeypatch):
+    for name in ("RNN", "GRU"):
+        monkeypatch.delitem(attention.NETWORKS, name)
+    monkeypatch.setattr(demo, "SIZES", {"train": 60, "validation": 8, "test": 8})
+    demo.corpus.cache_clear()
+    flags = ["--mode=attention", *SMALL, "--epochs=1", "--subwords=200", "--beam_size=1"]
+    shown = program("translate", *flags, f"--model_dir={tmp_path}").stdout
+    demo.corpus.cache_clear()
+    demo.by_clauses.cache_clear()
+    found = json.loads((tmp_path / "attention.json").read_text())
+    assert list(found["bleu"]) == ["LSTM", "LSTM, attention"]
+    assert "LSTM, attention" in shown
+    assert (tmp_path / "attention.png").read_bytes().startswith(b"\x89PNG")
