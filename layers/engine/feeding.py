@@ -23,10 +23,10 @@ from typing import Any
 
 import tensorflow as tf
 
-from layers.engine import loops
 from layers.engine.cell import Cell
 from layers.engine.compiling import has_gpu, padding_to_bucket, shared_function
 from layers.engine.gradient import refuse_second_derivatives
+from layers.engine.loops import _at, _write, repeat
 from layers.engine.sharding import ROWS_PER_SHARD, SHARDS_OF_UNKNOWN_BATCH
 
 # Nested dicts and tuples of tensors, by the names of `FeedingTensors`.
@@ -44,6 +44,11 @@ class FeedingPlan:
         compiled: by XLA, or portable.
         by_hand: back-propagation as written here and in the cell, or automatic differentiation.
         sizes: of the tensors, by which functions that are shared differ; `run_feeding` says them.
+
+    Example:
+        >>> cell = GRU(4).cell
+        >>> FeedingPlan(cell, 1, additive=True) == FeedingPlan(cell, 1, additive=True)
+        True
     """
 
     cell: Cell
@@ -77,6 +82,10 @@ class FeedingTensors:
             each, or empty.
         dropout: factors on the outputs of each layer but the last, `[batch, units]` each, and on
             ã<t>, `[batch, width]`, which are the same at every step; or empty.
+
+    Example:
+        >>> FeedingTensors.__dataclass_fields__["dropout"].default
+        ()
     """
 
     x: tf.Tensor
@@ -106,6 +115,26 @@ def run_feeding(plan: FeedingPlan, tensors: FeedingTensors) -> tf.Tensor:
     Returns:
         ã<t>, `[batch, time, width]`, its dropout included. Of the masks of x<t> it knows nothing:
         padding at the end has outputs too, and no step before it depends on them.
+
+    Example:
+        >>> keys = tf.ones([2, 5, 4])
+        >>> tensors = FeedingTensors(
+        ...     x=tf.ones([2, 3, 6]),
+        ...     states=((tf.zeros([2, 4]),),),
+        ...     kernels=(tf.ones([6 + 7, 4]),),
+        ...     biases=(tf.zeros([4]),),
+        ...     recurrent_kernels=(tf.eye(4),),
+        ...     recurrent_biases=(),
+        ...     memory=keys,
+        ...     values=keys,
+        ...     combine=tf.ones([4 + 4, 7]),
+        ...     combine_bias=tf.zeros([7]),
+        ...     query=None,
+        ...     scale=None,
+        ...     mask=tf.ones([2, 5], tf.bool),
+        ... )
+        >>> run_feeding(FeedingPlan(RNN(4).cell, 1, additive=False), tensors).shape
+        TensorShape([2, 3, 7])
     """
     x = tensors.x
     time, compiled = tf.shape(x)[1], plan.compiled
@@ -214,7 +243,7 @@ def steps_forward(plan: FeedingPlan, tensors: Nest, constant: Nest) -> tuple[tf.
     start = tf.zeros_like(z_x[0, :, :1]) * tensors["combine_bias"]
 
     def one_step(t, fed, states, arrays):
-        z, read = loops._at(z_x, t) + fed @ tensors["feed"], fed
+        z, read = _at(z_x, t) + fed @ tensors["feed"], fed
         after: list[tuple[tf.Tensor, ...]] = []
         reads: list[tf.Tensor] = []
         slopes: list[tf.Tensor] = []
@@ -243,7 +272,7 @@ def steps_forward(plan: FeedingPlan, tensors: Nest, constant: Nest) -> tuple[tf.
         kept = [tuple(slopes)]
         kept += [(one,) for one in (*reads, *factors, both, alpha, squashed, fed)]
         kept += [(asked,)] if plan.additive else []
-        arrays = [loops._write(a, t, k) for a, k in zip(arrays, kept, strict=True)]
+        arrays = [_write(a, t, k) for a, k in zip(arrays, kept, strict=True)]
         return fed, tuple(after), arrays
 
     rows, units, memory = states[0][0], states[0][0].shape[1], tensors["memory"]
@@ -253,7 +282,7 @@ def steps_forward(plan: FeedingPlan, tensors: Nest, constant: Nest) -> tuple[tf.
     widths += [memory.shape[2]] if plan.additive else []
     every = len(cell.slopes) * plan.depth
     arrays = [_room(count * every, rows, units), *[_room(count, rows, n) for n in widths]]
-    _, _, arrays = loops.repeat(
+    _, _, arrays = repeat(
         constant.get("steps", count),
         one_step,
         (start, tuple(tuple(some) for some in states), arrays),
@@ -300,18 +329,18 @@ def steps_back(plan: FeedingPlan, d_fed: tf.Tensor, tensors: Nest, constant: Nes
 
     def one_step(i, d_next, d_states, sums, arrays):
         t = constant.get("steps", count) - 1 - i
-        squashed = loops._at(kept["squashed"], t)
-        d = loops._at(d_fed, t) + d_next
+        squashed = _at(kept["squashed"], t)
+        d = _at(d_fed, t) + d_next
         if constant["dropout"]:
             d *= constant["dropout"][-1]
         d_pre = d * (1 - squashed * squashed)
         d_context, d_a = tf.split(d_pre @ combine, [features, combine.shape[1] - features], axis=1)
-        alpha = loops._at(kept["alpha"], t)
+        alpha = _at(kept["alpha"], t)
         d_alpha = tf.reduce_sum(values * d_context[:, None], axis=2)
         d_e = alpha * (d_alpha - tf.reduce_sum(alpha * d_alpha, axis=1, keepdims=True))
         written = [d_pre, d_e, d_context]
         if plan.additive:
-            hidden = tf.tanh(memory + loops._at(kept["asked"], t)[:, None])
+            hidden = tf.tanh(memory + _at(kept["asked"], t)[:, None])
             d_hidden = d_e[:, :, None] * tensors["scale"] * (1 - hidden * hidden)
             d_asked = tf.reduce_sum(d_hidden, axis=1)
             d_a += d_asked @ query
@@ -324,7 +353,7 @@ def steps_back(plan: FeedingPlan, d_fed: tf.Tensor, tensors: Nest, constant: Nes
         for layer in reversed(range(plan.depth)):
             d_new = (d_states[layer][0] + d_a, *d_states[layer][1:])
             first = t * every + layer * len(cell.slopes)
-            slopes = tuple(loops._at(kept["slopes"], first + k) for k in range(len(cell.slopes)))
+            slopes = tuple(_at(kept["slopes"], first + k) for k in range(len(cell.slopes)))
             d_z, d_previous, d_direct = cell.step_back(d_new, slopes, transposed[layer])
             if constant["recurrent_dropout"]:
                 d_previous *= constant["recurrent_dropout"][layer]
@@ -335,16 +364,14 @@ def steps_back(plan: FeedingPlan, d_fed: tf.Tensor, tensors: Nest, constant: Nes
             if layer and constant["dropout"]:
                 d_a *= constant["dropout"][layer - 1]
         written += [d for d_z in d_z_layers for d in d_z]
-        arrays = [
-            loops._write(array, t, (value,)) for array, value in zip(arrays, written, strict=True)
-        ]
+        arrays = [_write(array, t, (value,)) for array, value in zip(arrays, written, strict=True)]
         return d_a, tuple(d_before), sums, arrays
 
     columns = [combine.shape[0], _size(memory, 1), features]
     columns += [memory.shape[2]] if plan.additive else []
     columns += blocks * plan.depth
     sums = (tf.zeros_like(memory), tf.zeros_like(memory)) if plan.additive else ()
-    _, d_states, sums, arrays = loops.repeat(
+    _, d_states, sums, arrays = repeat(
         constant.get("steps", count),
         one_step,
         (

@@ -109,12 +109,10 @@ class EncoderDecoder(RecurrentModel):
             self._one_layer(bidirectional=config.bidirectional) for _ in range(config.depth)
         ]
         self.decoders = [self._one_layer(bidirectional=False) for _ in range(config.depth)]
+        # In one row, as the states are: a SavedModel finds no layers in lists of lists.
         self.bridges = [
-            [
-                self.dense(config.units, activation=None if i else "tanh")
-                for i in range(self._states)
-            ]
-            for _ in range(config.depth)
+            self.dense(config.units, activation=None if i % self._states else "tanh")
+            for i in range(self._states * config.depth)
         ]
         # One mask for all steps: noise of the shape [batch, 1, width].
         self.source_dropouts, self.target_dropouts = (
@@ -167,7 +165,7 @@ class EncoderDecoder(RecurrentModel):
         for stack in self.encoders:
             stack.build((None, None, width))
             width = read
-        for bridge in (bridge for some in self.bridges for bridge in some):
+        for bridge in self.bridges:
             bridge.build((None, read))
         width = config.embedding_dim
         if config.input_feeding:
@@ -206,7 +204,8 @@ class EncoderDecoder(RecurrentModel):
             x, *ends = stack(x, mask=real, training=training)
             x = self.source_dropouts[i + 1](x, training=training)
             # Those of the forward direction come first.
-            for k, bridge in enumerate(self.bridges[i]):
+            for k in range(self._states):
+                bridge = self.bridges[i * self._states + k]
                 states.append(bridge(tf.concat(ends[k :: self._states], axis=1)))
         if self.attention is None:
             return (), states

@@ -6,6 +6,7 @@ import itertools
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
 from zoo.configuration import EncoderDecoderConfig
 from zoo.decoding import drawing
@@ -213,6 +214,19 @@ def test_at_no_temperature_it_is_greedy(model):
 def test_of_no_sentences_nothing_is_written(model, name):
     ids, log_p, _ = translate(model, STRATEGIES[name], SOURCES[:0], LIMITS[:0])
     assert ids.shape[0] == log_p.shape[0] == 0
+
+
+def test_a_saved_model_writes_the_same_and_holds_no_xla(model, tmp_path):
+    run = translation(model, STRATEGIES["n_best"])
+    module = tf.Module()
+    module.model, module.run = model, run
+    tf.saved_model.save(module, str(tmp_path))
+    meta = SavedModel.FromString((tmp_path / "saved_model.pb").read_bytes()).meta_graphs[0]
+    functions = meta.graph_def.library.function
+    assert not any(function.attr["_XlaMustCompile"].b for function in functions)
+    loaded = tf.saved_model.load(str(tmp_path))
+    for one, other in zip(loaded.run(SOURCES, LIMITS), run(SOURCES, LIMITS), strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-5)
 
 
 # --- What it costs -------------------------------------------------------------------------------

@@ -56,9 +56,10 @@ def test_probabilities_are_those_of_the_equations_step_by_step(kind):
     for row, (x, y) in enumerate(zip(SOURCE[:2], TARGETS[:2], strict=True)):
         embedding = model.source_embedding or model.word_embedding
         h, start = tf.gather(embedding.embeddings, x[x > 0])[None], []
-        for stack, bridges in zip(model.encoders, model.bridges, strict=True):
+        for i, stack in enumerate(model.encoders):
             h, *ends = stack(h)
-            for k, bridge in enumerate(bridges):
+            for k in range(states_of_layer):
+                bridge = model.bridges[i * states_of_layer + k]
                 both = np.concatenate(ends[k::states_of_layer], axis=1)
                 s = both @ bridge.kernel.numpy() + bridge.bias.numpy()
                 start.append(s if k else np.tanh(s))
