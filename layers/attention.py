@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -78,7 +79,7 @@ class Attention(keras.layers.Layer):
         score: str = "additive",
         units: int | None = None,
         kernel_initializer: Identifier = "glorot_uniform",
-        **kwargs,
+        **kwargs: Any,
     ):
         super().__init__(**kwargs)
         self.score = one_of("score", score, SCORES)
@@ -216,7 +217,7 @@ class Attention(keras.layers.Layer):
         hidden = tf.tanh(tf.tensordot(q, weights["query_kernel"], 1)[:, :, None] + memory[:, None])
         return tf.tensordot(hidden, weights["scale"], 1)
 
-    def compute_mask(self, *args, **kwargs) -> tuple[None, None]:
+    def compute_mask(self, *args: Any, **kwargs: Any) -> tuple[None, None]:
         """None for both: contexts have the mask of the queries, which a layer knows better."""
         return None, None
 

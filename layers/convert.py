@@ -12,6 +12,7 @@ What is called what, for the same function:
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import keras
 import numpy as np
@@ -170,7 +171,7 @@ def to_keras(layer: keras.layers.Layer) -> keras.layers.Layer:
 
 
 def from_torch(
-    state_dict: Mapping[str, np.ndarray], cell: str, activation: str = "tanh", **arguments
+    state_dict: Mapping[str, np.ndarray], cell: str, activation: str = "tanh", **arguments: Any
 ) -> Stack:
     """The stack with the function and weights of PyTorch's `nn.RNN`, `nn.GRU` or `nn.LSTM`.
 

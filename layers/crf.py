@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import keras
 import numpy as np
@@ -80,7 +81,7 @@ class CRF(keras.layers.Layer):
         transition_regularizer: Identifier = None,
         gradient: str = "by_hand",
         jit: bool | str = "auto",
-        **kwargs,
+        **kwargs: Any,
     ):
         # Emissions pass through as they are: no cast to the precision of the policy.
         super().__init__(autocast=False, **kwargs)
@@ -234,7 +235,7 @@ class CRF(keras.layers.Layer):
 
     # --- Arguments -------------------------------------------------------------------------------
 
-    def _check(self, emissions, mask) -> tuple[tf.Tensor, tf.Tensor]:
+    def _check(self, emissions: tf.Tensor, mask: tf.Tensor | None) -> tuple[tf.Tensor, tf.Tensor]:
         emissions = keras.ops.convert_to_tensor(emissions)
         if emissions.shape.rank != 3 or emissions.shape[2] != self.tags:
             raise ValueError(
@@ -252,7 +253,7 @@ class CRF(keras.layers.Layer):
         self._check_steps("a mask", mask, emissions)
         return emissions, mask
 
-    def _check_tags(self, tags, emissions: tf.Tensor) -> tf.Tensor:
+    def _check_tags(self, tags: tf.Tensor, emissions: tf.Tensor) -> tf.Tensor:
         tags = keras.ops.convert_to_tensor(tags)
         self._check_steps("tags", tags, emissions)
         if not tags.dtype.is_integer:

@@ -59,7 +59,9 @@ class CRFLoss(keras.losses.Loss):
     ):
         super().__init__(name=name, reduction=reduction, dtype=dtype)
 
-    def __call__(self, y_true, y_pred, sample_weight=None) -> tf.Tensor:
+    def __call__(
+        self, y_true: tf.Tensor, y_pred: tf.Tensor, sample_weight: tf.Tensor | None = None
+    ) -> tf.Tensor:
         """One number, or `[batch]` with `reduction=None`."""
         field, mask = field_of(y_pred), getattr(y_pred, "_keras_mask", None)
         if sample_weight is not None:
@@ -77,7 +79,7 @@ class CRFLoss(keras.losses.Loss):
         del y_true
         return y_pred
 
-    def _weights(self, sample_weight, shape: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def _weights(self, sample_weight: tf.Tensor, shape: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """How much each sequence counts, `[batch]`, and what is real, bool `[batch, time]`."""
         weights = keras.ops.convert_to_tensor(sample_weight)
         rank = weights.shape.rank

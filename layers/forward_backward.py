@@ -68,13 +68,13 @@ def log_likelihood(
         tags, mask = tf.pad(tags, padding), tf.pad(mask, padding)
 
     @tf.custom_gradient
-    def differentiable(*arguments):
+    def differentiable(*arguments: tf.Tensor) -> tuple[tf.Tensor, Callable]:
         # Detached, so that no tape records the loops as well.
         emissions, matrix = (tf.stop_gradient(argument) for argument in arguments)
         algorithm = shared_function(_likelihood_and_gradient, form)
         likelihood, of_emissions, of_matrix = algorithm(emissions, tags, mask, matrix)
 
-        def gradient(d_likelihood):
+        def gradient(d_likelihood: tf.Tensor) -> list[tf.Tensor]:
             d_emissions = d_likelihood[:, None, None] * of_emissions
             d_matrix = tf.linalg.matvec(of_matrix, d_likelihood)
             return refuse_second_derivatives([d_emissions, d_matrix], arguments, "a CRF")
@@ -148,7 +148,7 @@ def best_path_and_marginals(
 # --- The score of given tags ---------------------------------------------------------------------
 
 
-def _score(emissions, tags, mask, matrix) -> tf.Tensor:
+def _score(emissions: tf.Tensor, tags: tf.Tensor, mask: tf.Tensor, matrix: tf.Tensor) -> tf.Tensor:
     """score(tags), `[batch]`."""
     count = emissions.shape[2]
     before, after = _neighbours(tags, mask, count)
@@ -157,7 +157,7 @@ def _score(emissions, tags, mask, matrix) -> tf.Tensor:
     return tf.reduce_sum(chosen, [1, 2]) + tf.reduce_sum(transitions, 1)
 
 
-def _neighbours(tags, mask, boundary: int) -> tuple[tf.Tensor, tf.Tensor]:
+def _neighbours(tags: tf.Tensor, mask: tf.Tensor, boundary: int) -> tuple[tf.Tensor, tf.Tensor]:
     """All transitions, padding left out: tags before and after, `[batch, time + 1]` each.
 
     Tags 7 _ 8 9 _ (padding _, boundary |) give before | 7 8 9 | | and after 7 8 9 | | |.
@@ -173,7 +173,9 @@ def _neighbours(tags, mask, boundary: int) -> tuple[tf.Tensor, tf.Tensor]:
 # --- The algorithms ------------------------------------------------------------------------------
 
 
-def _likelihood_and_gradient(form: Form, emissions, tags, mask, matrix) -> tuple:
+def _likelihood_and_gradient(
+    form: Form, emissions: tf.Tensor, tags: tf.Tensor, mask: tf.Tensor, matrix: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """The log-likelihood and its derivatives, each sequence for itself.
 
     Returns:
@@ -193,7 +195,9 @@ def _likelihood_and_gradient(form: Form, emissions, tags, mask, matrix) -> tuple
     return likelihood, observed_tags - marginals, observed - expected
 
 
-def _forward_backward(form: Form, emissions, mask, matrix) -> tuple:
+def _forward_backward(
+    form: Form, emissions: tf.Tensor, mask: tf.Tensor, matrix: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """Both directions in one loop; what follows from them, for all steps at once.
 
         α<t>[j] = e<t>[j] + log Σ_i exp(α<t-1>[i] + M[i, j])
@@ -222,7 +226,9 @@ def _forward_backward(form: Form, emissions, mask, matrix) -> tuple:
     return log_z, tf.transpose(marginals, [2, 0, 1]), expected
 
 
-def _marginals_of(scores, alpha, gamma, real) -> tuple[tf.Tensor, tf.Tensor]:
+def _marginals_of(
+    scores: tf.Tensor, alpha: tf.Tensor, gamma: tf.Tensor, real: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor]:
     """p(y<t> = tag), and log Z `[time, 1, batch]`, with the rounding errors of each step.
 
     The boundary is no tag of a real step: it is left out of scores, α and γ, which are
@@ -233,11 +239,11 @@ def _marginals_of(scores, alpha, gamma, real) -> tuple[tf.Tensor, tf.Tensor]:
     return tf.where(real, tf.exp(joint - log_z_here), tf.zeros([], scores.dtype)), log_z_here
 
 
-def _marginals(form: Form, emissions, mask, matrix) -> tf.Tensor:
+def _marginals(form: Form, emissions: tf.Tensor, mask: tf.Tensor, matrix: tf.Tensor) -> tf.Tensor:
     return _forward_backward(form, _balanced(emissions, mask), mask, matrix)[1]
 
 
-def _viterbi(form: Form, emissions, mask, matrix) -> tf.Tensor:
+def _viterbi(form: Form, emissions: tf.Tensor, mask: tf.Tensor, matrix: tf.Tensor) -> tf.Tensor:
     """The best path: forward with max in place of the sum, then back along it."""
     scores, real = _time_first(_balanced(emissions, mask), mask)
     best = functools.partial(tf.reduce_max, axis=-2)
@@ -245,13 +251,15 @@ def _viterbi(form: Form, emissions, mask, matrix) -> tf.Tensor:
     return _way_back(form, states[:, 0], mask, matrix)
 
 
-def _viterbi_and_marginals(form: Form, emissions, mask, matrix) -> tuple[tf.Tensor, tf.Tensor]:
+def _viterbi_and_marginals(
+    form: Form, emissions: tf.Tensor, mask: tf.Tensor, matrix: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor]:
     """Three directions in one loop: α, γ, and α with max in place of the sum."""
     scores, real = _time_first(_balanced(emissions, mask), mask)
     forward, backward = tf.unstack(_to_from(matrix))
     sums = tf.constant([1.0, 1.0, 0.0], scores.dtype)[:, None, None]
 
-    def combine(some):
+    def combine(some: tf.Tensor) -> tf.Tensor:
         top = tf.reduce_max(some, axis=-2)
         return top + sums * tf.math.log(tf.reduce_sum(tf.exp(some - top[..., None, :]), axis=-2))
 
@@ -267,13 +275,15 @@ def _viterbi_and_marginals(form: Form, emissions, mask, matrix) -> tuple[tf.Tens
     return _way_back(form, states[:, 2], mask, matrix), tf.transpose(marginals, [2, 0, 1])
 
 
-def _way_back(form: Form, states, mask, matrix) -> tf.Tensor:
+def _way_back(form: Form, states: tf.Tensor, mask: tf.Tensor, matrix: tf.Tensor) -> tf.Tensor:
     """The tags of the best path, int32 `[batch, time]`, from the states before the first step and
     after each one, `[time + 1, tags + 1, batch]`."""
     states, real, arriving = states[1:, :-1], tf.transpose(mask), matrix[:-1]
     time, batch = tf.unstack(tf.shape(real))
 
-    def step(i, tag, path):
+    def step(
+        i: tf.Tensor, tag: tf.Tensor, path: tf.TensorArray
+    ) -> tuple[tf.Tensor, tf.TensorArray]:
         t = time - 1 - i
         leading = states[t] + tf.gather(arriving, tag, axis=1)
         tag = tf.where(real[t], tf.argmax(leading, axis=0, output_type=tf.int32), tag)
@@ -289,7 +299,9 @@ def _way_back(form: Form, states, mask, matrix) -> tf.Tensor:
 # --- The loops -----------------------------------------------------------------------------------
 
 
-def _steps(form: Form, combine: Callable, scores, matrices, real) -> tf.Tensor:
+def _steps(
+    form: Form, combine: Callable, scores: tf.Tensor, matrices: tf.Tensor, real: tf.Tensor
+) -> tf.Tensor:
     """Steps through time, all directions at once.
 
     Args:
@@ -308,7 +320,9 @@ def _steps(form: Form, combine: Callable, scores, matrices, real) -> tf.Tensor:
     start = tf.ensure_shape(start, scores.shape[1:])
     matrices = matrices[..., None]
 
-    def step(t, states, history):
+    def step(
+        t: tf.Tensor, states: tf.Tensor, history: tf.TensorArray
+    ) -> tuple[tf.Tensor, tf.TensorArray]:
         arriving = combine(matrices + states[:, None])
         states = tf.where(real[t], scores[t] + arriving, states)
         return states, history.write(t + 1, states)
@@ -317,7 +331,9 @@ def _steps(form: Form, combine: Callable, scores, matrices, real) -> tf.Tensor:
     return _loop(form, time, step, start, history.write(0, start)).stack()
 
 
-def _loop(form: Form, count, step: Callable, state, history: tf.TensorArray) -> tf.TensorArray:
+def _loop(
+    form: Form, count: tf.Tensor, step: Callable, state: tf.Tensor, history: tf.TensorArray
+) -> tf.TensorArray:
     """Runs `step(number, state, history)` `count` times; returns the history."""
     steps_per_turn = 1 if form.compiled else STEPS_PER_TURN
     return repeat(count, step, (state, history), steps_per_turn)[1]
@@ -329,11 +345,11 @@ def _log_sum_exp(scores: tf.Tensor) -> tf.Tensor:
     return tf.math.log(tf.reduce_sum(tf.exp(scores - top), axis=-2)) + tf.squeeze(top, -2)
 
 
-def _without_padding(emissions, mask) -> tf.Tensor:
+def _without_padding(emissions: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
     return tf.where(mask[:, :, None], emissions, tf.zeros([], emissions.dtype))
 
 
-def _balanced(emissions, mask) -> tf.Tensor:
+def _balanced(emissions: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
     """Emissions less a number for each step, so that sums over long sequences stay small.
 
     Probabilities do not depend on that number, and so it takes no part in gradients.
@@ -342,7 +358,7 @@ def _balanced(emissions, mask) -> tf.Tensor:
     return _without_padding(emissions - tf.stop_gradient(total), mask)
 
 
-def _time_first(emissions, mask) -> tuple[tf.Tensor, tf.Tensor]:
+def _time_first(emissions: tf.Tensor, mask: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """Scores `[time, tags + 1, batch]` with the boundary, and what is real, `[time, 1, batch]`."""
     scores = tf.pad(emissions, [[0, 0], [0, 0], [0, 1]], constant_values=_ABSENT)
     return tf.transpose(scores, [1, 2, 0]), tf.transpose(mask)[:, None]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Sequence
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -92,7 +93,7 @@ def _what_reaches(layer: keras.layers.Layer, model: keras.Model, inputs: object)
     """The arguments `sequences`, `mask` and `initial_state` of a layer in a call of its model."""
     call, calls = layer.call, []
 
-    def listen(*args, **kwargs):
+    def listen(*args: Any, **kwargs: Any) -> Any:
         # In the states before the call, which a stateful layer leaves behind.
         given = inspect.signature(call).bind(*args, **kwargs).arguments
         calls.append({name: given.get(name) for name in ("sequences", "mask", "initial_state")})

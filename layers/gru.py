@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -36,7 +38,13 @@ class SimplifiedGRUCell(Cell):
     quantities = ("gate_u", "c_tilde", "c")
     slopes = ("k_u", "k_c", "k_prev")
 
-    def step(self, z_x, states, c_prev, weights):
+    def step(
+        self,
+        z_x: tf.Tensor,
+        states: tuple[tf.Tensor, ...],
+        c_prev: tf.Tensor,
+        weights: Mapping[str, tf.Tensor],
+    ) -> Step:
         (c_direct,) = states
         z = z_x + c_prev @ weights["U"]
         gate_u, c_tilde = activate_columns(z, (self.recurrent_activation, self.activation))
@@ -53,7 +61,12 @@ class SimplifiedGRUCell(Cell):
             quantities=(gate_u, c_tilde, c),
         )
 
-    def step_back(self, d_states, slopes, transposed):
+    def step_back(
+        self,
+        d_states: tuple[tf.Tensor, ...],
+        slopes: tuple[tf.Tensor, ...],
+        transposed: Mapping[str, tf.Tensor],
+    ) -> tuple[tuple[tf.Tensor, ...], tf.Tensor, tuple[tf.Tensor | int, ...]]:
         (d_c,), (k_u, k_c, k_prev) = d_states, slopes
 
         d_z = tf.concat([d_c * k_u, d_c * k_c], axis=-1)
@@ -85,7 +98,13 @@ class GRUCell(Cell):
     blocks = (2, 1)
     recurrent_products = ((0, 0), (1, 1))  # [Γu Γr] multiply c_prev, c̃ multiplies Γr * c_prev
 
-    def step(self, z_x, states, c_prev, weights):
+    def step(
+        self,
+        z_x: tf.Tensor,
+        states: tuple[tf.Tensor, ...],
+        c_prev: tf.Tensor,
+        weights: Mapping[str, tf.Tensor],
+    ) -> Step:
         (c_direct,) = states
         units = c_prev.shape[-1]
         z_ur = z_x[:, : 2 * units] + c_prev @ weights["U_ur"]
@@ -107,7 +126,12 @@ class GRUCell(Cell):
             quantities=(gate_u, gate_r, c_tilde, c),
         )
 
-    def step_back(self, d_states, slopes, transposed):
+    def step_back(
+        self,
+        d_states: tuple[tf.Tensor, ...],
+        slopes: tuple[tf.Tensor, ...],
+        transposed: Mapping[str, tf.Tensor],
+    ) -> tuple[tuple[tf.Tensor, ...], tf.Tensor, tuple[tf.Tensor | int, ...]]:
         (d_c,), (k_u, k_r, k_c, k_prev, gate_r) = d_states, slopes
 
         d_z_c = d_c * k_c
@@ -116,7 +140,9 @@ class GRUCell(Cell):
         d_c_prev = d_reset * gate_r + d_z_ur @ transposed["U_ur"]
         return (d_z_ur, d_z_c), d_c_prev, (d_c * k_prev,)
 
-    def arrange(self, recurrent_kernel, recurrent_bias):
+    def arrange(
+        self, recurrent_kernel: tf.Tensor, recurrent_bias: tf.Tensor | None
+    ) -> dict[str, tf.Tensor]:
         units = recurrent_kernel.shape[0]
         u_ur, u_c = recurrent_kernel[:, : 2 * units], recurrent_kernel[:, 2 * units :]
         return {"U_ur": u_ur, "U_c": u_c}
@@ -147,7 +173,13 @@ class ResetAfterGRUCell(Cell):
     recurrent_products = ((0, 0), (0, 2))
     recurrent_bias_block = 2
 
-    def step(self, z_x, states, c_prev, weights):
+    def step(
+        self,
+        z_x: tf.Tensor,
+        states: tuple[tf.Tensor, ...],
+        c_prev: tf.Tensor,
+        weights: Mapping[str, tf.Tensor],
+    ) -> Step:
         (c_direct,) = states
         units = c_prev.shape[-1]
         product = c_prev @ weights["U"]
@@ -172,7 +204,12 @@ class ResetAfterGRUCell(Cell):
             quantities=(gate_u, gate_r, c_tilde, c),
         )
 
-    def step_back(self, d_states, slopes, transposed):
+    def step_back(
+        self,
+        d_states: tuple[tf.Tensor, ...],
+        slopes: tuple[tf.Tensor, ...],
+        transposed: Mapping[str, tf.Tensor],
+    ) -> tuple[tuple[tf.Tensor, ...], tf.Tensor, tuple[tf.Tensor | int, ...]]:
         (d_c,), (k_u, k_r, k_c, k_prev, gate_r) = d_states, slopes
 
         d_z_c = d_c * k_c
@@ -252,7 +289,7 @@ class GRU(Recurrent):
         use_cudnn: bool | str = "auto",
         *,
         reset_gate: str | None = "before",
-        **kwargs,
+        **kwargs: Any,
     ):
         if reset_after is not None:
             raise ValueError(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -36,7 +37,13 @@ class LSTMCell(Cell):
     quantities = ("gate_u", "gate_f", "gate_o", "c_tilde", "c", "a")
     slopes = ("k_u", "k_f", "k_o", "k_c", "k_a", "gate_f")
 
-    def step(self, z_x, states, a_prev, weights):
+    def step(
+        self,
+        z_x: tf.Tensor,
+        states: tuple[tf.Tensor, ...],
+        a_prev: tf.Tensor,
+        weights: Mapping[str, tf.Tensor],
+    ) -> Step:
         _, c_prev = states
         z = z_x + a_prev @ weights["U"]
         gate_u, gate_f, c_tilde, gate_o = activate_columns(
@@ -65,7 +72,12 @@ class LSTMCell(Cell):
             quantities=(gate_u, gate_f, gate_o, c_tilde, c, a),
         )
 
-    def step_back(self, d_states, slopes, transposed):
+    def step_back(
+        self,
+        d_states: tuple[tf.Tensor, ...],
+        slopes: tuple[tf.Tensor, ...],
+        transposed: Mapping[str, tf.Tensor],
+    ) -> tuple[tuple[tf.Tensor, ...], tf.Tensor, tuple[tf.Tensor | int, ...]]:
         (d_a, d_c), (k_u, k_f, k_o, k_c, k_a, gate_f) = d_states, slopes
 
         d_c = d_c + d_a * k_a
@@ -73,14 +85,20 @@ class LSTMCell(Cell):
         d_a_prev = d_z @ transposed["U"]
         return (d_z,), d_a_prev, (0, d_c * gate_f)
 
-    def one_kernel(self, dtype):
+    def one_kernel(self, dtype: tf.DType) -> Callable | None:
         standard = self.recurrent_activation.is_("sigmoid") and (
             self.activation.is_("tanh") and self.output_activation.is_("tanh")
         )
         return _block_lstm if standard and dtype == tf.float32 else None
 
 
-def _block_lstm(x, states, kernel, recurrent_kernel, bias):
+def _block_lstm(
+    x: tf.Tensor,
+    states: tuple[tf.Tensor, ...],
+    kernel: tf.Tensor,
+    recurrent_kernel: tf.Tensor,
+    bias: tf.Tensor | None,
+) -> tuple[tf.Tensor, tuple[tf.Tensor, ...]]:
     """TensorFlow's BlockLSTMV2: the same equations, and the same order of the gates.
 
     Shapes as `Cell.one_kernel` says.
@@ -169,7 +187,7 @@ class LSTM(Recurrent):
         use_cudnn: bool | str = "auto",
         *,
         output_activation: Identifier = "same",
-        **kwargs,
+        **kwargs: Any,
     ):
         super().__init__(
             units,

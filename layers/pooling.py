@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -47,7 +48,7 @@ class Pooling(keras.layers.Layer):
     hidden: keras.layers.Dense | None
     score: keras.layers.Dense | None
 
-    def __init__(self, kind: str, units: int | None = None, **kwargs):
+    def __init__(self, kind: str, units: int | None = None, **kwargs: Any):
         super().__init__(**kwargs)
         self.kind = one_of("kind", kind, POOLINGS)
         self.units = units

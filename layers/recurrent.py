@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import keras
 import numpy as np
@@ -137,7 +138,7 @@ class Recurrent(keras.layers.Layer):
         gradient: str = "by_hand",
         jit: bool | str = "auto",
         zero_output_for_mask: bool = True,
-        **kwargs,
+        **kwargs: Any,
     ):
         drop_what_keras_had(kwargs)
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
@@ -524,7 +525,7 @@ class Recurrent(keras.layers.Layer):
             tf.ones([batch, width], self.compute_dtype), rate, seed=self.seed_generator
         )
 
-    def _as_numbers(self, x) -> tf.Tensor:
+    def _as_numbers(self, x: tf.Tensor) -> tf.Tensor:
         """A tensor of the layer's type, made of integers and bools too, as in Keras."""
         x = keras.ops.convert_to_tensor(x)
         if not (x.dtype.is_floating or x.dtype.is_integer or x.dtype.is_bool):
@@ -540,7 +541,7 @@ class Recurrent(keras.layers.Layer):
                 f"Received shape: {tuple(x.shape)}"
             )
 
-    def _check_mask(self, mask, x: tf.Tensor) -> tf.Tensor | None:
+    def _check_mask(self, mask: tf.Tensor | None, x: tf.Tensor) -> tf.Tensor | None:
         if mask is None:
             return None
         mask = tf.cast(keras.ops.convert_to_tensor(mask), "bool")
@@ -587,7 +588,9 @@ class Recurrent(keras.layers.Layer):
 
     reset_states = reset_state
 
-    def _initial_states(self, x: tf.Tensor, initial_state) -> tuple[tf.Tensor, ...]:
+    def _initial_states(
+        self, x: tf.Tensor, initial_state: tf.Tensor | Sequence[tf.Tensor] | None
+    ) -> tuple[tf.Tensor, ...]:
         batch = x.shape[0] if x.shape[0] is not None else tf.shape(x)[0]
         if initial_state is None:
             initial_state = self.states or self.get_initial_state(batch)
@@ -618,7 +621,9 @@ class Recurrent(keras.layers.Layer):
             return (output, *[(batch, self.units) for _ in self.cell.states])
         return output
 
-    def compute_mask(self, inputs: object, mask: tf.Tensor | None = None):
+    def compute_mask(
+        self, inputs: object, mask: tf.Tensor | Sequence[tf.Tensor] | None = None
+    ) -> tf.Tensor | list[tf.Tensor | None] | None:
         """The mask of the outputs, `[batch, time]` in their order; None without a time axis."""
         if isinstance(mask, Sequence):
             mask = mask[0]

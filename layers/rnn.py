@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 
 import keras
+import tensorflow as tf
 
 from layers.activations import Activation
 from layers.engine import Cell, Step
@@ -29,14 +31,25 @@ class RNNCell(Cell):
     quantities = ("a",)
     slopes = ("k_a",)
 
-    def step(self, z_x, states, a_prev, weights):
+    def step(
+        self,
+        z_x: tf.Tensor,
+        states: tuple[tf.Tensor, ...],
+        a_prev: tf.Tensor,
+        weights: Mapping[str, tf.Tensor],
+    ) -> Step:
         z = z_x + a_prev @ weights["U"]
         a = self.activation(z)
 
         k_a = self.activation.slope(z, a)
         return Step((a,), slopes=(k_a,), factors=(a_prev,), quantities=(a,))
 
-    def step_back(self, d_states, slopes, transposed):
+    def step_back(
+        self,
+        d_states: tuple[tf.Tensor, ...],
+        slopes: tuple[tf.Tensor, ...],
+        transposed: Mapping[str, tf.Tensor],
+    ) -> tuple[tuple[tf.Tensor, ...], tf.Tensor, tuple[tf.Tensor | int, ...]]:
         (d_a,), (k_a,) = d_states, slopes
 
         d_z = d_a * k_a

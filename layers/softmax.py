@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import tensorflow as tf
 
 from layers.engine import precision_of_loops
@@ -48,11 +50,13 @@ def summed_cross_entropy(
     """
 
     @tf.custom_gradient
-    def loss(a, w, b):
+    def loss(a: tf.Tensor, w: tf.Tensor, b: tf.Tensor) -> tuple[tf.Tensor, Callable]:
         rows = _rows_at_once(w)
         count = tf.shape(a)[0]
 
-        def turn(i, total, d_a, d_w, d_b):
+        def turn(
+            i: tf.Tensor, total: tf.Tensor, d_a: tf.TensorArray, d_w: tf.Tensor, d_b: tf.Tensor
+        ) -> tuple:
             part = slice(i, tf.minimum(i + rows, count))
             some, weight = a[part], weights[part]
             scores = tf.matmul(some, w, transpose_b=True) + b
@@ -88,7 +92,9 @@ def summed_cross_entropy(
     return tf.cast(total, given)
 
 
-def _advantage(a, w, b, targets, weights) -> tf.Tensor:
+def _advantage(
+    a: tf.Tensor, w: tf.Tensor, b: tf.Tensor, targets: tf.Tensor, weights: tf.Tensor
+) -> tf.Tensor:
     """Σ_i weights_i (the target's score - the mean of all scores).
 
     By this times ε a smooth loss differs from the plain one: in both, log Σ_v exp has the weight 1.
@@ -123,7 +129,7 @@ def log_probabilities(a: tf.Tensor, w: tf.Tensor, b: tf.Tensor, targets: tf.Tens
     rows, count = _rows_at_once(w), tf.shape(a)[0]
     turns = tf.maximum(1, -(-count // rows))
 
-    def turn(i, found):
+    def turn(i: tf.Tensor, found: tf.TensorArray) -> tuple[tf.Tensor, tf.TensorArray]:
         part = slice(i, tf.minimum(i + rows, count))
         scores = tf.matmul(a[part], w, transpose_b=True) + b
         losses = tf.nn.sparse_softmax_cross_entropy_with_logits(targets[part], scores)

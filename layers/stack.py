@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -83,7 +84,7 @@ class Stack(keras.layers.Layer):
         return_sequences: bool = True,
         return_state: bool = False,
         layer: dict | None = None,
-        **kwargs,
+        **kwargs: Any,
     ):
         super().__init__(**kwargs)
         widths = list(units) if isinstance(units, Sequence) else [units] * (depth or 1)
@@ -243,7 +244,7 @@ class Stack(keras.layers.Layer):
             for layer in self.recurrent_layers
         ]
 
-    def _states_of_layers(self, initial_state) -> list:
+    def _states_of_layers(self, initial_state: tf.Tensor | Sequence[tf.Tensor] | None) -> list:
         """The states of each layer, in the order of `initial_state`."""
         if initial_state is None:
             return [None] * len(self.recurrent_layers)
@@ -315,7 +316,9 @@ class Stack(keras.layers.Layer):
         states = [(batch, units) for units in self.units for _ in range(self.states_per_layer)]
         return (output, *states)
 
-    def compute_mask(self, inputs: object, mask: tf.Tensor | None = None):
+    def compute_mask(
+        self, inputs: object, mask: tf.Tensor | Sequence[tf.Tensor] | None = None
+    ) -> tf.Tensor | list[tf.Tensor | None] | None:
         """The mask `[batch, time]` as it came; None for an output without time."""
         if isinstance(mask, Sequence):
             mask = mask[0]

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -31,6 +31,8 @@ from layers.engine.sharding import ROWS_PER_SHARD, SHARDS_OF_UNKNOWN_BATCH
 
 # Nested dicts and tuples of tensors, by the names of `FeedingTensors`.
 Nest = dict[str, Any]
+# The states of each layer.
+States = tuple[tuple[tf.Tensor, ...], ...]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -191,7 +193,7 @@ def _shards(plan: FeedingPlan, z_x: tf.Tensor, of_rows: Nest, constant: Nest) ->
         return [(z_x, of_rows, constant)]
     sizes = [batch * (i + 1) // count - batch * i // count for i in range(count)]
 
-    def cut(nest):
+    def cut(nest: Nest) -> list[Nest]:
         parts = [tf.split(tensor, sizes) for tensor in tf.nest.flatten(nest)]
         return [tf.nest.pack_sequence_as(nest, [part[i] for part in parts]) for i in range(count)]
 
@@ -204,12 +206,12 @@ def _differentiable(plan: FeedingPlan, tensors: Nest, constant: Nest) -> tf.Tens
         return steps_forward(plan, tensors, constant)[0]
 
     @tf.custom_gradient
-    def run(*arguments):
+    def run(*arguments: tf.Tensor) -> tuple[tf.Tensor, Callable]:
         # Detached, so that no tape records the loop as well.
         given = tf.nest.pack_sequence_as(tensors, [tf.stop_gradient(one) for one in arguments])
         outputs, kept = shared_function(steps_forward, plan)(given, constant)
 
-        def gradient(d_outputs):
+        def gradient(d_outputs: tf.Tensor) -> list[tf.Tensor]:
             looped = shared_function(steps_back, plan)(d_outputs, given, constant, kept)
             found = _products(plan, given, kept, looped)
             return refuse_second_derivatives(
@@ -242,7 +244,9 @@ def steps_forward(plan: FeedingPlan, tensors: Nest, constant: Nest) -> tuple[tf.
     weights = _arranged(plan, tensors)
     start = tf.zeros_like(z_x[0, :, :1]) * tensors["combine_bias"]
 
-    def one_step(t, fed, states, arrays):
+    def one_step(
+        t: tf.Tensor, fed: tf.Tensor, states: States, arrays: list[tf.TensorArray]
+    ) -> tuple[tf.Tensor, States, list[tf.TensorArray]]:
         z, read = _at(z_x, t) + fed @ tensors["feed"], fed
         after: list[tuple[tf.Tensor, ...]] = []
         reads: list[tf.Tensor] = []
@@ -297,7 +301,9 @@ def steps_forward(plan: FeedingPlan, tensors: Nest, constant: Nest) -> tuple[tf.
     return kept["fed"], kept
 
 
-def steps_back(plan: FeedingPlan, d_fed: tf.Tensor, tensors: Nest, constant: Nest, kept: Nest):
+def steps_back(
+    plan: FeedingPlan, d_fed: tf.Tensor, tensors: Nest, constant: Nest, kept: Nest
+) -> Nest:
     """Steps back through time: `steps_forward` in the opposite order.
 
     Args:
@@ -327,7 +333,13 @@ def steps_back(plan: FeedingPlan, d_fed: tf.Tensor, tensors: Nest, constant: Nes
     query = tf.transpose(tensors["query"]) if plan.additive else None
     every = len(cell.slopes) * plan.depth
 
-    def one_step(i, d_next, d_states, sums, arrays):
+    def one_step(
+        i: tf.Tensor,
+        d_next: tf.Tensor,
+        d_states: States,
+        sums: tuple[tf.Tensor, ...],
+        arrays: list[tf.TensorArray],
+    ) -> tuple[tf.Tensor, States, tuple[tf.Tensor, ...], list[tf.TensorArray]]:
         t = constant.get("steps", count) - 1 - i
         squashed = _at(kept["squashed"], t)
         d = _at(d_fed, t) + d_next
@@ -397,7 +409,7 @@ def _products(plan: FeedingPlan, tensors: Nest, kept: Nest, looped: Nest) -> Nes
     """The derivatives by all tensors, one product over all steps for each."""
     cell = plan.cell
 
-    def over_steps(pairs) -> tf.Tensor:
+    def over_steps(pairs: Sequence[tuple[tf.Tensor, tf.Tensor]]) -> tf.Tensor:
         return tf.concat(
             [tf.matmul(_rows(a), _rows(b), transpose_a=True) for a, b in pairs], axis=1
         )

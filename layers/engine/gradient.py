@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import NoReturn
 
 import tensorflow as tf
 
@@ -22,7 +23,7 @@ def differentiable(plan: Plan, tensors: Tensors) -> Result:
     names = [name for name in tensors.DIFFERENTIABLE if getattr(tensors, name) is not None]
 
     @tf.custom_gradient
-    def run(*arguments):
+    def run(*arguments: tf.Tensor) -> tuple[tuple[tf.Tensor, ...], Callable]:
         # Detached, so that no tape records the loop as well.
         detached = [tf.stop_gradient(argument) for argument in arguments]
         inputs = tensors.replace(
@@ -36,7 +37,7 @@ def differentiable(plan: Plan, tensors: Tensors) -> Result:
 
         results = (outputs, *states) if plan.sequences else tuple(states)
 
-        def gradient(*d_results):
+        def gradient(*d_results: tf.Tensor) -> list[tf.Tensor]:
             # The gradient of a gather, for one, does not know its shape.
             d_results = tuple(
                 tf.ensure_shape(d, result.shape)
@@ -85,8 +86,8 @@ def refuse_second_derivatives(
     """
 
     @tf.custom_gradient
-    def once(*tensors):
-        def refuse(*_):
+    def once(*tensors: tf.Tensor) -> tuple[list[tf.Tensor], Callable]:
+        def refuse(*_: tf.Tensor) -> NoReturn:
             raise NotImplementedError(
                 f"Second derivatives of {what} are not available with the gradient by hand. "
                 "Build the layer with gradient='automatic' for them."

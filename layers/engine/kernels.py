@@ -101,7 +101,7 @@ def _in_graph(plan: Plan, tensors: Tensors) -> list[tf.Tensor]:
 
 
 @functools.lru_cache(maxsize=512)
-def _shared_fastest(*signature) -> Callable:
+def _shared_fastest(*signature: Any) -> Callable:
     """`_fastest` as a function, one for all calls of a plan and of shapes."""
     return _function(_fastest, *signature)
 
@@ -126,7 +126,7 @@ def _function(
     """
     structure = {name: (0,) * states if name == "states" else 0 for name in names}
 
-    def run(*flat):
+    def run(*flat: tf.Tensor) -> list[tf.Tensor]:
         return body(plan, Tensors(**tf.nest.pack_sequence_as(structure, list(flat))))
 
     return _concrete(run, specs, attributes or {})

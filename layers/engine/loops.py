@@ -6,9 +6,11 @@ Inside of them time is the first axis, so that the values of a step lie side by 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import tensorflow as tf
 
+from layers.engine.cell import Step
 from layers.engine.plan import Plan
 
 # In a portable graph a turn of the loop costs more than a small step: several steps share one.
@@ -41,10 +43,10 @@ def repeat(
         10
     """
 
-    def one(i, *variables):
+    def one(i: tf.Tensor, *variables: Any) -> tuple:
         return i + 1, *step(i, *variables)
 
-    def several(*numbered):
+    def several(*numbered: Any) -> tuple:
         for _ in range(steps_per_turn):
             numbered = one(*numbered)
         return numbered
@@ -105,7 +107,7 @@ def steps_forward(
     if plan.sequences:
         sizes = (1, *sizes)
 
-    def groups(step, output):
+    def groups(step: Step, output: tf.Tensor) -> tuple[tuple[tf.Tensor, ...], ...]:
         """What goes into each array: tuples of as many values as `sizes` says."""
         kept: tuple[tuple[tf.Tensor, ...], ...] = ()
         if plan.keep == "slopes":
@@ -114,7 +116,9 @@ def steps_forward(
             kept = (step.quantities,)
         return ((output,), *kept) if plan.sequences else kept
 
-    def one_step(i, states, arrays):
+    def one_step(
+        i: tf.Tensor, states: tuple[tf.Tensor, ...], arrays: list[tf.TensorArray]
+    ) -> tuple[tuple[tf.Tensor, ...], list[tf.TensorArray]]:
         t = end - 1 - i if plan.reverse else first + i
         new_states, output, step = take(t, states)
         arrays = [
@@ -161,7 +165,9 @@ def steps_in_order(
     shape = [tf.shape(states[0])[0] if batch is None else batch, units]
     dtype = states[0].dtype
 
-    def one_step(i, states, outputs):
+    def one_step(
+        i: tf.Tensor, states: tuple[tf.Tensor, ...], outputs: tuple[tf.Tensor, ...]
+    ) -> tuple[tuple[tf.Tensor, ...], tuple[tf.Tensor, ...]]:
         t = count - 1 - i if plan.reverse else i
         new_states, output, _ = take(t, states)
         if plan.sequences:
@@ -224,7 +230,9 @@ def steps_back(
     mask = None if mask is None else tf.ensure_shape(mask, [None, batch, None])
     shown = _shown(plan, mask)
 
-    def one_step(i, d_states, blocks):
+    def one_step(
+        i: tf.Tensor, d_states: tuple[tf.Tensor, ...], blocks: list[tf.TensorArray]
+    ) -> tuple[tuple[tf.Tensor, ...], list[tf.TensorArray]]:
         t = first + i if plan.reverse else end - 1 - i
         d_new, d_kept = d_states, [0] * len(d_states)
         if d_outputs is not None:
@@ -265,7 +273,9 @@ def _step_of(
     """A function that takes step t: states before it to states after it, output, and the `Step`."""
     shown = _shown(plan, mask)
 
-    def take(t, states):
+    def take(
+        t: tf.Tensor, states: tuple[tf.Tensor, ...]
+    ) -> tuple[tuple[tf.Tensor, ...], tf.Tensor, Step]:
         previous = states[0] if dropout is None else states[0] * dropout
         step = plan.cell.step(_at(z_x, t), states, previous, weights)
         new_states, output = step.states, step.states[0]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import cast
 
 import tensorflow as tf
 
@@ -107,7 +108,7 @@ def backward(
     shape = tf.shape(tensors.x)
     d_x = tf.transpose(tf.reshape(d_x, [shape[1], shape[0], tensors.x.shape[2]]), [1, 0, 2])
 
-    def over_all_steps(products):
+    def over_all_steps(products: Sequence[tuple[tf.Tensor, int]]) -> tf.Tensor:
         return tf.concat([tf.matmul(a, d_z[i], transpose_a=True) for a, i in products], axis=1)
 
     derivatives = {
@@ -119,7 +120,8 @@ def backward(
     if tensors.bias is not None:
         derivatives["bias"] = over_all_steps([(ones, i) for i in cell.input_blocks])[0]
     if tensors.recurrent_bias is not None:
-        derivatives["recurrent_bias"] = over_all_steps([(ones, cell.recurrent_bias_block)])[0]
+        block = cast(int, cell.recurrent_bias_block)
+        derivatives["recurrent_bias"] = over_all_steps([(ones, block)])[0]
     return derivatives, list(d_states)
 
 

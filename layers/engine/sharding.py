@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import tensorflow as tf
 
@@ -43,14 +43,14 @@ class Tensors:
     # What has a gradient, in the order of the custom gradient's arguments; the states follow.
     DIFFERENTIABLE: ClassVar = ("x", "kernel", "recurrent_kernel", "bias", "recurrent_bias")
 
-    def replace(self, **changes) -> Tensors:
+    def replace(self, **changes: Any) -> Tensors:
         """The same tensors but for some."""
         return dataclasses.replace(self, **changes)
 
     def cast(self, dtype: tf.DType) -> Tensors:
         """The same tensors with numbers of this type."""
 
-        def convert(tensor):
+        def convert(tensor: tf.Tensor | None) -> tf.Tensor | None:
             return None if tensor is None else tf.cast(tensor, dtype)
 
         numbers = {name: convert(getattr(self, name)) for name in (*self.DIFFERENTIABLE, "dropout")}
@@ -85,7 +85,7 @@ class Tensors:
             return [self]
         sizes = [batch * (i + 1) // count - batch * i // count for i in range(count)]
 
-        def cut(tensor):
+        def cut(tensor: tf.Tensor | None) -> list[tf.Tensor | None]:
             # tf.split, since the gradient of slices would fill a whole batch for each slice.
             return [None] * count if tensor is None else tf.split(tensor, sizes)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Sequence
-from typing import ClassVar
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar
 
 import numpy as np
 import tensorflow as tf
@@ -14,20 +14,25 @@ from tasks.classification import figures, formats, reading
 from tasks.classification.configuration import ClassificationConfig
 from tasks.classification.metrics import class_metrics, probabilities_by_class
 from tasks.classification.pretraining import pretrain
+from tasks.classification.reading import Example
 from tasks.data import batching
 from tasks.data.errors import UserError
 from tasks.framework import vocabularies
 from tasks.framework.checkpoints import keep_lines
 from tasks.framework.figures import confusion_matrix
-from tasks.framework.task import VALIDATED, Task, Trainer
+from tasks.framework.task import VALIDATED, Request, Task, Trainer
 from tasks.framework.text_io import PREDICT_BATCH
 from zoo import predictions, text
+from zoo.catalog.loading import Model
+from zoo.configuration import ClassifierConfig, RecurrentConfig
 from zoo.models import Classifier
+from zoo.models.parts import MakeStack
 from zoo.predictions import Classified
+from zoo.predictor import Predictor
 from zoo.saving import ClassifierModule
 
 
-class ClassificationTask(Task):
+class ClassificationTask(Task[ClassificationConfig]):
     """A task whose answer is one label for a text."""
 
     config = ClassificationConfig
@@ -35,7 +40,9 @@ class ClassificationTask(Task):
     signatures: ClassVar = {"serving_default": "probabilities"}
     columns = ("label", "probability")
 
-    def load(self, config, splits, optional):
+    def load(
+        self, config: ClassificationConfig, splits: Sequence[str], optional: Sequence[str]
+    ) -> dict[str, list[Example]]:
         data = config.data
         return reading.load_corpus(
             data.data,
@@ -47,47 +54,51 @@ class ClassificationTask(Task):
             data.label_column,
         )
 
-    def trainer(self, corpus, config, model_dir):
+    def trainer(
+        self, corpus: dict[str, list[Example]], config: ClassificationConfig, model_dir: str
+    ) -> ClassifierTrainer:
         return ClassifierTrainer(self, corpus, config, model_dir)
 
-    def predict(self, model, texts):
+    def predict(self, model: Predictor, texts: Sequence[str]) -> list[Classified]:
         return predictions.classified(texts, model(texts)["probabilities"], model.labels())
 
-    def record(self, prediction):
+    def record(self, prediction: Classified) -> dict[str, Any]:
         return formats.record(prediction)
 
-    def rows(self, prediction):
+    def rows(self, prediction: Classified) -> list[tuple]:
         return [(prediction.label, prediction.probability)]
 
-    def predict_examples(self, model, examples):
+    def predict_examples(self, model: Predictor, examples: list[Example]) -> list[Classified]:
         return self.predict(model, [example.text for example in examples])
 
-    def check_answers(self, model, answers):
+    def check_answers(self, model: Model, answers: list[str]) -> None:
         check_labels(set(answers), model.labels(), "test")
 
-    def answers(self, examples):
+    def answers(self, examples: list[Example]) -> list[str]:
         return [example.label for example in examples]
 
-    def length(self, example):
+    def length(self, example: Example) -> int:
         return len(example.text)
 
-    def text(self, example):
+    def text(self, example: Example) -> str:
         return example.text
 
-    def counts(self, examples):
+    def counts(self, examples: list[Example]) -> dict[str, int]:
         return {"texts": len(examples), "words": sum(len(e.text.split()) for e in examples)}
 
-    def metrics(self, answers, predicted):
+    def metrics(self, answers: list[str], predicted: list[Classified]) -> dict[str, Any]:
         return class_metrics(answers, predicted)
 
-    def draw(self, answers, predicted, folder, split):
+    def draw(
+        self, answers: list[str], predicted: list[Classified], folder: str, split: str
+    ) -> None:
         chosen = [one.label for one in predicted]
         confusion_matrix(answers, chosen, os.path.join(folder, f"confusion_{split}.png"))
         scores = dict(probabilities_by_class(predicted))
         figures.roc_curves(answers, scores, os.path.join(folder, f"roc_{split}.png"))
         figures.calibration(answers, scores, os.path.join(folder, f"calibration_{split}.png"))
 
-    def show(self, prediction, colour):
+    def show(self, prediction: Classified, colour: bool) -> str:
         return formats.line(prediction, colour)
 
 
@@ -96,7 +107,7 @@ def encode(
 ) -> batching.Sequences:
     """What a classifier reads of texts: ids of their words."""
 
-    def ids(some):
+    def ids(some: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         found = text.word_ids(some, vocabulary, max_length, keep)
         return found.flat_values, found.row_lengths()
 
@@ -114,12 +125,16 @@ def count_tokens(texts: Sequence[str]) -> Counter:
     return text.count_words(counts)
 
 
-class ClassifierTrainer(Trainer):
+class ClassifierTrainer(Trainer[ClassificationConfig]):
     """Classifiers on a corpus of labelled texts."""
 
-    config: ClassificationConfig
-
-    def __init__(self, task, corpus, config, model_dir):
+    def __init__(
+        self,
+        task: ClassificationTask,
+        corpus: dict[str, list[Example]],
+        config: ClassificationConfig,
+        model_dir: str,
+    ):
         super().__init__(task, corpus, config, model_dir)
         data, training = config.data, config.training
         names = {example.label for example in corpus["train"]}
@@ -159,8 +174,8 @@ class ClassifierTrainer(Trainer):
         if not np.any(self.encoded["train"].lengths):
             raise UserError("expected texts with words. Received: none in the training data")
 
-    def model_config(self):
-        size = {
+    def model_config(self) -> ClassifierConfig:
+        size: dict[str, Any] = {
             "vocabulary_size": self.vocabulary.size,
             "labels": tuple(self.label_names),
             "max_length": self.config.data.max_length,
@@ -169,28 +184,29 @@ class ClassifierTrainer(Trainer):
             size["embedding_dim"] = self.vectors.shape[1]
         return self.config.model.replace(**size)
 
-    def make_model(self, config, make_stack):
+    def make_model(self, config: RecurrentConfig, make_stack: MakeStack) -> Classifier:
+        assert isinstance(config, ClassifierConfig)
         return Classifier(config, self.vectors, make_stack)
 
-    def epoch(self, number):
+    def epoch(self, number: int) -> tuple[tf.data.Dataset, int]:
         training, data = self.config.training, self.encoded["train"]
         groups = batching.shuffled(data.lengths, training.batch_size, training.seed, number)
 
-        def make_batch(rows, padded):
+        def make_batch(rows: list[int], padded: int) -> tuple[dict[str, np.ndarray], np.ndarray]:
             labels = np.zeros([training.batch_size], np.int32)
             labels[: len(rows)] = self.labels[rows]
             return data.batch(rows, training.batch_size, padded), labels
 
         return batching.as_dataset(groups, make_batch), len(groups)
 
-    def fit(self, model, predict):
+    def fit(self, model: Classifier, predict: Callable[[str], list[Classified]]) -> list[dict]:
         if self.unlabelled is not None:
             folder = os.path.join(self.model_dir, "pretraining")
             pretrain(model, self.unlabelled, self.encoded["validation"], self.config, folder)
             print("\nThe classifier:", flush=True)
         return super().fit(model, predict)
 
-    def validation_batches(self):
+    def validation_batches(self) -> list[tuple[dict[str, np.ndarray], np.ndarray]]:
         data, examples = self.encoded["validation"], self.corpus["validation"]
         count = min(len(data), VALIDATED)
         return [
@@ -201,7 +217,7 @@ class ClassifierTrainer(Trainer):
             for rows, padded in batching.by_length(data.lengths, PREDICT_BATCH, range(count))
         ]
 
-    def predictor(self, model):
+    def predictor(self, model: Classifier) -> Callable[[str], list[Classified]]:
         classify = tf.function(model.probabilities, autograph=False, reduce_retracing=True)
 
         def predict(split: str) -> list[Classified]:
@@ -216,12 +232,12 @@ class ClassifierTrainer(Trainer):
 
         return predict
 
-    def module(self, model, weights="float32"):
+    def module(self, model: Classifier, weights: str = "float32") -> ClassifierModule:
         return ClassifierModule(
             model, self.vocabulary, self.labels_file, self.config.data.keep, weights
         )
 
-    def warmup(self):
+    def warmup(self) -> list[Request]:
         return [("serving_default", {"text": tf.constant([*self.task.texts, ""])})]
 
 

@@ -71,7 +71,7 @@ def uniforms(seeds: tf.Tensor, count: tf.Tensor) -> tf.Tensor:
 def block_of_uniforms(seeds: tf.Tensor, number: tf.Tensor) -> tf.Tensor:
     """The block with this number, from 0 up, of each seed's numbers: `[batch, BLOCK]`."""
 
-    def of_seed(seed):
+    def of_seed(seed: tf.Tensor) -> tf.Tensor:
         return tf.random.stateless_uniform([BLOCK], tf.stack([seed, number]))
 
     return tf.map_fn(of_seed, seeds, fn_output_signature=tf.float32)

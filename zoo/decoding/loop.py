@@ -132,7 +132,7 @@ def write(
     """
     count = strategy.rows
 
-    def repeated(state):
+    def repeated(state: tf.Tensor) -> tf.Tensor:
         return state if count == 1 else tf.repeat(state, count, axis=0)
 
     rows = tf.size(limits) * count
@@ -168,7 +168,17 @@ def loop(
         places = tf.reshape(numbers[:, None] * count + tf.range(count), [-1])
         return lambda state: tf.gather(state, places)
 
-    def turn(t, live, done, a, states, memory, carry, ends, arrays):
+    def turn(
+        t: tf.Tensor,
+        live: tf.Tensor,
+        done: tf.Tensor,
+        a: tf.Tensor,
+        states: list[tf.Tensor],
+        memory: Any,
+        carry: dict[str, tf.Tensor],
+        ends: dict[str, tf.Tensor],
+        arrays: list[tf.TensorArray],
+    ) -> tuple:
         scores = writer.scores(a)
         scores = tf.reshape(scores, [tf.size(live), count, scores.shape[1]])
         choice = strategy.choose(t, scores, carry)
@@ -187,7 +197,7 @@ def loop(
             places = tf.range(tf.size(live))[:, None] * count + choice.parents
             states = [tf.gather(state, tf.reshape(places, [-1])) for state in states]
 
-        def drop():
+        def drop() -> tuple:
             left = tf.cast(tf.where(~done)[:, 0], tf.int32)
             pick, of_sentence = rows_of(left), lambda x: tf.gather(x, left)
             gone = tf.where(done)
@@ -215,7 +225,7 @@ def loop(
         a, states = writer.step(ids, states, memory)
         return t + 1, live, done, a, states, memory, carry, ends, arrays
 
-    def rest_of(nest):
+    def rest_of(nest: tuple) -> tuple:
         return tf.nest.map_structure(lambda x: tf.TensorShape([None, *x.shape[1:]]), nest)
 
     carry = strategy.start(limits)
@@ -242,7 +252,7 @@ def loop(
         parallel_iterations=1,
     )
 
-    def stacked(array):
+    def stacked(array: tf.TensorArray) -> tf.Tensor:
         none = tf.zeros([0, batch, count], tf.int32)
         return tf.cond(t > 0, lambda: array.stack(), lambda: none)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 
@@ -37,7 +37,14 @@ def generate_from_seeds(
     """
     batch = tf.size(max_length)
 
-    def block(number, left, total, drawn, a, *states):
+    def block(
+        number: tf.Tensor,
+        left: tf.Tensor,
+        total: tf.Tensor,
+        drawn: tf.TensorArray,
+        a: tf.Tensor,
+        *states: tf.Tensor,
+    ) -> tuple:
         ids, more, a, new_states = generate(
             model,
             a,
@@ -100,11 +107,13 @@ class _Continuing(NamedTuple):
 
     model: LanguageModel
 
-    def step(self, ids, states, memory):
+    def step(
+        self, ids: tf.Tensor, states: list[tf.Tensor], memory: Any
+    ) -> tuple[tf.Tensor, list[tf.Tensor]]:
         del memory
         return self.model.step(ids, states)
 
-    def scores(self, a):
+    def scores(self, a: tf.Tensor) -> tf.Tensor:
         return self.model.scores(a)
 
 

@@ -52,7 +52,9 @@ class Greedy:
         carry = {**carry, "log_p": carry["log_p"] + log_p}
         return Choice(ids[:, None], None, ids == tokens.END, carry)
 
-    def finish(self, ids, parents, carry) -> Written:
+    def finish(
+        self, ids: tf.Tensor, parents: tf.Tensor | None, carry: dict[str, tf.Tensor]
+    ) -> Written:
         """See `zoo.decoding.loop.Strategy`."""
         return _one_each(ids, carry["log_p"])
 
@@ -87,7 +89,7 @@ class Sampling:
     def start(self, limits: tf.Tensor) -> dict[str, tf.Tensor]:
         """See `zoo.decoding.loop.Strategy`."""
 
-        def each(value, dtype):
+        def each(value: tf.Tensor | float, dtype: tf.DType) -> tf.Tensor:
             return tf.broadcast_to(tf.cast(value, dtype), tf.shape(limits))
 
         longest = tf.maximum(tf.reduce_max(limits), 1)
@@ -116,7 +118,9 @@ class Sampling:
         carry = {**carry, "log_p": carry["log_p"] + log_p}
         return Choice(ids[:, None], None, ids == tokens.END, carry)
 
-    def finish(self, ids, parents, carry) -> Written:
+    def finish(
+        self, ids: tf.Tensor, parents: tf.Tensor | None, carry: dict[str, tf.Tensor]
+    ) -> Written:
         """See `zoo.decoding.loop.Strategy`."""
         return _one_each(ids, carry["log_p"])
 
@@ -208,7 +212,7 @@ class Beam:
         best, places = tf.math.top_k(reached, size)
         here = tf.zeros_like(carry["end"])
 
-        def put_aside(name, new):
+        def put_aside(name: str, new: tf.Tensor) -> tf.Tensor:
             return tf.gather(tf.concat([carry[name], new], axis=1), places, batch_dims=1)
 
         last = t + 1 >= carry["limits"]
@@ -224,14 +228,14 @@ class Beam:
         done = last | (hope <= best[:, self.n_best - 1])
         return Choice(ids, parents, done, carry)
 
-    def finish(self, ids, parents, carry) -> Written:
+    def finish(self, ids: tf.Tensor, parents: tf.Tensor, carry: dict[str, tf.Tensor]) -> Written:
         """See `zoo.decoding.loop.Strategy`."""
         best, log_p, end, first_row = (
             carry[name][:, : self.n_best] for name in ("best", "best_log_p", "end", "row")
         )
         real = best > -_INFINITY
 
-        def back(t, row, written):
+        def back(t: tf.Tensor, row: tf.Tensor, written: tf.TensorArray) -> tuple:
             here = tf.where(end == t, tokens.END, tf.gather(ids[t], row, batch_dims=1))
             before = tf.gather(parents[t], row, batch_dims=1)
             here = tf.where(real & (end >= t), here, tokens.PADDING)

@@ -119,10 +119,10 @@ def in_groups(
 
     # A function that is not inlined: a branch that is not taken costs one operation.
     @tf.function(autograph=False, experimental_attributes={"_noinline": True})
-    def one_after_the_other():
+    def one_after_the_other() -> list[tf.Tensor]:
         ordered, order = tf.math.top_k(lengths, tf.size(lengths))
 
-        def turn(start, *whole):
+        def turn(start: tf.Tensor, *whole: tf.Tensor) -> tuple[tf.Tensor, ...]:
             longest = ordered[start]
             least = tf.minimum(longest // _SHARE, longest - _SHORT)
             fitting = tf.clip_by_value(STEPS_AT_ONCE // tf.maximum(longest, 1), 1, most_rows)

@@ -12,7 +12,7 @@ import layers
 from zoo import text
 from zoo.configuration import ClassifierConfig
 from zoo.models.by_length import in_groups
-from zoo.models.parts import MakeStack, RecurrentModel, WordDropout
+from zoo.models.parts import Inputs, Labelled, MakeStack, RecurrentModel, WordDropout
 from zoo.models.weighting import weights_of_rows
 
 
@@ -67,7 +67,7 @@ class Classifier(RecurrentModel):
         config: ClassifierConfig,
         embeddings: np.ndarray | None = None,
         make_stack: MakeStack = layers.Stack,
-        **kwargs,
+        **kwargs: Any,
     ):
         super().__init__(config, make_stack, **kwargs)
         self._require(config.labels, "labels=..., the names of the classes")
@@ -98,7 +98,7 @@ class Classifier(RecurrentModel):
                 self.pooling = layers.Pooling(config.pooling, dtype=self.dtype_policy)
         self.scores = self.dense(len(config.labels))
 
-    def build(self, input_shape=None):
+    def build(self, input_shape: object = None) -> None:
         config = self.config
         read = config.vocabulary_size if config.inputs == "one_hot" else config.embedding_dim
         for embedding in (self.word_embedding, self.places):
@@ -114,10 +114,10 @@ class Classifier(RecurrentModel):
                 self.pooling.build((None, None, width))
         self.scores.build((None, width))
 
-    def of_labels(self):
+    def of_labels(self) -> Labelled:
         return self.config.labels, [(self.scores.kernel, (1,)), (self.scores.bias, (0,))]
 
-    def call(self, inputs, training=False):
+    def call(self, inputs: Inputs, training: bool = False) -> tf.Tensor:
         """Scores `[batch, classes]` of the classes."""
         words, real = inputs["words"], inputs["words"] > text.PADDING
         words = self.word_dropout(words, training=training)
@@ -128,18 +128,18 @@ class Classifier(RecurrentModel):
             x = self._read(x, real, training)
         return self.scores(self.output_dropout(x, training=training))
 
-    def _vectors(self, words):
+    def _vectors(self, words: tf.Tensor) -> tf.Tensor:
         if self.word_embedding is not None:
             return self.word_embedding(words)
         return tf.one_hot(words, self.config.vocabulary_size, dtype=self.compute_dtype)
 
-    def _read(self, x, real, training):
+    def _read(self, x: tf.Tensor, real: tf.Tensor, training: bool) -> tf.Tensor:
         if self.stack is None:
             return self.hidden(self.pooling(x, mask=real))
         x = self.stack(x, mask=real, training=training)
         return x if self.pooling is None else self.pooling(x, mask=real)
 
-    def _concatenated(self, words):
+    def _concatenated(self, words: tf.Tensor) -> tf.Tensor:
         """tanh(W [x<1>, ..., x<T>]) of one-hot x<t>."""
         words = words[:, : self.config.max_length]
         places = tf.range(tf.shape(words)[1]) * self.config.vocabulary_size
@@ -147,7 +147,14 @@ class Classifier(RecurrentModel):
         real = tf.cast(words > text.PADDING, x.dtype)[:, :, None]
         return tf.tanh(tf.reduce_sum(x * real, axis=1))
 
-    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+    def compute_loss(
+        self,
+        x: Any = None,
+        y: tf.Tensor | None = None,
+        y_pred: tf.Tensor | None = None,
+        sample_weight: tf.Tensor | None = None,
+        training: bool = True,
+    ) -> tf.Tensor:
         """Mean of -log ŷ of the right class over the texts that have words.
 
         `sample_weight` `[batch]` weighs texts, `class_weight` of `fit` the right classes, see
@@ -159,10 +166,10 @@ class Classifier(RecurrentModel):
         total = tf.reduce_sum(losses * real * weights)
         return tf.math.divide_no_nan(total, tf.reduce_sum(real)) + sum(self.losses)
 
-    def weighted_classes(self):
+    def weighted_classes(self) -> tuple[str, ...]:
         return self.config.labels
 
-    def probabilities(self, inputs) -> tf.Tensor:
+    def probabilities(self, inputs: Inputs) -> tf.Tensor:
         """`[batch, classes]`, float32."""
         return tf.nn.softmax(tf.cast(self(inputs, training=False), tf.float32))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import keras
 import tensorflow as tf
@@ -12,7 +12,7 @@ from layers.engine.compiling import compiles
 from layers.engine.feeding import FeedingPlan, FeedingTensors, run_feeding
 from layers.softmax import log_probabilities, summed_cross_entropy
 from zoo.configuration import EncoderDecoderConfig
-from zoo.models.parts import MakeStack, RecurrentModel, WordDropout
+from zoo.models.parts import Inputs, MakeStack, RecurrentModel, WordDropout
 from zoo.models.weighting import weights_of_steps
 from zoo.text import tokens
 
@@ -96,7 +96,7 @@ class EncoderDecoder(RecurrentModel):
     w: Any
 
     def __init__(
-        self, config: EncoderDecoderConfig, make_stack: MakeStack = layers.Stack, **kwargs
+        self, config: EncoderDecoderConfig, make_stack: MakeStack = layers.Stack, **kwargs: Any
     ):
         super().__init__(config, make_stack, **kwargs)
         self.word_dropout = WordDropout(config.word_dropout)
@@ -139,7 +139,7 @@ class EncoderDecoder(RecurrentModel):
             dtype=self.dtype_policy,
         )
 
-    def _one_layer(self, bidirectional: bool):
+    def _one_layer(self, bidirectional: bool) -> keras.layers.Layer:
         return self.recurrent(
             self.config.units,
             bidirectional=bidirectional,
@@ -156,7 +156,7 @@ class EncoderDecoder(RecurrentModel):
     def _directions(self) -> int:
         return 2 if self.config.bidirectional else 1
 
-    def build(self, input_shape=None):
+    def build(self, input_shape: object = None) -> None:
         config, read = self.config, self.config.units * self._directions
         for embedding in (self.word_embedding, self.source_embedding):
             if embedding is not None:
@@ -281,7 +281,7 @@ class EncoderDecoder(RecurrentModel):
         ids = tf.pad(targets, [[0, 0], [1, 0]])[:, :-1]
         x = self.target_dropouts[0](self.embed(ids, training), training=training)
         if self.config.input_feeding:
-            return self._write_by_steps(x, states, memory, training), None
+            return self._write_by_steps(x, states, cast(Memory, memory), training), None
         for i, stack in enumerate(self.decoders):
             start = states[i * self._states : (i + 1) * self._states]
             if i:
@@ -295,7 +295,9 @@ class EncoderDecoder(RecurrentModel):
             x = self.projection(x)
         return self.target_dropouts[-1](x, training=training), alpha
 
-    def _write_by_steps(self, x, states, memory, training) -> tf.Tensor:
+    def _write_by_steps(
+        self, x: tf.Tensor, states: list[tf.Tensor], memory: Memory, training: bool
+    ) -> tf.Tensor:
         """ã<t> where each step waits for the attention of the one before."""
         config, batch = self.config, tf.shape(x)[0]
         cells = [stack.recurrent_layers[0] for stack in self.decoders]
@@ -349,12 +351,19 @@ class EncoderDecoder(RecurrentModel):
 
     # --- Training and scoring --------------------------------------------------------------------
 
-    def call(self, inputs, training=False):
+    def call(self, inputs: Inputs, training: bool = False) -> tf.Tensor:
         """ã<t> `[batch, T_y, width]`."""
         memory, states = self.read(inputs["source"], training)
         return self.write(inputs["targets"], states, memory, training)[0]
 
-    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+    def compute_loss(
+        self,
+        x: Any = None,
+        y: tf.Tensor | None = None,
+        y_pred: tf.Tensor | None = None,
+        sample_weight: tf.Tensor | None = None,
+        training: bool = True,
+    ) -> tf.Tensor:
         """Mean of L<t> over the tokens of a batch, in nats; in training with label smoothing.
 
         `sample_weight` weighs tokens, `[batch, T_y]`, or all of a sentence's, `[batch]`, see
@@ -381,7 +390,7 @@ class EncoderDecoder(RecurrentModel):
         total = summed_cross_entropy(tf.cast(a, tf.float32), w, b, targets, weights, smoothing)
         return total, tf.cast(tf.shape(targets)[0], tf.float32)
 
-    def weighted_classes(self):
+    def weighted_classes(self) -> tuple[str, ...]:
         raise ValueError(
             "class_weight: expected none, since what an encoder-decoder answers is not `y`. Give "
             "sample_weight, one for each token or sentence"
@@ -414,11 +423,13 @@ class EncoderDecoder(RecurrentModel):
         memory, states = self.read(source)
         a, alpha = self.write(targets, states, memory)
         if alpha is None:
-            alpha = self._weights_of_steps(targets, a, states, memory)
+            alpha = self._weights_of_steps(targets, a, states, cast(Memory, memory))
         real = (targets > tokens.PADDING)[:, :, None]
         return tf.where(real, tf.cast(alpha, tf.float32), 0.0)
 
-    def _weights_of_steps(self, targets, a, states, memory) -> tf.Tensor:
+    def _weights_of_steps(
+        self, targets: tf.Tensor, a: tf.Tensor, states: list[tf.Tensor], memory: Memory
+    ) -> tf.Tensor:
         """α of all steps, from the ã that each of them has read."""
         ids = tf.pad(targets, [[0, 0], [1, 0]])[:, :-1]
         x = tf.concat([self.embed(ids), tf.pad(a, [[0, 0], [1, 0], [0, 0]])[:, :-1]], axis=2)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -11,7 +12,7 @@ import layers
 from layers.softmax import log_probabilities, summed_cross_entropy
 from zoo.configuration import LanguageModelConfig
 from zoo.models.by_length import STEPS_AT_ONCE, Group, in_groups
-from zoo.models.parts import MakeStack, RecurrentModel, WordDropout
+from zoo.models.parts import Inputs, MakeStack, RecurrentModel, WordDropout
 from zoo.models.weighting import weights_of_steps
 from zoo.text import tokens
 
@@ -60,7 +61,9 @@ class LanguageModel(RecurrentModel):
     configuration = LanguageModelConfig
     config: LanguageModelConfig
 
-    def __init__(self, config: LanguageModelConfig, make_stack: MakeStack = layers.Stack, **kwargs):
+    def __init__(
+        self, config: LanguageModelConfig, make_stack: MakeStack = layers.Stack, **kwargs: Any
+    ):
         super().__init__(config, make_stack, **kwargs)
         self.word_dropout = WordDropout(config.word_dropout)
         self.word_embedding = keras.layers.Embedding(
@@ -98,7 +101,7 @@ class LanguageModel(RecurrentModel):
             for i in range(self.stacks[0].states_per_layer * config.depth if config.rows else 0)
         ]
 
-    def build(self, input_shape=None):
+    def build(self, input_shape: object = None) -> None:
         self.word_embedding.build((None, None))
         width = self.config.embedding_dim
         for stack in self.stacks:
@@ -118,7 +121,13 @@ class LanguageModel(RecurrentModel):
         x = self.word_embedding(self.word_dropout(ids, training=training))
         return x * tf.cast(ids > tokens.PADDING, x.dtype)[..., None]
 
-    def run(self, ids, states, mask=None, training: bool = False) -> tuple[tf.Tensor, list]:
+    def run(
+        self,
+        ids: tf.Tensor,
+        states: Sequence[tf.Tensor],
+        mask: tf.Tensor | None = None,
+        training: bool = False,
+    ) -> tuple[tf.Tensor, list[tf.Tensor]]:
         """a<t> for inputs `[batch, time]`, and the last states of all layers."""
         x = self.dropouts[0](self.embed(ids, training), training=training)
         count, new_states = len(states) // len(self.stacks), []
@@ -129,7 +138,7 @@ class LanguageModel(RecurrentModel):
             new_states += some
         return (x if self.projection is None else self.projection(x)), new_states
 
-    def step(self, ids: tf.Tensor, states: list) -> tuple[tf.Tensor, list]:
+    def step(self, ids: tf.Tensor, states: list[tf.Tensor]) -> tuple[tf.Tensor, list[tf.Tensor]]:
         """a<t> `[batch, width]` for inputs `[batch]`, one step alone, and the new states."""
         x, count, new_states = self.embed(ids), len(states) // len(self.stacks), []
         for i, stack in enumerate(self.stacks):
@@ -146,12 +155,12 @@ class LanguageModel(RecurrentModel):
         w = self.word_embedding.embeddings if self.config.tied else self.w
         return tf.cast(tf.convert_to_tensor(w), tf.float32), tf.convert_to_tensor(self.b)
 
-    def zero_states(self, batch) -> list[tf.Tensor]:
+    def zero_states(self, batch: int | tf.Tensor) -> list[tf.Tensor]:
         return [s for stack in self.stacks for s in stack.get_initial_state(batch)]
 
     # --- Training and scoring --------------------------------------------------------------------
 
-    def call(self, inputs, training=False):
+    def call(self, inputs: Inputs, training: bool = False) -> tf.Tensor:
         """a<t> `[batch, time, width]`."""
         targets, fresh = inputs["targets"], inputs["fresh"]
         ids, real = self.inputs_of(targets, inputs["before"]), targets > tokens.PADDING
@@ -167,7 +176,14 @@ class LanguageModel(RecurrentModel):
             variable.assign(tf.cast(tf.stop_gradient(state), variable.dtype))
         return a
 
-    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+    def compute_loss(
+        self,
+        x: Any = None,
+        y: tf.Tensor | None = None,
+        y_pred: tf.Tensor | None = None,
+        sample_weight: tf.Tensor | None = None,
+        training: bool = True,
+    ) -> tf.Tensor:
         """Mean of L<t> over the tokens of a batch, in nats.
 
         `sample_weight` weighs tokens, `[batch, time]`, or all of a text's, `[batch]`, see
@@ -202,13 +218,15 @@ class LanguageModel(RecurrentModel):
             total = summed_cross_entropy(a, w, b, targets, weights)
         return total, tf.reduce_sum(real)
 
-    def weighted_classes(self):
+    def weighted_classes(self) -> tuple[str, ...]:
         raise ValueError(
             "class_weight: expected none, since what a language model answers is not `y`. Give "
             "sample_weight, one for each token or text"
         )
 
-    def log_probabilities(self, targets, before, states) -> tuple[tf.Tensor, list]:
+    def log_probabilities(
+        self, targets: tf.Tensor, before: tf.Tensor, states: Sequence[tf.Tensor]
+    ) -> tuple[tf.Tensor, list[tf.Tensor]]:
         """log P(y<t> | ...) of each target, `[batch, time]`, 0 at padding, and the last states."""
         real = targets > tokens.PADDING
         a, states = self.run(self.inputs_of(targets, before), states, mask=real)
@@ -234,7 +252,7 @@ class LanguageModel(RecurrentModel):
         steps = min(STEPS_AT_ONCE, _SCORES_AT_ONCE // self.config.vocabulary_size)
         steps = max(_FEWEST_STEPS, steps)
 
-        def log_p(a, targets, places):
+        def log_p(a: tf.Tensor, targets: tf.Tensor, places: tf.Tensor) -> tf.Tensor:
             scores, right = (tf.gather_nd(x, places) for x in (a, targets))
             losses = tf.nn.sparse_softmax_cross_entropy_with_logits(right, self.scores(scores))
             return -losses
@@ -247,7 +265,7 @@ class LanguageModel(RecurrentModel):
         def in_windows(group: Group) -> list[tf.Tensor]:
             targets, x, real = inputs_of(group)
 
-            def see(start, end, a, found):
+            def see(start: tf.Tensor, end: tf.Tensor, a: tf.Tensor, found: tf.Tensor) -> tf.Tensor:
                 places = tf.where(real[:, start:end])
                 here = places + tf.stack([0, start])
                 values = log_p(a, targets[:, start:end], places)
@@ -257,7 +275,7 @@ class LanguageModel(RecurrentModel):
             _, found = self._in_windows(x, real, steps, see, found)
             return [tf.gather_nd(found, tf.where(real))]
 
-        def inputs_of(group: Group):
+        def inputs_of(group: Group) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
             targets = group.padded(ids.flat_values)
             x = self.inputs_of(targets, tf.zeros([tf.shape(targets)[0]], tf.int32))
             return targets, x, targets > tokens.PADDING
@@ -283,7 +301,7 @@ class LanguageModel(RecurrentModel):
             a<t> `[texts, width]`, and the states of all layers, each `[texts, units]`.
         """
 
-        def inputs_of(group: Group):
+        def inputs_of(group: Group) -> tuple[tf.Tensor, tf.Tensor]:
             # x<1> = 0 and then the text: a mask that is one step longer.
             x = tf.pad(group.padded(ids.flat_values), [[0, 0], [1, 0]])
             return x, tf.range(group.longest + 1) <= group.of(ids.row_lengths())[:, None]
@@ -332,7 +350,7 @@ class LanguageModel(RecurrentModel):
         rows, time = tf.unstack(tf.shape(x, tf.int64))
         at_once = tf.maximum(steps // tf.maximum(rows, 1), 1)
 
-        def window(start, seen, *states):
+        def window(start: tf.Tensor, seen: tf.Tensor, *states: tf.Tensor) -> tuple[tf.Tensor, ...]:
             end = tf.minimum(start + at_once, time)
             a, new_states = self.run(x[:, start:end], list(states), mask[:, start:end])
             return end, see(start, end, a, seen), *new_states

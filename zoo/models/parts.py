@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import inspect
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import keras
 import numpy as np
@@ -17,6 +17,10 @@ from zoo.configuration import RecurrentConfig
 from zoo.models.weighting import class_weights
 
 MakeStack = Callable[..., keras.layers.Layer]
+# What a model reads, by name.
+Inputs = Mapping[str, tf.Tensor]
+# The names of tags or classes, and the variables that have numbers for each, with their axes.
+Labelled = tuple[tuple[str, ...], list[tuple[keras.Variable, tuple[int, ...]]]]
 
 
 class RecurrentModel(keras.Model):
@@ -35,7 +39,9 @@ class RecurrentModel(keras.Model):
     configuration: ClassVar[type[RecurrentConfig]]
     config: RecurrentConfig
 
-    def __init__(self, config: RecurrentConfig, make_stack: MakeStack = layers.Stack, **kwargs):
+    def __init__(
+        self, config: RecurrentConfig, make_stack: MakeStack = layers.Stack, **kwargs: Any
+    ):
         super().__init__(**kwargs)
         if not isinstance(config, self.configuration):
             raise ValueError(
@@ -56,7 +62,9 @@ class RecurrentModel(keras.Model):
                 f"Received: {self.config!r}"
             )
 
-    def recurrent(self, units: int, layer: dict | None = None, **arguments: Any):
+    def recurrent(
+        self, units: int, layer: dict | None = None, **arguments: Any
+    ) -> keras.layers.Layer:
         """A stack of the configuration's cell; `layer` and the rest as in `layers.Stack`."""
         return self._make_stack(
             self.config.cell,
@@ -85,14 +93,14 @@ class RecurrentModel(keras.Model):
 
     # --- Training with weights -------------------------------------------------------------------
 
-    def fit(self, *args, **kwargs):
+    def fit(self, *args: Any, **kwargs: Any) -> keras.callbacks.History:
         """Keras' `fit`; what `sample_weight` and `class_weight` weigh is said where the loss is,
         and how in `zoo.models.weighting`. A class may be called by its name."""
         arguments, weighted = self._without_class_weight(keras.Model.fit, args, kwargs)
         with weighted:
             return super().fit(**arguments)
 
-    def train_on_batch(self, *args, **kwargs):
+    def train_on_batch(self, *args: Any, **kwargs: Any) -> Any:
         """Keras' `train_on_batch`, with weights as in `fit`."""
         arguments, weighted = self._without_class_weight(keras.Model.train_on_batch, args, kwargs)
         with weighted:
@@ -109,7 +117,9 @@ class RecurrentModel(keras.Model):
             "Give sample_weight"
         )
 
-    def _without_class_weight(self, method, args, kwargs):
+    def _without_class_weight(
+        self, method: Callable, args: tuple, kwargs: dict[str, Any]
+    ) -> tuple[dict[str, Any], contextlib.AbstractContextManager[None]]:
         """The other arguments by name, and a context in which losses are weighted."""
         arguments = inspect.signature(method).bind(self, *args, **kwargs).arguments
         del arguments["self"]
@@ -138,7 +148,7 @@ class RecurrentModel(keras.Model):
 
     # --- Other models of the same shape ----------------------------------------------------------
 
-    def of_labels(self) -> tuple[tuple[str, ...], list[tuple[Any, tuple[int, ...]]]]:
+    def of_labels(self) -> Labelled:
         """The names of tags or classes, and the variables that have numbers for each, with the axes
         along which these stand."""
         return (), []
@@ -186,7 +196,7 @@ class RecurrentModel(keras.Model):
         return {**super().get_config(), "config": self.config.as_dict()}
 
     @classmethod
-    def from_config(cls, config: dict[str, Any], custom_objects: dict | None = None):
+    def from_config(cls, config: dict[str, Any], custom_objects: dict | None = None) -> Self:
         del custom_objects
         arguments = dict(config)
         made_of = cls.configuration.from_dict(arguments.pop("config"))
@@ -213,12 +223,12 @@ class WordDropout(keras.layers.Layer):
         array([[5, 7, 0]], dtype=int32)
     """
 
-    def __init__(self, rate: float, **kwargs):
+    def __init__(self, rate: float, **kwargs: Any):
         super().__init__(**kwargs)
         self.rate = rate
         self.seed_generator = keras.random.SeedGenerator()
 
-    def call(self, words, training=False):
+    def call(self, words: tf.Tensor, training: bool = False) -> tf.Tensor:
         if not training or not self.rate:
             return words
         dropped = keras.random.uniform(tf.shape(words), seed=self.seed_generator) < self.rate

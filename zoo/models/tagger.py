@@ -12,7 +12,7 @@ import layers
 from zoo import text
 from zoo.configuration import TaggerConfig
 from zoo.models.by_length import Group, in_groups
-from zoo.models.parts import MakeStack, RecurrentModel, WordDropout
+from zoo.models.parts import Inputs, Labelled, MakeStack, RecurrentModel, WordDropout
 from zoo.models.weighting import weights_of_rows, weights_of_steps
 from zoo.text.tags import forbidden_transitions
 
@@ -63,7 +63,7 @@ class Tagger(RecurrentModel):
         config: TaggerConfig,
         embeddings: np.ndarray | None = None,
         make_stack: MakeStack = layers.Stack,
-        **kwargs,
+        **kwargs: Any,
     ):
         super().__init__(config, make_stack, **kwargs)
         self._require(config.tags, "tags=..., the names of the tags")
@@ -103,7 +103,7 @@ class Tagger(RecurrentModel):
             else None
         )
 
-    def build(self, input_shape=None):
+    def build(self, input_shape: object = None) -> None:
         config, letters = self.config, self.config.character_dim
         for embedding in (self.word_embedding, self.shape_embedding, self.byte_embedding):
             embedding.build((None, None))
@@ -120,15 +120,15 @@ class Tagger(RecurrentModel):
         if self.crf is not None:
             self.crf.build((None, None, len(config.tags)))
 
-    def of_labels(self):
-        variables: list[tuple[Any, tuple[int, ...]]]
+    def of_labels(self) -> Labelled:
+        variables: list[tuple[keras.Variable, tuple[int, ...]]]
         variables = [(self.scores.kernel, (1,)), (self.scores.bias, (0,))]
         if self.crf is not None:
             variables += [(self.crf.transitions, (0, 1)), (self.crf.start, (0,))]
             variables += [(self.crf.end, (0,))]
         return self.config.tags, variables
 
-    def call(self, inputs, training=False):
+    def call(self, inputs: Inputs, training: bool = False) -> tf.Tensor:
         """Scores `[batch, time, tags]` of the tags; their probabilities are the CRF's."""
         word_bytes = inputs["bytes"]
         shape = tf.shape(word_bytes)
@@ -137,7 +137,9 @@ class Tagger(RecurrentModel):
         spelling = tf.reshape(spelling, [shape[0], shape[1], spelling.shape[-1]])
         return self._scores(inputs["words"], inputs["shapes"], spelling, training)
 
-    def _scores(self, words, shapes, spelling, training=False):
+    def _scores(
+        self, words: tf.Tensor, shapes: tf.Tensor, spelling: tf.Tensor, training: bool = False
+    ) -> tf.Tensor:
         """Scores `[batch, time, tags]` for ids and shapes `[batch, time]`, where 0 is padding, and
         what was read of the words' bytes, `[batch, time, width]`."""
         real = words > text.PADDING
@@ -151,7 +153,7 @@ class Tagger(RecurrentModel):
         x = self.scores(self.output_dropout(x, training=training))
         return x if self.crf is None else self.crf(x)
 
-    def _spelling(self, word_bytes, training=False):
+    def _spelling(self, word_bytes: tf.Tensor, training: bool = False) -> tf.Tensor:
         """What is read of words' bytes: int32 `[words, bytes]`, 0 behind the last one →
         `[words, width]`."""
         real = word_bytes > text.PADDING
@@ -160,7 +162,14 @@ class Tagger(RecurrentModel):
             return self.character_stack(x, mask=real, training=training)
         return tf.reduce_sum(x * tf.cast(real, x.dtype)[:, :, None], axis=1)
 
-    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+    def compute_loss(
+        self,
+        x: Any = None,
+        y: tf.Tensor | None = None,
+        y_pred: tf.Tensor | None = None,
+        sample_weight: tf.Tensor | None = None,
+        training: bool = True,
+    ) -> tf.Tensor:
         """Mean over the sentences of the negative log-likelihood of their tags.
 
         `sample_weight` `[batch]` weighs sentences. Without a CRF, where the likelihood of a
@@ -181,7 +190,7 @@ class Tagger(RecurrentModel):
             losses = tf.reduce_sum(tf.where(real, losses, 0.0), axis=1)
         return tf.reduce_mean(losses) + sum(self.losses)
 
-    def weighted_classes(self):
+    def weighted_classes(self) -> tuple[str, ...]:
         if self.crf is None:
             return self.config.tags
         raise ValueError(
@@ -189,7 +198,7 @@ class Tagger(RecurrentModel):
             "many classes. Give sample_weight, one for each sentence, or train with crf=False"
         )
 
-    def decode(self, inputs) -> tuple[tf.Tensor, tf.Tensor]:
+    def decode(self, inputs: Inputs) -> tuple[tf.Tensor, tf.Tensor]:
         """The best tags, int32 `[batch, time]`, and the probability of each, `[batch, time]`."""
         return self._decode(self(inputs, training=False), inputs["words"] > text.PADDING)
 
@@ -240,7 +249,7 @@ class Tagger(RecurrentModel):
         )
         return tags, confidence
 
-    def _decode(self, scores, real):
+    def _decode(self, scores: tf.Tensor, real: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         if self.crf is not None:
             return self.crf.decode_with_confidence(scores, mask=real)
         probabilities = tf.nn.softmax(tf.cast(scores, tf.float32))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -12,7 +13,7 @@ from layers.softmax import log_probabilities
 from zoo import text
 from zoo.configuration import WordPredictorConfig
 from zoo.models.classifier import Classifier
-from zoo.models.parts import MakeStack, RecurrentModel
+from zoo.models.parts import Inputs, MakeStack, RecurrentModel
 from zoo.models.weighting import weights_of_steps
 
 
@@ -42,7 +43,9 @@ class WordPredictor(RecurrentModel):
     configuration = WordPredictorConfig
     config: WordPredictorConfig
 
-    def __init__(self, config: WordPredictorConfig, make_stack: MakeStack = layers.Stack, **kwargs):
+    def __init__(
+        self, config: WordPredictorConfig, make_stack: MakeStack = layers.Stack, **kwargs: Any
+    ):
         super().__init__(config, make_stack, **kwargs)
         size, units = config.vocabulary_size, config.units
         self.word_embedding = self.embedding()
@@ -51,18 +54,20 @@ class WordPredictor(RecurrentModel):
         self.w = self.add_weight(shape=(size, units), name="W")
         self.b = self.add_weight(shape=(size,), initializer="zeros", name="b")
 
-    def build(self, input_shape=None):
+    def build(self, input_shape: object = None) -> None:
         self.word_embedding.build((None, None))
         self.stack.build((None, None, self.config.embedding_dim))
 
-    def call(self, inputs, training=False):
+    def call(self, inputs: Inputs, training: bool = False) -> tf.Tensor:
         """States `[batch, time, units]`, twice as wide in both directions."""
         words = inputs["words"]
         x = self.output_dropout(self.word_embedding(words), training=training)
         x = self.stack(x, mask=words > text.PADDING, training=training)
         return self.output_dropout(x, training=training)
 
-    def _predictions(self, words, states, weights=None) -> Iterator[tuple[tf.Tensor, ...]]:
+    def _predictions(
+        self, words: tf.Tensor, states: tf.Tensor, weights: tf.Tensor | None = None
+    ) -> Iterator[tuple[tf.Tensor, ...]]:
         """(states `[n, units]`, the words to predict from them `[n]`, and their weights if there
         are any) of each direction."""
         # A pair of neighbours is real where the right one is: padding is on the right.
@@ -76,7 +81,14 @@ class WordPredictor(RecurrentModel):
             some += [] if weights is None else [weights[:, there]]
             yield tuple(tf.boolean_mask(values, real) for values in some)
 
-    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+    def compute_loss(
+        self,
+        x: Any = None,
+        y: tf.Tensor | None = None,
+        y_pred: tf.Tensor | None = None,
+        sample_weight: tf.Tensor | None = None,
+        training: bool = True,
+    ) -> tf.Tensor:
         """Mean of -log P over words, in nats, with sampled softmax.
 
         `sample_weight` weighs the words that are predicted, `[batch, time]`, or all of a text's,
@@ -101,7 +113,7 @@ class WordPredictor(RecurrentModel):
         losses = tf.concat(losses, axis=0)
         return tf.math.divide_no_nan(tf.reduce_sum(losses), tf.cast(tf.size(losses), losses.dtype))
 
-    def log_likelihood(self, inputs) -> tuple[tf.Tensor, tf.Tensor]:
+    def log_likelihood(self, inputs: Inputs) -> tuple[tf.Tensor, tf.Tensor]:
         """Sum of log P over the words of a batch, in nats, and how many they are."""
         total, count = tf.constant(0.0), tf.constant(0)
         for a, targets in self._predictions(inputs["words"], self(inputs, training=False)):
