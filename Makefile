@@ -19,7 +19,7 @@ demo: setup
 	$(BIN)/python -m tasks.ner --epochs=8
 
 test: setup lint
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadgroup --no-loadscope-reorder
 
 lint: setup
 	$(BIN)/ruff check .

@@ -5,6 +5,7 @@ import os
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import functools
+import gc
 import pathlib
 import random
 
@@ -14,14 +15,23 @@ import pytest
 import tensorflow as tf
 from tensorflow.python.eager import context
 
+# Tracing makes objects by the million, and hardly a cycle: the collector would look at all of them
+# again and again.
+gc.set_threshold(200_000, 50, 1000)
 hypothesis.settings.register_profile("layers", deadline=None, max_examples=15, derandomize=True)
 hypothesis.settings.load_profile("layers")
 
 
 def pytest_collection_modifyitems(items):
-    """Files with slow tests come first, so that no process is left with one of them at the end."""
+    """The tests of a file run in one process, and those of all clients, which share servers, too.
+
+    What is long comes first, so that no process is left with it at the end.
+    """
+    for item in items:
+        clients = item.path.parent.name == "serving"
+        item.add_marker(pytest.mark.xdist_group("serving" if clients else str(item.path)))
     slow = {item.path for item in items if item.get_closest_marker("slow")}
-    items.sort(key=lambda item: item.path not in slow)
+    items.sort(key=lambda item: (item.path.parent.name != "serving", item.path not in slow))
 
 
 def read_once(load, most=16):
@@ -50,6 +60,14 @@ def models_are_read_once():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tf.saved_model, "load", read_once(tf.saved_model.load))
         yield
+
+
+@pytest.fixture(scope="module", autouse=True)
+def what_is_left_is_freed():
+    """Kernels and graphs of a module's tests, of which a whole run would pile up gigabytes."""
+    yield
+    context.context().clear_kernel_cache()
+    gc.collect()
 
 
 @pytest.fixture(autouse=True)

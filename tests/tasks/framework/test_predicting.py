@@ -429,8 +429,13 @@ def test_tags_are_written_in_the_scheme_that_is_asked_for(tmp_path):
         assert [one["text"] for one in found["entities"]] == ["Teddy Roosevelt", "Hermione"]
 
 
-@pytest.mark.parametrize("flags", [["--text=ok", "--text=0123456789x"], ["--input_file=a.txt"]])
-@pytest.mark.parametrize(("task", "mode"), [("ner", "predict"), ("lm", "score")])
+@pytest.mark.parametrize(
+    ("task", "mode", "flags"),
+    [
+        ("ner", "predict", ["--text=ok", "--text=0123456789x"]),
+        ("lm", "score", ["--input_file=a.txt"]),
+    ],
+)
 def test_a_text_that_is_too_long_is_one_line(tmp_path, task, mode, flags):
     flags = [flag.replace("a.txt", str(tmp_path / "a.txt")) for flag in flags]
     write(tmp_path / "a.txt", "ok\n0123456789x\n")
