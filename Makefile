@@ -2,6 +2,7 @@
 
 PYTHON ?= python3.11
 BIN := .venv/bin
+PYTEST := $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadgroup --no-loadscope-reorder
 
 .PHONY: setup demo test lint format benchmark clean
 
@@ -19,7 +20,10 @@ demo: setup
 	$(BIN)/python -m tasks.ner --epochs=8
 
 test: setup lint
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadgroup --no-loadscope-reorder
+	# In parts, each in processes of its own: what TensorFlow and XLA compile is never freed.
+	$(PYTEST) tests/layers
+	$(PYTEST) tests/zoo
+	$(PYTEST) --ignore=tests/layers --ignore=tests/zoo
 
 lint: setup
 	$(BIN)/ruff check .

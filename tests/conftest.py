@@ -15,9 +15,6 @@ import pytest
 import tensorflow as tf
 from tensorflow.python.eager import context
 
-# Tracing makes objects by the million, and hardly a cycle: the collector would look at all of them
-# again and again.
-gc.set_threshold(200_000, 50, 1000)
 hypothesis.settings.register_profile("layers", deadline=None, max_examples=15, derandomize=True)
 hypothesis.settings.load_profile("layers")
 
