@@ -18,6 +18,7 @@ from tasks.framework import fitting, starting
 from tasks.framework.configuration import RunConfig, TaskConfig
 from zoo.catalog.building import load_weights
 from zoo.catalog.loading import Model
+from zoo.catalog.results import without_folders
 from zoo.configuration import RecurrentConfig
 from zoo.files import read_lines
 from zoo.models import RecurrentModel
@@ -181,20 +182,24 @@ class Trainer(abc.ABC, Generic[C]):
 
     def fit(self, model: keras.Model, predict: Callable[[str], list]) -> list[dict]:
         """Trains and resumes, see `fitting.fit`; `predict` is the model's predictor."""
-        answers = self.task.answers(self.corpus["validation"])
-
-        def score() -> float:
-            return self.task.metrics(answers, predict("validation"))[self.task.score_name]
-
         return fitting.fit(
             model,
             self.epoch,
-            score,
+            self.scorer(model, predict),
             self.task.score_name,
             self.model_dir,
             self.config.training,
             self.validation_loss(model),
         )
+
+    def scorer(self, model: keras.Model, predict: Callable[[str], list]) -> Callable[[], float]:
+        """What scores a model on the validation part after each epoch; higher is better."""
+        answers = self.task.answers(self.corpus["validation"])
+
+        def score() -> float:
+            return self.task.metrics(answers, predict("validation"))[self.task.score_name]
+
+        return score
 
     def validation_loss(self, model: keras.Model) -> Callable[[], float] | None:
         """What measures the loss of a model on validation examples; None where the score is it."""
@@ -249,7 +254,7 @@ class Trainer(abc.ABC, Generic[C]):
         return {
             "task": self.task.name,
             "model": {name: made_of[name] for name in model.config.as_dict()},
-            "recipe": self.config.as_dict(recipe_only=True),
+            "recipe": without_folders(self.config.as_dict(recipe_only=True)),
         }
 
     def save(

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from tasks.data import batching
 from tasks.data.errors import UserError
-from tasks.framework import fitting, vocabularies
+from tasks.framework import vocabularies
 from tasks.framework.checkpoints import keep_lines
 from tasks.framework.evaluating import evaluate
 from tasks.framework.task import Request, Task, Trainer
@@ -236,10 +236,11 @@ class LanguageTrainer(Trainer[LanguageConfig]):
             for whole, p, ids in rows
         ]
 
-    def fit(self, model: LanguageModel, predict: Callable[[str], list[ScoredText]]) -> list[dict]:
-        """As for all tasks, but between epochs a long text is scored in parts side by side, which
-        is much faster and a little worse: parts start without the state. In the end, `predict`
-        scores all of it."""
+    def scorer(
+        self, model: LanguageModel, predict: Callable[[str], list[ScoredText]]
+    ) -> Callable[[], float]:
+        """Between epochs a long text is scored in parts side by side, which is much faster and a
+        little worse: parts start without the state. In the end, `predict` scores all of it."""
         totals = scorer(model)
         rows = running_text.rows_of(self.encoded["validation"], _VALIDATED_ROWS)
         pieces = [piece for row in rows for piece in row]
@@ -248,14 +249,7 @@ class LanguageTrainer(Trainer[LanguageConfig]):
         def score() -> float:
             return float(totals(pieces).sum()) / count
 
-        return fitting.fit(
-            model,
-            self.epoch,
-            score,
-            self.task.score_name,
-            self.model_dir,
-            self.config.training,
-        )
+        return score
 
     def further_figures(self, model: LanguageModel) -> dict[str, Any]:
         training, window = self.config.training, self.config.data.window

@@ -15,11 +15,11 @@ from tasks.data import batching
 from tasks.data.errors import UserError
 from tasks.data.inputs import Input, read_inputs
 from tasks.data.names import can_be_line
-from tasks.framework import fitting, vocabularies
+from tasks.framework import vocabularies
 from tasks.framework.checkpoints import keep_lines
 from tasks.framework.configuration import RunConfig
 from tasks.framework.task import VALIDATED, Request, Task, Trainer
-from tasks.framework.text_io import PREDICT_BATCH
+from tasks.framework.text_io import PREDICT_BATCH, batched
 from tasks.translation import figures, reading, scores
 from tasks.translation.configuration import TranslationConfig, TranslationRun
 from tasks.translation.demo import Pair
@@ -218,51 +218,32 @@ class TranslatorTrainer(Trainer[TranslationConfig]):
 
     def validation_batches(self) -> list[tuple[dict[str, np.ndarray], np.ndarray]]:
         count, most = len(self.corpus["validation"]), self.config.data.max_length
-        rows = [list(range(i, min(i + 64, count))) for i in range(0, min(count, VALIDATED), 64)]
         return [
-            (self._batch("validation", some, len(some), most), np.zeros([len(some)], np.int32))
-            for some in rows
+            (self._batch("validation", rows, len(rows), most), np.zeros([len(rows)], np.int32))
+            for rows in batched(range(min(count, VALIDATED)), PREDICT_BATCH)
         ]
 
-    def _translations(self, ask: Callable[[tf.Tensor], dict], split: str, most: int) -> list:
-        """What is said of the first pairs of a split, in batches of like length."""
-        texts = [pair.source for pair in self.corpus[split][:most]]
-        found: list[Any] = [None] * len(texts)
-        order = sorted(range(len(texts)), key=lambda number: len(texts[number]))
-        for start in range(0, len(order), PREDICT_BATCH):
-            numbers = order[start : start + PREDICT_BATCH]
-            some = [texts[number] for number in numbers]
-            answer = {name: value.numpy() for name, value in ask(tf.constant(some)).items()}
-            answer["text"] = np.array([t.decode() for t in answer["text"].tolist()], object)
-            for number, one in zip(numbers, predictions.translated(some, answer), strict=True):
-                found[number] = one
-        return found
-
     def predictor(self, model: EncoderDecoder) -> Callable[[str], list[Translation]]:
-        module = self.module(model)
-        return lambda split: self._translations(
-            module.serving_default, split, len(self.corpus[split])
-        )
+        served = self.in_memory(model)
 
-    def fit(self, model: EncoderDecoder, predict: Callable[[str], list[Translation]]) -> list[dict]:
-        """As for all tasks, but between epochs the likeliest next token is taken at each step, for
-        some of the validation pairs: a search takes longer and says the same."""
-        module, examples = self.module(model), self.corpus["validation"][:VALIDATED]
-        answers = self.task.answers(examples)
+        def predict(split: str) -> list[Translation]:
+            texts = [pair.source for pair in self.corpus[split]]
+            return predictions.translated(texts, served(texts))
+
+        return predict
+
+    def scorer(
+        self, model: EncoderDecoder, predict: Callable[[str], list[Translation]]
+    ) -> Callable[[], float]:
+        """Between epochs the likeliest next token is taken at each step, for some of the validation
+        pairs: a search takes longer and says the same."""
+        served, examples = self.in_memory(model), self.corpus["validation"][:VALIDATED]
+        texts, answers = [pair.source for pair in examples], self.task.answers(examples)
 
         def score() -> float:
-            found = self._translations(module.greedy, "validation", VALIDATED)
-            return scores.bleu(answers, [one.translation for one in found])
+            return scores.bleu(answers, served.ask("greedy", {"text": texts})["text"].tolist())
 
-        return fitting.fit(
-            model,
-            self.epoch,
-            score,
-            self.task.score_name,
-            self.model_dir,
-            self.config.training,
-            self.validation_loss(model),
-        )
+        return score
 
     def module(self, model: EncoderDecoder, weights: str = "float32") -> TranslatorModule:
         training = self.config.training

@@ -7,7 +7,7 @@ import tensorflow as tf
 from zoo.decoding import sampling
 from zoo.decoding.writing import continued
 from zoo.models import LanguageModel
-from zoo.saving.parts import Untracked, of_batch, of_texts
+from zoo.saving.parts import Untracked, of_batch, of_drawing, of_texts
 from zoo.saving.weights import StoredWeights
 from zoo.text.tokens import PADDING, UNKNOWN, Tokens
 
@@ -78,10 +78,7 @@ class LanguageModule(tf.Module):
         input_signature=[
             of_texts("prompt"),
             of_batch(tf.int32, "max_length"),
-            of_batch(tf.float32, "temperature"),
-            of_batch(tf.int32, "top_k"),
-            of_batch(tf.float32, "top_p"),
-            of_batch(tf.int32, "seed"),
+            *of_drawing(),
         ],
         autograph=False,
     )

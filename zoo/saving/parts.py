@@ -24,3 +24,13 @@ def of_texts(name: str = "text") -> tf.TensorSpec:
 def of_batch(dtype: tf.DType, name: str) -> tf.TensorSpec:
     """A number for each row, `[batch]`."""
     return tf.TensorSpec([None], dtype, name=name)
+
+
+def of_drawing() -> list[tf.TensorSpec]:
+    """The inputs that say how tokens are drawn, see `zoo.decoding.drawing`."""
+    return [
+        of_batch(tf.float32, "temperature"),
+        of_batch(tf.int32, "top_k"),
+        of_batch(tf.float32, "top_p"),
+        of_batch(tf.int32, "seed"),
+    ]

@@ -7,7 +7,7 @@ import tensorflow as tf
 from zoo.decoding.loop import Strategy, Written, write
 from zoo.decoding.strategies import Beam, Greedy, Sampling
 from zoo.models import EncoderDecoder
-from zoo.saving.parts import Untracked, of_batch, of_texts
+from zoo.saving.parts import Untracked, of_drawing, of_texts
 from zoo.saving.weights import StoredWeights
 from zoo.text.subwords import Subwords
 from zoo.text.tokens import END, PADDING, UNKNOWN, Tokens, join, tokenize
@@ -93,10 +93,7 @@ class TranslatorModule(tf.Module):
     @tf.function(
         input_signature=[
             of_texts(),
-            of_batch(tf.float32, "temperature"),
-            of_batch(tf.int32, "top_k"),
-            of_batch(tf.float32, "top_p"),
-            of_batch(tf.int32, "seed"),
+            *of_drawing(),
         ],
         autograph=False,
     )
