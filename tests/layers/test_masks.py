@@ -275,10 +275,17 @@ def test_layers_of_a_kind_and_all_their_masks_share_one_function(case):
     plan = engine.Plan(case.make(units=units).cell, units, sequences=False, compiled=True)
     loops = [shared_function(loop, plan) for loop in (steps_forward, steps_back)]
     x, states = cases.inputs(case, units=units)
-    for mask in (cases.MASK, ~cases.MASK, np.zeros_like(cases.MASK)):
+
+    def traces(mask):
         layer = case.make(units=units, jit=True, return_state=True)
         cases.gradients(layer, x, states, mask)
-        assert [loop.experimental_get_tracing_count() for loop in loops] == [1, 1]
+        return [loop.experimental_get_tracing_count() for loop in loops]
+
+    # Tests before this one may have had the same loop, of other types.
+    first = traces(cases.MASK)
+    assert min(first) >= 1
+    assert traces(~cases.MASK) == first
+    assert traces(np.zeros_like(cases.MASK)) == first
 
 
 def test_another_mask_is_not_another_compilation(tmp_path):

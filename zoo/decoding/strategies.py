@@ -261,8 +261,9 @@ _INFINITY = float("inf")
 
 def _banned(forbidden: Sequence[int], scores: tf.Tensor) -> tf.Tensor:
     """Minus infinity for forbidden tokens, 0 for others, `[vocabulary]`."""
-    size = scores.shape[-1]
-    return tf.constant([-_INFINITY if i in forbidden else 0.0 for i in range(size)])
+    # Scattered: as a constant, every graph that is saved would hold a vocabulary of zeros.
+    places = tf.reshape(tf.constant(forbidden, tf.int32), [-1, 1])
+    return tf.scatter_nd(places, tf.fill([len(forbidden)], -_INFINITY), [scores.shape[-1]])
 
 
 def _score_of(scores: tf.Tensor, ids: tf.Tensor) -> tf.Tensor:
