@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Collection
 from typing import Any, TypeVar
 
-from tasks.data.errors import UserError
+from tasks.data.errors import UserError, why
 from tasks.framework.configuration import TaskConfig
 from zoo.catalog.sources import Source, source
 from zoo.configuration import options
@@ -31,6 +31,18 @@ def find(config: TaskConfig) -> Source | None:
         return source(config.training.init_from)
     except (OSError, ValueError) as error:
         raise UserError(f"--init_from: {error}") from None
+
+
+def lines(found: Source, name: str) -> list[str]:
+    """The lines of a text file of the model that a recipe starts from.
+
+    Raises:
+        UserError: it cannot be read.
+    """
+    try:
+        return found.lines(name)
+    except (OSError, ValueError) as error:
+        raise UserError(f"--init_from={found.folder}: {name}: {why(error)}") from None
 
 
 def shaped(config: C, found: Source | None, given: Collection[str] = ()) -> C:

@@ -19,6 +19,7 @@ from tasks.framework.configuration import RunConfig, TaskConfig
 from zoo.catalog.building import load_weights
 from zoo.catalog.loading import Model
 from zoo.catalog.results import without_folders
+from zoo.catalog.sources import Source
 from zoo.configuration import RecurrentConfig
 from zoo.files import read_lines
 from zoo.models import RecurrentModel
@@ -169,8 +170,14 @@ class Trainer(abc.ABC, Generic[C]):
             model = self.make_model(self.model_config(), make_stack)
             fitting.compile_model(model, training)
         if self.source is not None and make_stack is layers.Stack:
-            model.start_from(load_weights(self.source))
+            model.start_from(self._trained(self.source))
         return model
+
+    def _trained(self, found: Source) -> RecurrentModel:
+        try:
+            return load_weights(found)
+        except (OSError, ValueError) as error:
+            raise UserError(f"--init_from: {error}") from None
 
     @abc.abstractmethod
     def epoch(self, number: int) -> tuple[tf.data.Dataset, int]:

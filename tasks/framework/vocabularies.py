@@ -11,6 +11,7 @@ import tensorflow as tf
 from tasks.data.errors import UserError
 from tasks.data.names import can_be_line
 from tasks.data.word_vectors import read_vectors
+from tasks.framework import starting
 from tasks.framework.checkpoints import keep_lines
 from tasks.framework.configuration import DataConfig
 from zoo import text
@@ -50,7 +51,7 @@ def make_vocabulary(
     counts = Counter({word: count for word, count in counts.items() if can_be_line(word)})
     words, vectors = text.most_common(counts, config.vocab_size, config.min_count), None
     if source is not None:
-        words = source.lines("vocabulary.txt")
+        words = starting.lines(source, "vocabulary.txt")
     if embeddings_file and source is not None:
         raise UserError(
             "expected --embeddings_file or --init_from, which has an embedding of its own. "

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from tasks.data import batching
 from tasks.data.errors import UserError
-from tasks.framework import vocabularies
+from tasks.framework import starting, vocabularies
 from tasks.framework.checkpoints import keep_lines
 from tasks.framework.evaluating import evaluate
 from tasks.framework.task import Request, Task, Trainer
@@ -170,7 +170,7 @@ class LanguageTrainer(Trainer[LanguageConfig]):
             data.tokens,
         )
         if self.source is not None:
-            names = self.source.lines("vocabulary.txt")
+            names = starting.lines(self.source, "vocabulary.txt")
         path = keep_lines(model_dir, "vocabulary.txt", names)
         self.tokens = tokens.Tokens(path, data.tokens)
         self.encoded = {split: encode(some, self.tokens) for split, some in corpus.items()}

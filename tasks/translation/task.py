@@ -15,7 +15,7 @@ from tasks.data import batching
 from tasks.data.errors import UserError
 from tasks.data.inputs import Input, read_inputs
 from tasks.data.names import can_be_line
-from tasks.framework import vocabularies
+from tasks.framework import starting, vocabularies
 from tasks.framework.checkpoints import keep_lines
 from tasks.framework.configuration import RunConfig
 from tasks.framework.task import VALIDATED, Request, Task, Trainer
@@ -168,7 +168,7 @@ class TranslatorTrainer(Trainer[TranslationConfig]):
         return found[0], found[1]
 
     def _names(self, file: str, learn: Callable[[], list[str]]) -> list[str]:
-        return learn() if self.source is None else self.source.lines(file)
+        return learn() if self.source is None else starting.lines(self.source, file)
 
     def _words(self, side: Sequence[str]) -> list[str]:
         def split(part: tf.Tensor) -> tf.Tensor:

@@ -1,6 +1,7 @@
 """`--init_from`: training starts from a trained model, with its vocabulary and new labels."""
 
 import re
+import shutil
 
 import numpy as np
 import pytest
@@ -91,6 +92,23 @@ def test_what_cannot_be_started_from_is_one_line(flags, message):
     assert len(run.stderr.splitlines()) == 1
 
     assert re.search(message, run.stderr)
+
+
+@pytest.mark.parametrize("damage", ["best.npz", "vocabulary.txt", "saved_model.pb", "weights"])
+def test_a_damaged_model_to_start_from_is_one_line(first, tmp_path, damage):
+    folder, _ = first
+    of_run = damage in ("best.npz", "vocabulary.txt")
+    copy = shutil.copytree(folder / ("run" if of_run else "saved/1"), tmp_path / "1")
+    if damage == "vocabulary.txt":
+        (copy / damage).unlink()
+    for path in copy.rglob("*.float16" if damage == "weights" else damage):
+        path.write_bytes(path.read_bytes()[:-40])
+    (tmp_path / "b.conll").write_text(OTHERS)
+    flags = ["--data=files", f"--train_file={tmp_path / 'b.conll'}", f"--init_from={copy}"]
+    run = program("ner", *flags, check=False)
+    assert run.returncode == 1
+    assert len(run.stderr.splitlines()) == 1
+    assert "--init_from" in run.stderr
 
 
 def test_from_python_another_kind_of_model_is_refused():
