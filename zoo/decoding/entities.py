@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from zoo.text.characters import rows_of
 from zoo.text.tags import OUTSIDE, split_tag
 
 
@@ -59,14 +60,12 @@ class EntityTags:
             tags: ids, ragged int32 `[batch, (words)]`.
             confidence: of each, ragged float `[batch, (words)]`.
         """
-        flat, rows = tags.flat_values, tags.value_rowids()
+        flat, rows = tags.flat_values, rows_of(tags)
         kind = tf.gather(self._type, flat)
         open_kind = tf.where(tf.gather(self._stays_open, flat), kind, -1)
         # What may be gone on with stands one word before, in the same text.
         before = tf.concat([[-1], open_kind], axis=0)[:-1]
-        same_text = tf.concat([[-1], tf.cast(rows, tf.int32)], axis=0)[:-1] == tf.cast(
-            rows, tf.int32
-        )
+        same_text = tf.concat([[-1], rows], axis=0)[:-1] == rows
         before = tf.where(same_text, before, -1)
         inside = kind >= 0
         begins = inside & ~(tf.gather(self._goes_on, flat) & (before == kind))
@@ -79,10 +78,10 @@ class EntityTags:
         least = tf.math.unsorted_segment_min(
             tf.boolean_mask(confidence.flat_values, inside), of_entities[0], count
         )
-        rows_of = tf.boolean_mask(rows, begins)
+        row = tf.cast(tf.boolean_mask(rows, begins), tf.int64)
 
         def ragged(values: tf.Tensor) -> tf.RaggedTensor:
-            return tf.RaggedTensor.from_value_rowids(values, rows_of, tags.nrows())
+            return tf.RaggedTensor.from_value_rowids(values, row, tags.nrows())
 
         first = tf.boolean_mask(position, begins)
         return Entities(

@@ -61,9 +61,16 @@ class TaggerModule(tf.Module):
         located, tags = self._read(text_), self._entity_tags.value
         ids, confidence = self._decode(located.tokens)
         found = tags.entities(ids, confidence)
-        start = tf.gather(located.start, found.first, batch_dims=1)
-        end = tf.gather(located.end, found.last, batch_dims=1)
-        words = characters.parts_of(text_, start.value_rowids(), start.flat_values, end.flat_values)
+        row = characters.rows_of(found.first)
+        earlier = tf.cast(tf.gather(located.tokens.row_starts(), row), tf.int32)
+
+        def of_words(places: tf.RaggedTensor, words: tf.RaggedTensor) -> tf.RaggedTensor:
+            return words.with_flat_values(
+                tf.gather(places.flat_values, earlier + words.flat_values)
+            )
+
+        start, end = of_words(located.start, found.first), of_words(located.end, found.last)
+        words = characters.parts_of(text_, row, start.flat_values, end.flat_values)
         labels = tf.gather(tf.constant(tags.types), found.type.flat_values)
         return {
             "entity": start.with_flat_values(words).to_tensor(),

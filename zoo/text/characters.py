@@ -34,7 +34,7 @@ class Characters(NamedTuple):
         """Some replaced by none, one or more, which all come from where the one came from."""
         index, known = _find(table.codes, self.code)
         counts = tf.where(known, tf.gather(table.counts, index), 1)
-        which = tf.repeat(tf.range(tf.size(counts)), counts)
+        which = repeated(counts)
         number = tf.range(tf.size(which)) - tf.gather(tf.cumsum(counts, exclusive=True), which)
         offset = tf.gather(tf.where(known, tf.gather(table.offsets, index), -1), which)
         parts = self.gathered(which)
@@ -50,9 +50,36 @@ class Characters(NamedTuple):
 def read(texts: tf.Tensor) -> Characters:
     """The characters of texts, `[texts]`; bytes that are not UTF-8 are U+FFFD."""
     codes = tf.strings.unicode_decode(texts, "UTF-8")
-    row = tf.cast(codes.value_rowids(), tf.int32)
+    row = rows_of(codes)
     start = tf.range(tf.size(row)) - tf.gather(tf.cast(codes.row_starts(), tf.int32), row)
     return Characters(codes.flat_values, row, start, start + 1)
+
+
+def rows_of(ragged: tf.RaggedTensor) -> tf.Tensor:
+    """The row of each value, int32 `[values]`.
+
+    What `value_rowids` gives, which takes the memory of a tensor that is padded to the longest row.
+
+    Example:
+        >>> rows_of(tf.ragged.constant([[5, 6], [], [7]])).numpy().tolist()
+        [0, 0, 2]
+    """
+    return _rows_of(ragged.row_splits)
+
+
+def repeated(counts: tf.Tensor) -> tf.Tensor:
+    """The number of each count, that many times, int32. `tf.repeat` would take memory as
+    `value_rowids` does, see `rows_of`.
+
+    Example:
+        >>> repeated(tf.constant([2, 0, 1])).numpy().tolist()
+        [0, 0, 2]
+    """
+    return _rows_of(tf.concat([tf.zeros_like(counts[:1]), tf.cumsum(counts)], 0))
+
+
+def _rows_of(splits: tf.Tensor) -> tf.Tensor:
+    return tf.searchsorted(splits[1:], tf.range(splits[-1]), side="right")
 
 
 def parts_of(texts: tf.Tensor, row: tf.Tensor, start: tf.Tensor, end: tf.Tensor) -> tf.Tensor:

@@ -15,6 +15,7 @@ from typing import Any
 import tensorflow as tf
 
 from zoo.text import tokens
+from zoo.text.characters import rows_of
 from zoo.text.typography import normalize_text
 from zoo.text.vocabulary import PADDING, UNKNOWN_WORD, Vocabulary, lines_of_numbers
 
@@ -66,7 +67,7 @@ class Subwords(tf.Module):
     def _pieces(self, words: tf.Tensor) -> tf.RaggedTensor:
         """Ids of the pieces of words `[words]`, ragged int32 `[words, (pieces)]`."""
         characters = tf.strings.unicode_split(words, "UTF-8")
-        word = characters.value_rowids()
+        word = tf.cast(rows_of(characters), tf.int64)
         place = tf.ragged.range(characters.row_lengths()).flat_values
         part = tf.cumsum(tf.cast(place % WORD_CHARACTERS == 0, tf.int32)) - 1
         word_of_part = tf.boolean_mask(word, place % WORD_CHARACTERS == 0)

@@ -85,7 +85,7 @@ def tokenize_with_offsets(text: tf.Tensor) -> Located:
     # Splitting adds and removes blanks alone: the other characters are those of the tokens in turn.
     read = read.kept(~characters.is_among(read.code, _BLANKS))
     lengths = tf.strings.length(tokens.flat_values, unit="UTF8_CHAR")
-    token = tf.repeat(tf.range(tf.size(lengths)), lengths)
+    token = characters.repeated(lengths)
     # Marks that were put in order may come from behind the one that is now last.
     start, end = tf.math.segment_min(read.start, token), tf.math.segment_max(read.end, token)
     return Located(tokens, tokens.with_flat_values(start), tokens.with_flat_values(end))
