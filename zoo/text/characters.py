@@ -75,7 +75,7 @@ def repeated(counts: tf.Tensor) -> tf.Tensor:
         >>> repeated(tf.constant([2, 0, 1])).numpy().tolist()
         [0, 0, 2]
     """
-    return _rows_of(tf.concat([tf.zeros_like(counts[:1]), tf.cumsum(counts)], 0))
+    return _rows_of(tf.pad(tf.cumsum(counts), [[1, 0]]))
 
 
 def _rows_of(splits: tf.Tensor) -> tf.Tensor:
