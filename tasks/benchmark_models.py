@@ -18,7 +18,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from tasks import lm, ner, pos, sentiment
+from tasks import lm, ner, pos, sentiment, translate
 from tasks.framework import tables
 from tasks.framework.configuration import RunConfig, TaskConfig
 from tasks.framework.running import Program
@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from tasks.framework.modes import Mode
     from tasks.framework.task import Task
 
-PROGRAMS = {program.name: program for program in (p.PROGRAM for p in (ner, pos, sentiment, lm))}
+_MODULES = (ner, pos, sentiment, lm, translate)
+PROGRAMS = {program.name: program for program in (module.PROGRAM for module in _MODULES)}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,7 +61,13 @@ def benchmark() -> Mode:
         files.write_json(run.output, merged)
         for name in ("trained_per_second", "served_per_second"):
             print(f"{name}:", ", ".join(f"{key} {value:.0f}" for key, value in entry[name].items()))
-        for name in ("softmax_share", "drawn_per_second"):
+        for name in (
+            "softmax_share",
+            "drawn_per_second",
+            "target_tokens_trained_per_second",
+            "greedy_per_second",
+            "one_text_greedy_ms",
+        ):
             if name in entry:
                 print(f"{name}: {entry[name]}")
         print(f"one text on one core: {entry['one_text_ms']:.2f} ms")

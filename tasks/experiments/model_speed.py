@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 import layers
@@ -53,7 +54,11 @@ def measure(task: Task, config: TaskConfig, batches: int, turns: int) -> dict:
         served = serving_speed(task, model, examples, turns)
         text = typical_text([task.text(example) for example in examples])
         one = speed.measure(version, [text], cores=1)["1"]
-        of_language = language_speed(trainer, some, folder, turns) if task.name == "lm" else {}
+        further = {}
+        if task.name == "lm":
+            further = language_speed(trainer, some, folder, turns)
+        elif task.name == "translate":
+            further = translation_speed(model, examples, text, some, trained["ours"], turns)
     return {
         "task": task.name,
         "config": config.as_dict(recipe_only=True),
@@ -63,12 +68,47 @@ def measure(task: Task, config: TaskConfig, batches: int, turns: int) -> dict:
         "served_per_second": served,
         "one_text_ms": one.median_ms,
         "one_text_p99_ms": one.p99_ms,
-        **of_language,
+        **further,
     }
+
+
+class StockAttention(keras.layers.Layer):
+    """`layers.Attention` of Keras' own layers."""
+
+    def __init__(self, score: str, dtype: Any = None):
+        super().__init__(dtype=dtype)
+        self.score = score
+        self.query_map: keras.layers.Dense | None = None
+        self.key_map: keras.layers.Dense | None = None
+        kind = keras.layers.AdditiveAttention if score == "additive" else keras.layers.Attention
+        self.attention = kind(dtype=dtype)
+
+    def build(self, queries_shape: Sequence[int | None], keys_shape: Sequence[int | None]) -> None:
+        width = queries_shape[-1]
+        if self.score != "dot":
+            self.key_map = keras.layers.Dense(width, use_bias=False)
+            self.key_map.build(keys_shape)
+        if self.score == "additive":
+            self.query_map = keras.layers.Dense(width, use_bias=False)
+            self.query_map.build(queries_shape)
+        self.attention.build([queries_shape, (None, None, width), (None, None, width)])
+
+    def project(self, keys: tf.Tensor) -> tf.Tensor:
+        return keys if self.key_map is None else self.key_map(keys)
+
+    def attend(
+        self, queries: tf.Tensor, memory: tf.Tensor, values: tf.Tensor, keys_mask: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        asked = queries if self.query_map is None else self.query_map(queries)
+        return self.attention(
+            [asked, values, memory], mask=[None, keys_mask], return_attention_scores=True
+        )
 
 
 class StockStack(keras.layers.Layer):
     """`layers.Stack` of Keras' own layers."""
+
+    make_attention = StockAttention
 
     def __init__(
         self,
@@ -94,6 +134,7 @@ class StockStack(keras.layers.Layer):
         }
         self.dropout = keras.layers.Dropout(dropout)
         self.width = units * (2 if bidirectional else 1)
+        self.states_per_layer = 2 if cell == "lstm" else 1
         self.layers = []
         for level in range(depth):
             sequences = return_sequences or level < depth - 1
@@ -208,6 +249,30 @@ def language_speed(trainer: Trainer, batches: list, folder: str, turns: int) -> 
                 speeds.append(count * _DRAWN / (time.perf_counter() - start))
         drawn[str(count)] = statistics.median(speeds)
     return {"softmax_share": 1 - without / with_softmax, "drawn_per_second": drawn}
+
+
+def translation_speed(
+    model: Predictor, examples: list, text: str, batches: list, trained: float, turns: int
+) -> dict:
+    """Tokens trained, and sentences translated greedily, in a second; a sentence alone."""
+    sentences = sum(len(inputs["targets"]) for inputs, _ in batches)
+    written = sum(np.count_nonzero(inputs["targets"]) for inputs, _ in batches)
+    texts = sorted((pair.source for pair in examples), key=len)
+
+    def seconds(groups: Sequence[Sequence[str]]) -> float:
+        times = []
+        for _ in range(turns + 1):
+            start = time.perf_counter()
+            for group in groups:
+                model.ask("greedy", {"text": group})
+            times.append(time.perf_counter() - start)
+        return statistics.median(times[1:])
+
+    return {
+        "target_tokens_trained_per_second": trained * written / sentences,
+        "greedy_per_second": len(texts) / seconds(list(batched(texts, 64))),
+        "one_text_greedy_ms": 1e3 * seconds([[text]] * 50) / 50,
+    }
 
 
 def typical_text(texts: list[str]) -> str:

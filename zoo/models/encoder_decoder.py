@@ -65,7 +65,8 @@ class EncoderDecoder(RecurrentModel):
     Args:
         config: what it is made of; `vocabulary_size` counts padding, `<UNK>` and `<EOS>` too.
         make_stack: makes encoder and decoder, `layers.Stack` or what takes its arguments; with
-            input feeding, the decoder's have to be `layers.Stack`.
+            input feeding, the decoder's have to be `layers.Stack`. Its attribute `make_attention`,
+            where it has one, stands for `layers.Attention`.
 
     Inputs: a dict of `source` x, int32 `[batch, T_x]`, and `targets` y, int32 `[batch, T_y]`; 0 is
     padding, on the right. Output: ã<t> `[batch, T_y, width]`, as W sees it; at padding, anything.
@@ -123,7 +124,8 @@ class EncoderDecoder(RecurrentModel):
         width = config.embedding_dim if config.tied else config.units
         self.attention = self.combine = self.projection = self.w = None
         if config.attention != "none":
-            self.attention = layers.Attention(config.attention, dtype=self.dtype_policy)
+            make_attention = getattr(make_stack, "make_attention", layers.Attention)
+            self.attention = make_attention(config.attention, dtype=self.dtype_policy)
             self.combine = self.dense(width, activation="tanh")
         elif width != config.units:
             self.projection = self.dense(width, use_bias=False)
