@@ -11,11 +11,6 @@ from tasks.framework.configuration import TaskConfig
 from zoo.catalog.sources import Source, source
 from zoo.configuration import options
 
-# What a run that starts from a model may choose for itself: all else is the model's shape.
-_FREE = {"dropout", "recurrent_dropout", "word_dropout", "weight_dropout", "sampled_softmax", "jit"}
-# How text is read: the vocabulary is one of such tokens.
-_READING = {"tokens"}
-
 C = TypeVar("C", bound=TaskConfig)
 
 
@@ -64,8 +59,10 @@ def shaped(config: C, found: Source | None, given: Collection[str] = ()) -> C:
             f"{str(found.folder)!r}, a model of tasks.{found.task}"
         )
     flat = {**found.recipe, **found.config.as_dict()}
-    names = {*options(type(config.model)), *_READING} & config.options().keys() - _FREE
-    shape: dict[str, Any] = {name: flat[name] for name in names if name in flat}
+    of_model = {n for n, (_, said) in options(type(config.model)).items() if not said.training_only}
+    reading = {n for n, (_, said) in options(type(config.data)).items() if said.reading}
+    names = (of_model | reading) & config.options().keys() & flat.keys()
+    shape: dict[str, Any] = {name: flat[name] for name in names}
     now = config.as_dict()
     differing = [
         f"--{name}={shape[name]!r} there, {now[name]!r} now"
@@ -79,6 +76,6 @@ def shaped(config: C, found: Source | None, given: Collection[str] = ()) -> C:
         )
     return dataclasses.replace(
         config,
-        model=config.model.replace(**{n: v for n, v in shape.items() if n not in _READING}),
-        data=config.data.replace(**{n: v for n, v in shape.items() if n in _READING}),
+        model=config.model.replace(**{n: v for n, v in shape.items() if n in of_model}),
+        data=config.data.replace(**{n: v for n, v in shape.items() if n in reading}),
     )

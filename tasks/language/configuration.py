@@ -19,6 +19,7 @@ class LanguageData(DataConfig):
         "What a token is: a character; a word or a punctuation mark; or what white space "
         "separates.",
         choices=("characters", "words", "split"),
+        reading=True,
     )
     running: bool = option(
         False, "Running text, whose states are carried on, in place of a text a line."

@@ -23,7 +23,9 @@ class TranslationData(DataConfig):
         "names have numbers, from 0.",
     )
     target: str | None = option(None, "Language that is written, likewise.")
-    subwords: int = option(8000, "Pieces of words that both languages share; 0: words.", at_least=0)
+    subwords: int = option(
+        8000, "Pieces of words that both languages share; 0: words.", at_least=0, reading=True
+    )
     held_out_test: bool = option(
         False, "Without a test file, hold out a tenth of the source texts for it too."
     )

@@ -21,6 +21,8 @@ class Option:
         at_least, at_most: bounds of a number, both allowed.
         choices: values that are allowed, where they are few.
         recipe: whether a training run with another value is another run, which cannot be resumed.
+        training_only: of a model, whether it only matters while it is trained.
+        reading: of data, whether it says how text is read, so that a trained model needs the same.
     """
 
     help: str
@@ -28,6 +30,8 @@ class Option:
     at_most: float | None = None
     choices: tuple[str, ...] = ()
     recipe: bool = True
+    training_only: bool = False
+    reading: bool = False
 
 
 def option(
@@ -38,8 +42,11 @@ def option(
     at_most: float | None = None,
     choices: typing.Iterable[str] = (),
     recipe: bool = True,
+    training_only: bool = False,
+    reading: bool = False,
 ) -> Any:
-    """A field of a `Configuration` that a user can set; a program has a flag for it.
+    """A field of a `Configuration` that a user can set; a program has a flag for it. The arguments
+    are those of `Option`.
 
     Example:
         >>> import dataclasses
@@ -51,7 +58,7 @@ def option(
         ...
         ValueError: units: expected 1 or more. Received: 0
     """
-    said = Option(help, at_least, at_most, tuple(choices), recipe)
+    said = Option(help, at_least, at_most, tuple(choices), recipe, training_only, reading)
     return dataclasses.field(default=default, metadata={_KEY: said})
 
 

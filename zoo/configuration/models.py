@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 from zoo.configuration.base import Configuration, changed, option
 
 # The names of `layers.CELLS`, and a network without recurrence.
 CELLS = ("none", "rnn", "gru_simplified", "gru", "gru_reset_after", "lstm")
+
+
+def _share(default: float, help: str) -> Any:
+    """An option of training: a share of what is there."""
+    return option(default, help, at_least=0, at_most=0.99, training_only=True)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,14 +29,12 @@ class RecurrentConfig(Configuration):
     depth: int = option(1, "Recurrent layers on top of each other.", at_least=1)
     bidirectional: bool = option(True, "Read in both directions.")
     embedding_dim: int = option(100, "Width of the word embedding.", at_least=1)
-    dropout: float = option(
-        0.5, "Share dropped between layers in training.", at_least=0, at_most=0.99
+    dropout: float = _share(0.5, "Share dropped between layers in training.")
+    recurrent_dropout: float = _share(0.0, "Share of the state dropped.")
+    word_dropout: float = _share(0.1, "Share of words read as <UNK> in training.")
+    jit: bool = option(
+        True, "Compile recurrent layers by XLA in training.", recipe=False, training_only=True
     )
-    recurrent_dropout: float = option(0.0, "Share of the state dropped.", at_least=0, at_most=0.99)
-    word_dropout: float = option(
-        0.1, "Share of words read as <UNK> in training.", at_least=0, at_most=0.99
-    )
-    jit: bool = option(True, "Compile recurrent layers by XLA in training.", recipe=False)
     vocabulary_size: int = 0
 
     @property
@@ -96,11 +100,12 @@ class LanguageModelConfig(RecurrentConfig):
     dropout: float = changed(RecurrentConfig, "dropout", 0.2)
     word_dropout: float = changed(RecurrentConfig, "word_dropout", 0.0)
     tied: bool = option(True, "Output weights are the embedding.")
-    weight_dropout: float = option(
-        0.0, "Share of recurrent weights dropped.", at_least=0, at_most=0.99
-    )
+    weight_dropout: float = _share(0.0, "Share of recurrent weights dropped.")
     sampled_softmax: int = option(
-        0, "Compare with so many words a step in training; 0: with all.", at_least=0
+        0,
+        "Compare with so many words a step in training; 0: with all.",
+        at_least=0,
+        training_only=True,
     )
     rows: int = 0
 
@@ -154,11 +159,8 @@ class EncoderDecoderConfig(RecurrentConfig):
     tied: bool = option(
         True, "Output weights are the embedding, the source's too with one vocabulary for both."
     )
-    label_smoothing: float = option(
-        0.1,
-        "Share of the right token's probability that training spreads over all tokens.",
-        at_least=0,
-        at_most=0.99,
+    label_smoothing: float = _share(
+        0.1, "Share of the right token's probability that training spreads over all tokens."
     )
     source_vocabulary_size: int = 0
 
