@@ -14,7 +14,8 @@ from tasks.translation.configuration import TranslationRun
 
 
 def align_mode(task: Task, config: TaskConfig, run: TranslationRun) -> None:
-    """Draws the weights of attention of a text and its translation, in the terminal and as PNG."""
+    """Draws the weights of attention of a text and its translation, in the terminal and, with
+    `--output_file`, as PNG."""
     path = run.output_file
     if path and not path.lower().endswith(".png"):
         raise UserError(f"--output_file: --mode=align writes .png. Received: {path!r}")
@@ -47,3 +48,4 @@ def align_mode(task: Task, config: TaskConfig, run: TranslationRun) -> None:
             root, ending = os.path.splitext(path)
             one = path if len(run.text) == 1 else f"{root}_{number + 1}{ending}"
             figures.alignment(source, target, weights, one)
+            print(f"\n{one}", flush=True)

@@ -15,11 +15,18 @@ from zoo import files
 from zoo.catalog import markdown
 from zoo.catalog.entries import ENTRIES
 from zoo.catalog.results import RESULTS, EntryResults, RunResults, Sample, Speed, read_entry
-from zoo.configuration import MODELS
+from zoo.configuration import MODELS, EncoderDecoderConfig
 from zoo.saving import versions
 
 CARD = "README.md"
-_UNITS = {"log_likelihood": "log-likelihood of a token, nats"}
+_UNITS = {
+    "log_likelihood": "log-likelihood of a token, nats",
+    "bleu": "BLEU",
+    "chrf": "chrF",
+    "exact": "share equal to the reference",
+}
+# What a metric's figures were computed by, by the end of the name that says it.
+_SIGNATURE = "_signature"
 
 
 def described(folder: str | os.PathLike | None = None) -> list[str]:
@@ -80,12 +87,16 @@ def architecture(results: RunResults) -> str:
     if made_of.cell == "none":
         return "no recurrence"
     direction = "bidirectional " if made_of.bidirectional else ""
-    return f"{direction}{made_of.cell}, {made_of.depth} × {made_of.units} units"
+    words = f"{direction}{made_of.cell}, {made_of.depth} × {made_of.units} units"
+    if isinstance(made_of, EncoderDecoderConfig):
+        attention = "no" if made_of.attention == "none" else made_of.attention
+        words += f"; decoder of as many, {attention} attention"
+    return words
 
 
 def _counted(counts: Mapping[str, Mapping[str, int]]) -> str:
     return "; ".join(
-        f"{split}: " + ", ".join(f"{n:,} {what}" for what, n in each.items())
+        f"{split}: " + ", ".join(f"{n:,} {what.replace('_', ' ')}" for what, n in each.items())
         for split, each in counts.items()
     )
 
@@ -114,7 +125,13 @@ def _quality(results: EntryResults) -> str:
         cells = [_figure(found[split], results.score) for split in splits]
         what = _UNITS.get(results.score, results.score)
         rows.append([f"baseline, {what}: {results.baseline.what}", *cells])
-    return markdown.table(["", *splits], rows)
+    signatures = {
+        _unit(name.removesuffix(_SIGNATURE)): value
+        for name, value in results.validation.items()
+        if name.endswith(_SIGNATURE)
+    }
+    said = "".join(f"\n{name}: sacrebleu, `{value}`\n" for name, value in signatures.items())
+    return markdown.table(["", *splits], rows) + said
 
 
 def _unit(name: str) -> str:
@@ -194,7 +211,8 @@ def _rows(folder: str | os.PathLike | None, links: bool) -> Iterator[Sequence[st
 
 def _scored(metrics: Mapping[str, float], score: str) -> str:
     shown = "perplexity" if "perplexity" in metrics else score
-    return f"{shown} {metrics[shown]:.{2 if shown == 'perplexity' else 3}f}"
+    digits = {"perplexity": 2, "bleu": 1}.get(shown, 3)
+    return f"{'BLEU' if shown == 'bleu' else shown} {metrics[shown]:.{digits}f}"
 
 
 def write_all(folder: str | os.PathLike | None = None) -> None:
