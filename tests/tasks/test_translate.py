@@ -130,6 +130,13 @@ def test_any_text_gets_an_answer_that_does_not_depend_on_its_batch(model, odd):
     assert np.isfinite(beside["log_probability"]).all()
 
 
+def test_the_translation_of_nothing_is_nothing(model):
+    blank = ["", " \n\t", "\u200b"]
+    assert model(blank)["text"].tolist() == [""] * 3
+    several = model.ask("n_best", {"text": [PAIRS[0].source, *blank]})["text"]
+    assert several[0].any() and not several[1:].any()
+
+
 def test_it_loads_elsewhere_as_a_server_loads_it(trained, model):
     folder, texts = trained["saved"] / "1", [PAIRS[0].source, ""]
     answer = ask_elsewhere(folder, *texts)

@@ -21,7 +21,8 @@ _LONGEST, _MORE = 2, 20
 class TranslatorModule(tf.Module):
     """A translator with everything from raw text to raw text in the graph.
 
-    A translation has at most twice the tokens of its source, and 20 more.
+    A translation has at most twice the tokens of its source, and 20 more; that of a blank text is
+    empty.
 
     Args:
         model: a built `EncoderDecoder`.
@@ -143,7 +144,9 @@ class TranslatorModule(tf.Module):
     def _translate(self, text_: tf.Tensor, strategy: Strategy) -> tuple[tf.Tensor, Written]:
         """Ids of the source `[batch, T_x]`, and what was written."""
         ids = self.source.ids(_one_line(text_))
-        limits = _LONGEST * tf.cast(ids.row_lengths(), tf.int32) + _MORE
+        lengths = tf.cast(ids.row_lengths(), tf.int32)
+        # Of nothing but <EOS>, the translation is nothing.
+        limits = tf.where(lengths > 1, _LONGEST * lengths + _MORE, 1)
         padded = ids.to_tensor()
         with self.weights.reading():
             model = self._model.value
