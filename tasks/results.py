@@ -22,8 +22,12 @@ from zoo.catalog.results import RunResults
 
 # What collects the runs, what `tasks.benchmark_models` wrote, and the file with the tables.
 COLLECTION, MODELS, README = "docs/results.json", "docs/benchmark_models.json", "README.md"
-# What `tasks.lm --mode=agreement` wrote.
-AGREEMENT = "docs/agreement.json"
+# By the name of a table, what an experiment wrote and how it is shown: of
+# `tasks.lm --mode=agreement` and `tasks.translate --mode=attention`.
+EXPERIMENTS = {
+    "agreement": ("docs/agreement.json", tables.agreement_table),
+    "attention": ("docs/attention.json", tables.attention_table),
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -45,9 +49,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if more:
         files.write_json(COLLECTION, tables.as_dicts(runs))
     contents = {"results": tables.tables(runs), "models": tables.speed_table(_read(MODELS, []))}
-    agreement = _read(AGREEMENT, None)
-    if agreement is not None:
-        contents["agreement"] = tables.agreement_table(agreement)
+    for name, (path, table) in EXPERIMENTS.items():
+        found = _read(path, None)
+        if found is not None:
+            contents[name] = table(found)
     for name, content in contents.items():
         markdown.replace_in_file(README, name, content)
     return 0

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+import time
 
 from tasks.data.errors import UserError
 from tasks.framework.configuration import TaskConfig
@@ -45,10 +46,13 @@ def attention_mode(task: Task, config: TaskConfig, run: TranslationRun) -> None:
         for clauses, pairs in tests.items()
     }
     found: dict[str, dict[float, float]] = {}
+    seconds = {}
     for name, flags in NETWORKS.items():
         print(f"\n{name}:", flush=True)
         place = os.path.join(folder, name.replace(", ", "_").lower())
+        start = time.monotonic()
         trained = train(task, config.replace(**flags), place)
+        seconds[name] = time.monotonic() - start
         found[name] = {
             words[clauses]: scores.bleu(
                 task.answers(pairs),
@@ -65,7 +69,9 @@ def attention_mode(task: Task, config: TaskConfig, run: TranslationRun) -> None:
     results = {
         "command": run.command,
         "words": words,
+        "pairs": _PAIRS,
         "bleu": {name: list(row.values()) for name, row in found.items()},
+        "training_seconds": seconds,
         "machine": machine(),
     }
     files.write_json(os.path.join(folder, "attention.json"), results)

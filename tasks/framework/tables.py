@@ -182,6 +182,20 @@ def _count(number: float | None) -> str:
     return "–" if number is None else f"{number:,.0f}"
 
 
+def attention_table(found: Mapping[str, Any]) -> str:
+    """BLEU of each network, by the clauses of a sentence."""
+    lengths = [f"{clauses} ({words:.0f} words)" for clauses, words in found["words"].items()]
+    header = ["BLEU, by clauses", *lengths, "training"]
+    cells = [
+        [name, *(f"{bleu:.1f}" for bleu in row), f"{found['training_seconds'][name]:.0f} s"]
+        for name, row in found["bleu"].items()
+    ]
+    return markdown.table(header, cells) + (
+        f"\n`{found['command']}`, {found['pairs']} new sentences each; training has up to three "
+        "clauses.\n"
+    )
+
+
 def agreement_table(found: Mapping[str, Any]) -> str:
     """Right verbs of each cell, by the words between subject and verb."""
     distances = list(next(iter(found["shares"].values())))
