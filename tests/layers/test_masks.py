@@ -11,10 +11,10 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from cases import both_directions, every_cell
+from cases import both_directions
 from hypothesis import strategies as st
 
-from layers import engine, to_keras
+from layers import engine
 from layers.engine.compiling import shared_function
 from layers.engine.loops import steps_back, steps_forward
 
@@ -23,6 +23,20 @@ def make(case, reverse=False, **arguments):
     return case.make(
         return_sequences=True, return_state=True, go_backwards=reverse, jit=False, **arguments
     )
+
+
+# Masks are the loop's, and no cell's: one cell for each of its forms, one state and two. That every
+# cell equals its equations with a mask, tests of equations and gradients show.
+forwards_and_backwards = pytest.mark.parametrize(
+    ("case", "reverse"),
+    [(cases.PLAIN[2], False), (cases.PLAIN[-1], True)],
+    ids=["gru_forwards", "lstm_backwards"],
+)
+portable_and_compiled = pytest.mark.parametrize(
+    ("case", "jit"),
+    [(cases.PLAIN[2], False), (cases.PLAIN[-1], True)],
+    ids=["portable_gru", "compiled_lstm"],
+)
 
 
 @st.composite
@@ -50,8 +64,7 @@ def compacted(layer, x, states, mask):
     return outputs[:, ::-1] if layer.go_backwards else outputs, last
 
 
-@both_directions
-@every_cell
+@forwards_and_backwards
 def test_a_masked_batch_equals_its_sequences_alone(case, reverse):
     layer = make(case, reverse)
 
@@ -66,8 +79,7 @@ def test_a_masked_batch_equals_its_sequences_alone(case, reverse):
     check()
 
 
-@both_directions
-@every_cell
+@forwards_and_backwards
 def test_a_sequence_is_the_same_alone_padded_right_padded_left_and_in_a_batch(case, reverse):
     layer = make(case, reverse)
 
@@ -102,9 +114,8 @@ def test_padded_outputs_are_zero(mask, reverse):
     assert np.all(outputs.numpy()[real] != 0)
 
 
-@pytest.mark.parametrize("jit", [False, True], ids=["portable", "compiled"])
 @pytest.mark.parametrize("junk", [np.nan, np.inf], ids=["nan", "inf"])
-@every_cell
+@portable_and_compiled
 def test_what_the_padding_holds_changes_nothing(case, junk, jit):
     layer = make(case)
     layer.jit = jit
@@ -119,9 +130,12 @@ def test_what_the_padding_holds_changes_nothing(case, junk, jit):
     assert np.all(results[0].numpy()[~cases.MASK] == 0)
 
 
-@pytest.mark.parametrize("mode", ["graph", "compiled"])
+@pytest.mark.parametrize(
+    ("case", "mode"),
+    [(cases.PLAIN[2], "graph"), (cases.PLAIN[-1], "compiled")],
+    ids=["gru_in_a_graph", "compiled_lstm"],
+)
 @pytest.mark.parametrize("empty", [[1], [0, 1, 2]], ids=["one_row", "all_rows"])
-@every_cell
 def test_an_empty_row_ends_in_its_initial_state(case, empty, mode):
     layer = make(case)
     x, states = cases.inputs(case)
@@ -139,8 +153,7 @@ def test_an_empty_row_ends_in_its_initial_state(case, empty, mode):
         cases.assert_close(state.numpy()[empty], start[empty], 0)
 
 
-@pytest.mark.parametrize("jit", [False, True], ids=["portable", "compiled"])
-@every_cell
+@portable_and_compiled
 def test_a_batch_of_padding_alone_hands_its_gradient_to_the_initial_state(case, jit):
     layer = make(case)
     layer.jit = jit
@@ -150,21 +163,6 @@ def test_a_batch_of_padding_alone_hands_its_gradient_to_the_initial_state(case, 
     assert all(np.all(gradient.numpy() == 0) for gradient in (d_x, *d_weights))
     expected = [cases.normal(*state.shape, seed=51 + i) for i, state in enumerate(states)]
     cases.assert_close(d_states, expected)
-
-
-@both_directions
-@pytest.mark.parametrize(
-    "case", [c for c in cases.PLAIN if c.name != "gru_simplified"], ids=lambda case: case.name
-)
-def test_real_steps_equal_stock_keras(case, reverse):
-    ours = make(case, reverse)
-    theirs = to_keras(ours)
-    x, states = cases.inputs(case)
-    outputs, *last = ours(x, initial_state=states, mask=cases.MASK)
-    expected, *expected_last = theirs(x, initial_state=states, mask=cases.MASK)
-    real = cases.MASK[:, ::-1] if reverse else cases.MASK
-    cases.assert_close(outputs.numpy()[real], expected.numpy()[real])
-    cases.assert_close(last, expected_last)
 
 
 # --- Work ----------------------------------------------------------------------------------------
@@ -268,10 +266,10 @@ def test_a_functional_model_hands_the_mask_through_layers(reverse):
     cases.assert_close(model(ids), expected, 1e-6)
 
 
-@every_cell
-def test_layers_of_a_kind_and_all_their_masks_share_one_function(case):
+def test_layers_of_a_kind_and_all_their_masks_share_one_function():
     """TensorFlow traces each loop once, for the next layer and the next mask too."""
-    units = 5
+    assert all(case.make().cell == case.make().cell for case in cases.PLAIN)
+    case, units = cases.PLAIN[2], 5
     plan = engine.Plan(case.make(units=units).cell, units, sequences=False, compiled=True)
     loops = [shared_function(loop, plan) for loop in (steps_forward, steps_back)]
     x, states = cases.inputs(case, units=units)
@@ -294,7 +292,7 @@ def test_another_mask_is_not_another_compilation(tmp_path):
 import os, sys
 import tensorflow as tf
 import layers
-stack = layers.Stack("lstm", 4, bidirectional=True, layer={"jit": True})
+stack = layers.Stack("rnn", 4, bidirectional=True, layer={"jit": True})
 
 @tf.function(autograph=False, input_signature=[
     tf.TensorSpec([None, None, 3]), tf.TensorSpec([None, None], tf.bool)])
