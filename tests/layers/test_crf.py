@@ -354,8 +354,8 @@ def test_a_sequence_gives_the_same_answer_alone_and_padded():
 @pytest.mark.parametrize("jit", [False, True])
 def test_sequences_of_padding_alone(jit):
     layer = make(dtype="float32", jit=jit, **RULES["forbidden"])
-    emissions, mask = np.full([2, 5, TAGS], np.nan, "float32"), np.zeros([2, 5], bool)
-    value, gradients = value_and_gradients(layer, emissions, np.full([2, 5], -1), mask)
+    emissions, mask = np.full([*MASK.shape, TAGS], np.nan, "float32"), np.zeros_like(MASK)
+    value, gradients = value_and_gradients(layer, emissions, np.full(MASK.shape, -1), mask)
     assert (value.numpy() == 0).all() and all((g.numpy() == 0).all() for g in gradients)
     tags, score = layer.decode(emissions, mask)
     assert (tags.numpy() == 0).all() and (score.numpy() == 0).all()
@@ -467,7 +467,7 @@ def test_trains_and_loads_inside_a_model(tmp_path):
 
 
 def test_builds_itself_inside_a_graph():
-    layer = CRF(TAGS)
+    layer = CRF(TAGS, jit=False)
     loss = tf.function(lambda emissions, tags: layer.loss(emissions, tags))
     assert loss(random_emissions(), np.ones_like(MASK, int)).shape == [BATCH]
     assert [weight.name for weight in layer.weights] == ["transitions", "start", "end"]

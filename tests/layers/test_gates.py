@@ -100,7 +100,7 @@ def test_gates_have_the_precision_of_the_layer(policy):
 
 
 def test_gates_in_graphs_and_under_xla():
-    stack = Stack("gru", [4, 3])
+    stack = Stack("gru", 4)
     x = tf.constant(X, tf.float32)
     expected = stack.gate_activations(x, mask=cases.MASK)
     for compiled in (False, True):

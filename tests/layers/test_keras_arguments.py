@@ -242,8 +242,7 @@ def test_masks_of_numbers_are_masks(dtype):
     cases.assert_close(layer(X, mask=cases.MASK.astype(dtype)), expected, 0)
 
 
-@pytest.mark.parametrize("training", [False, True])
-@pytest.mark.parametrize("jit", [False, True])
+@pytest.mark.parametrize(("training", "jit"), [(False, False), (True, True)])
 def test_outputs_say_the_sizes_that_are_known(training, jit):
     stack = Stack("rnn", [4, 3], layer={"jit": jit})
     for shape in ([3, 7, 2], [3, None, 2], [None, 7, 2], [None, None, 2]):
