@@ -112,10 +112,11 @@ def ask(interpreter, x):
 @pytest.mark.parametrize(
     ("kind", "batch", "time", "masking"),
     [
-        *[(kind, None, None, True) for kind in LAYERS if kind != "gru_simplified"],
-        *[(kind, 1, 7, False) for kind in ("gru", "lstm", "stack")],
-        ("gru", 1, None, True),
+        *[(kind, None, None, True) for kind in ("gru", "both_directions", "stack")],
+        *[(kind, 1, 7, False) for kind in ("rnn", "lstm", "stack")],
+        ("gru_reset_after", 1, None, True),
         ("lstm", None, None, False),
+        ("gru", 1, 7, True),
     ],
 )
 def test_lite_answers_alike(kind, batch, time, masking):
@@ -212,7 +213,7 @@ def test_a_loaded_graph_takes_the_kernel_for_small_batches(kind, wrap, tmp_path)
 
 
 def test_without_the_graph_optimizer_the_answers_are_the_same():
-    stack = Stack("lstm", 4, bidirectional=True)
+    stack = Stack("lstm", 4)
     expected = stack(X, mask=REAL)
     tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
     try:

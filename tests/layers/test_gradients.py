@@ -151,11 +151,8 @@ def cubic(z):
     return z - z**3 / 30
 
 
-@pytest.mark.parametrize("activation", ["gelu", cubic])
-def test_any_element_wise_activation_has_its_gradient(activation):
-    check_against_automatic(
-        dataclasses.replace(cases.PLAIN[0], arguments={"activation": activation})
-    )
+def test_any_element_wise_activation_has_its_gradient():
+    check_against_automatic(dataclasses.replace(cases.PLAIN[0], arguments={"activation": cubic}))
 
 
 # --- Where the gradient comes from and goes to ---------------------------------------------------
