@@ -48,9 +48,12 @@ def real_outputs(layer, x, mask=cases.MASK, **arguments):
 
 
 @pytest.mark.parametrize(
-    ("use_bias", "reverse"), [(True, False), (False, True)], ids=["bias", "no_bias_backwards"]
+    ("name", "use_bias", "reverse"),
+    [
+        *[(name, True, False) for name in STOCK],
+        *[(name, False, True) for name in ("rnn", "gru", "gru_reset_after", "lstm")],
+    ],
 )
-@pytest.mark.parametrize("name", STOCK)
 def test_from_keras_is_the_same_function_and_to_keras_goes_back(name, use_bias, reverse):
     theirs = make_stock(name, use_bias=use_bias, go_backwards=reverse)
     ours = from_keras(theirs)
@@ -71,8 +74,10 @@ def test_to_keras_and_back_keeps_the_weights(case):
     cases.assert_close(from_keras(to_keras(ours)).get_weights(), ours.get_weights(), 0)
 
 
-@pytest.mark.parametrize("merge_mode", ["concat", "sum"])
-@pytest.mark.parametrize("name", ["rnn", "gru", "gru_reset_after", "lstm"])
+@pytest.mark.parametrize(
+    ("name", "merge_mode"),
+    [("rnn", "concat"), ("gru", "sum"), ("gru_reset_after", "concat"), ("lstm", "sum")],
+)
 def test_bidirectional_converts_both_ways(name, merge_mode):
     theirs = keras.layers.Bidirectional(
         make_stock(name, return_state=False), merge_mode=merge_mode, dtype="float64"

@@ -7,15 +7,12 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from cases import both_directions, every_cell
 
 from layers import GRU, LSTM, RNN, Stack, from_keras, to_keras
 
 PAIRS = [(RNN, keras.layers.SimpleRNN), (GRU, keras.layers.GRU), (LSTM, keras.layers.LSTM)]
 every_pair = pytest.mark.parametrize(("ours", "stock"), PAIRS, ids=lambda c: c.__name__)
-with_stock = pytest.mark.parametrize(
-    "case", [c for c in cases.PLAIN if c.name != "gru_simplified"], ids=lambda c: c.name
-)
+WITH_STOCK = [case for case in cases.PLAIN if case.name != "gru_simplified"]
 X = cases.normal(3, 7, 2).astype("float32")
 EMPTY_ROW = cases.MASK * np.array([[1], [0], [1]], bool)
 
@@ -23,11 +20,22 @@ EMPTY_ROW = cases.MASK * np.array([[1], [0], [1]], bool)
 # --- Padded steps --------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("jit", [False, True], ids=["portable", "compiled"])
-@pytest.mark.parametrize("zeros", [False, True])
-@pytest.mark.parametrize("sequences", [False, True])
-@both_directions
-@with_stock
+# What is repeated, in every cell; the cell knows nothing of the rest: directions, compiled or not,
+# one state or two, with sequences or without.
+@pytest.mark.parametrize(
+    ("case", "reverse", "sequences", "zeros", "jit"),
+    [
+        *[(case, True, True, False, False) for case in WITH_STOCK],
+        (cases.PLAIN[2], False, True, False, True),
+        (cases.PLAIN[-1], True, True, False, True),
+        (cases.PLAIN[0], False, True, True, False),
+        (cases.PLAIN[-1], True, True, True, False),
+        (cases.PLAIN[2], False, False, False, False),
+        (cases.PLAIN[-1], True, False, False, True),
+        (cases.PLAIN[-1], False, False, True, False),
+    ],
+    ids=lambda value: getattr(value, "name", None),
+)
 def test_padded_steps_give_what_keras_gives(case, reverse, sequences, zeros, jit):
     layer = case.make(return_sequences=sequences, return_state=True, go_backwards=reverse, jit=jit)
     layer.zero_output_for_mask = zeros
@@ -40,9 +48,16 @@ def test_padded_steps_give_what_keras_gives(case, reverse, sequences, zeros, jit
     cases.assert_close(results, expected)
 
 
-@pytest.mark.parametrize("compiled", [False, True])
-@both_directions
-@every_cell
+@pytest.mark.parametrize(
+    ("case", "reverse", "compiled"),
+    [
+        (cases.PLAIN[0], True, False),
+        (cases.PLAIN[2], False, False),
+        (cases.PLAIN[-1], True, False),
+        (cases.PLAIN[-1], False, True),
+    ],
+    ids=lambda value: getattr(value, "name", None),
+)
 def test_repeated_outputs_have_the_gradient_of_the_step_they_repeat(case, reverse, compiled):
     arguments = {
         "return_sequences": True,
@@ -71,12 +86,16 @@ def test_served_graphs_repeat_outputs_too():
 # --- Both directions -----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("mask", [None, EMPTY_ROW], ids=["whole", "masked"])
-@pytest.mark.parametrize("merge_mode", ["concat", "sum", "mul", "ave", None])
+# Every cell with what reaches the loop, one of them with all ways to merge what comes out of it.
 @pytest.mark.parametrize(
-    ("sequences", "return_state"), [(True, True), (True, False), (False, True)]
+    ("ours", "stock", "sequences", "return_state", "merge_mode", "mask"),
+    [
+        *[(*pair, True, True, "concat", EMPTY_ROW) for pair in PAIRS],
+        *[(*pair, False, True, "sum", None) for pair in PAIRS],
+        *[(*PAIRS[0], True, False, mode, EMPTY_ROW) for mode in ("mul", "ave", None)],
+        (*PAIRS[0], False, True, None, None),
+    ],
 )
-@every_pair
 def test_both_directions_give_what_keras_gives(
     ours, stock, sequences, return_state, merge_mode, mask
 ):
@@ -173,7 +192,7 @@ def test_a_stock_config_loads(ours, stock):
         assert {name: mine[name] for name in config if name in mine} == {
             name: value for name, value in config.items() if name in mine
         }
-        assert layer(X)[0].shape == (3, 7, 4)
+        assert layer.compute_output_shape(X.shape)[0] == (3, 7, 4)
         # As `layers.from_keras` has it, which reads the layer.
         assert mine["zero_output_for_mask"] == from_keras(theirs).zero_output_for_mask
 
@@ -187,9 +206,16 @@ def test_a_stock_gru_config_says_the_reset_gate():
 # --- Inputs --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("dtype", ["int32", "bool", "float64"])
-@pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16"])
-@every_cell
+@pytest.mark.parametrize(
+    ("case", "dtype", "policy"),
+    [
+        (cases.PLAIN[0], "float64", "float32"),
+        (cases.PLAIN[2], "int32", "float32"),
+        (cases.PLAIN[3], "bool", "mixed_bfloat16"),
+        (cases.PLAIN[-1], "float64", "mixed_bfloat16"),
+    ],
+    ids=lambda value: getattr(value, "name", None),
+)
 def test_numbers_of_any_type_are_cast_as_keras_casts(case, dtype, policy):
     layer = case.make(dtype=policy, return_sequences=True)
     x = np.abs(np.round(2 * X)).astype(dtype)
@@ -210,19 +236,16 @@ def test_strings_are_refused():
 
 
 @pytest.mark.parametrize("dtype", ["int32", "float32"])
-@every_cell
-def test_masks_of_numbers_are_masks(case, dtype):
-    layer = case.make(return_sequences=True)
+def test_masks_of_numbers_are_masks(dtype):
+    layer = cases.PLAIN[0].make(return_sequences=True)
     expected = layer(X, mask=cases.MASK)
     cases.assert_close(layer(X, mask=cases.MASK.astype(dtype)), expected, 0)
 
 
-@pytest.mark.parametrize("training", [False, True])
-@pytest.mark.parametrize("jit", [False, True])
+@pytest.mark.parametrize(("training", "jit"), [(False, False), (True, True)])
 def test_outputs_say_the_sizes_that_are_known(training, jit):
-    layer, stack = LSTM(4, return_sequences=True, jit=jit), Stack("gru", [4, 3])
+    stack = Stack("rnn", [4, 3], layer={"jit": jit})
     for shape in ([3, 7, 2], [3, None, 2], [None, 7, 2], [None, None, 2]):
-        for one, units in ((layer, 4), (stack, 3)):
-            graph = tf.function(lambda x, one=one: one(x, training=training), autograph=False)
-            outputs = graph.get_concrete_function(tf.TensorSpec(shape)).structured_outputs
-            assert outputs.shape.as_list() == [*shape[:2], units]
+        graph = tf.function(lambda x: stack(x, training=training), autograph=False)
+        outputs = graph.get_concrete_function(tf.TensorSpec(shape)).structured_outputs
+        assert outputs.shape.as_list() == [*shape[:2], 3]
