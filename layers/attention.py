@@ -149,10 +149,14 @@ class Attention(keras.layers.Layer):
             values: `[batch, time, columns]`, by default the keys.
             keys_mask: bool `[batch, time]`, True where a key is real.
         """
-        values = keras.ops.convert_to_tensor(keys if values is None else values)
+        keys = keras.ops.convert_to_tensor(keys)
+        values = keys if values is None else keras.ops.convert_to_tensor(values)
         if keys_mask is not None:
             keys_mask = tf.cast(keys_mask, tf.bool)
-            values = tf.where(keys_mask[:, :, None], values, tf.zeros([], values.dtype))
+            # A weight of 0 does not make up for a NaN, nor does its derivative.
+            keys, values = (
+                tf.where(keys_mask[:, :, None], x, tf.zeros([], x.dtype)) for x in (keys, values)
+            )
         return self.attend(queries, self.project(keys), values, keys_mask)
 
     def project(self, keys: tf.Tensor) -> tf.Tensor:
@@ -184,8 +188,10 @@ class Attention(keras.layers.Layer):
         Args:
             queries: `[batch, queries, features]` or `[batch, features]`.
             memory: what `project` returned, `[batch, time, units]`.
-            values: `[batch, time, columns]`, finite numbers at padding too.
+            values: `[batch, time, columns]`, finite numbers at padding too, as in `memory`.
             keys_mask: bool `[batch, time]`, True where a key is real.
+
+        Memory: `[batch, queries, time]`; for additive scores `[batch, queries, time, units]`.
 
         Returns:
             The contexts `[batch, queries, columns]` or `[batch, columns]`, and the weights α

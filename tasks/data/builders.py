@@ -71,11 +71,16 @@ def decoded(value: bytes, place: str) -> str:
         raise DataError(f"{place}: expected UTF-8, found byte 0x{byte:02x} in {value!r}") from None
 
 
-def text_feature(name: str, features: Mapping[str, Any], wanted: str | None) -> str:
-    """Which feature of a builder is its text."""
+def text_features(features: Mapping[str, Any]) -> list[str]:
+    """The names of those that are texts."""
     import tensorflow_datasets as tfds
 
-    texts = [key for key in features if isinstance(features[key], tfds.features.Text)]
+    return [key for key in features if isinstance(features[key], tfds.features.Text)]
+
+
+def text_feature(name: str, features: Mapping[str, Any], wanted: str | None) -> str:
+    """Which feature of a builder is its text."""
+    texts = text_features(features)
     found = wanted or next((key for key in (*TEXT_FEATURES, *texts) if key in texts), None)
     if found is None or found not in texts:
         raise DataError(
@@ -111,9 +116,11 @@ def _examples(builder: tfds.core.DatasetBuilder, split: str, wanted: list[str]) 
     """The examples of a split, always in one order, with some features alone."""
     import tensorflow_datasets as tfds
 
+    some = {*wanted} < {*builder.info.features}
     return builder.as_dataset(
         split=split,
-        decoders=tfds.decode.PartialDecoding(dict.fromkeys(wanted, True)),
+        # Partial decoding knows no features of translations; of them, all are wanted.
+        decoders=tfds.decode.PartialDecoding(dict.fromkeys(wanted, True)) if some else None,
         # The splits of TensorFlow Datasets need not come in the same order twice, unless told.
         read_config=tfds.ReadConfig(interleave_cycle_length=1),
     )

@@ -70,6 +70,8 @@ def load(
     read_builder: Callable[[str], Mapping[str, Callable[[], list]]],
     hold_out: Callable[[str, list, int], tuple[list, list]] | None = None,
     names_of: Callable[[Any], Iterable[str]] = lambda example: (),
+    prepare: Callable[[list], list] = list,
+    hold_out_test: Callable[[list], tuple[list, list]] | None = None,
 ) -> dict[str, list]:
     """Loads the splits of a corpus.
 
@@ -88,6 +90,9 @@ def load(
         hold_out: from `data`, training examples and seed to what is left, and what is held out; by
             default `hold_out_examples`.
         names_of: the label of an example, or its tags: training keeps one example of each.
+        prepare: what is made of the training examples before any are held out.
+        hold_out_test: where a corpus has no test split, from training examples to what is left,
+            and what is held out for it.
 
     Raises:
         DataError: `data` is unknown, a split cannot be had, or its data cannot be read.
@@ -112,9 +117,9 @@ def load(
             f"data: expected demo, files or tfds:NAME (such as tfds:wikiann/en), found {data!r}"
         )
 
-    splits = [split for split in splits if split in readers or split not in optional]
-    without = "validation" not in readers
-    needed = {"train" if without and split == "validation" else split for split in splits}
+    drawn = {"validation", *(["test"] if hold_out_test else [])} - readers.keys()
+    splits = [s for s in splits if s in readers or s not in optional or s in drawn]
+    needed = {"train" if split in drawn else split for split in splits}
     for split in sorted(needed - readers.keys()):
         found = ", ".join(readers) or "none"
         if data == "files":
@@ -124,7 +129,11 @@ def load(
             )
         raise DataError(f"{data}: expected a split {split!r}, found {found}")
     corpus = {split: readers[split]() for split in needed}
-    if without and "train" in corpus:
+    if "train" in corpus:
+        corpus["train"] = prepare(corpus["train"])
+    if hold_out_test and "test" in drawn and "train" in corpus:
+        corpus["train"], corpus["test"] = hold_out_test(corpus["train"])
+    if "validation" in drawn and "train" in corpus:
         hold_out = hold_out or functools.partial(hold_out_examples, names_of=names_of)
         corpus["train"], corpus["validation"] = hold_out(data, corpus["train"], seed)
     return {split: corpus[split] for split in splits}

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 import tempfile
-import time
 
 from tasks.data.errors import UserError
 from tasks.framework.configuration import TaskConfig
@@ -39,6 +38,11 @@ def attention_mode(task: Task, config: TaskConfig, run: TranslationRun) -> None:
         raise UserError(
             f"--mode=attention is about the built-in corpus. Received: --data={config.data.data}"
         )
+    own = sorted({name for flags in NETWORKS.values() for name in flags} & {*run.given})
+    if own:
+        raise UserError(
+            f"--mode=attention: expected no --{own[0]}, since it trains {', '.join(NETWORKS)}"
+        )
     folder = run.model_dir or tempfile.mkdtemp(prefix="attention-")
     tests = {clauses: demo.by_clauses(clauses, _PAIRS) for clauses in CLAUSES}
     words = {
@@ -50,9 +54,8 @@ def attention_mode(task: Task, config: TaskConfig, run: TranslationRun) -> None:
     for name, flags in NETWORKS.items():
         print(f"\n{name}:", flush=True)
         place = os.path.join(folder, name.replace(", ", "_").lower())
-        start = time.monotonic()
         trained = train(task, config.replace(**flags), place)
-        seconds[name] = time.monotonic() - start
+        seconds[name] = sum(row["seconds"] for row in trained.results.epochs)
         found[name] = {
             words[clauses]: scores.bleu(
                 task.answers(pairs),

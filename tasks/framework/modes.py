@@ -66,6 +66,7 @@ def _beginning(text: str) -> str:
 def evaluate_mode(task: Task, config: TaskConfig, run: RunConfig) -> None:
     """Measures a SavedModel on the test split."""
     model, folder = load_model(task, needed_model(run)), run.model_dir
+    task.check_asked(model, run)
     if folder:
         check_writable(folder, "model_dir")
     (examples,) = load(task, config, ["test"]).values()
@@ -93,7 +94,13 @@ def evaluate_mode(task: Task, config: TaskConfig, run: RunConfig) -> None:
 
 def predict_mode(task: Task, config: TaskConfig, run: RunConfig) -> None:
     """What a SavedModel says of texts, in the terminal or in a file."""
-    predict(task, config, run, lambda: load_model(task, needed_model(run)))
+
+    def load() -> Model:
+        model = load_model(task, needed_model(run))
+        task.check_asked(model, run)
+        return model
+
+    predict(task, config, run, load)
 
 
 def export_mode(task: Task, config: TaskConfig, run: RunConfig) -> None:

@@ -86,6 +86,10 @@ class Task(abc.ABC, Generic[C]):
         """A model's predictions for a batch of what `read_inputs` reads."""
         return self.predict(model, [one.text for one in inputs])
 
+    def check_asked(self, model: Model, run: RunConfig) -> None:
+        """Raises UserError where a SavedModel cannot do what a program asks of it."""
+        del model, run
+
     def as_asked(self, prediction: Any, run: RunConfig) -> Any:
         """A prediction in the form that --mode=predict is asked to show or write it in."""
         return prediction

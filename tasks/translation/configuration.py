@@ -26,6 +26,13 @@ class TranslationData(DataConfig):
     subwords: int = option(
         8000, "Pieces of words that both languages share; 0: words.", at_least=0, reading=True
     )
+    character_coverage: float = option(
+        1.0,
+        "Share of the characters of the training text that pieces can write; the rest is <UNK>. "
+        "Less than 1, such as 0.9995, for scripts with thousands of characters.",
+        at_least=0.9,
+        at_most=1,
+    )
     held_out_test: bool = option(
         False, "Without a test file, hold out a tenth of the source texts for it too."
     )
@@ -47,7 +54,8 @@ class TranslationTraining(TrainingConfig):
     )
     length_penalty: float = option(
         1.0,
-        "Of two translations, the better has more log P / length to this power; 0: more log P.",
+        "Of two translations, the better has more log P / ((5 + length) / 6) to this power; 0: "
+        "more log P.",
         at_least=0,
         recipe=False,
     )

@@ -29,8 +29,9 @@ def alignment(source: Sequence[str], target: Sequence[str], weights: np.ndarray,
     size = (1.5 + 0.32 * len(source), 1.2 + 0.28 * len(target))
     figure, axes = plt.subplots(figsize=size, layout="constrained")
     image = axes.imshow(weights, cmap="viridis", vmin=0, vmax=1, aspect="auto")
-    axes.set_xticks(range(len(source)), source, rotation=90)
-    axes.set_yticks(range(len(target)), target)
+    # A token may hold what is mathematics to matplotlib, such as two dollar signs.
+    axes.set_xticks(range(len(source)), source, rotation=90, parse_math=False)
+    axes.set_yticks(range(len(target)), target, parse_math=False)
     axes.set(xlabel="x", ylabel="y")
     figure.colorbar(image, ax=axes, label="α")
     save(figure, path)

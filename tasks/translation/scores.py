@@ -9,8 +9,8 @@ from sacrebleu.metrics import BLEU, CHRF
 
 from zoo.predictions import Translation
 
-# Words of a source, at most, in each class of lengths.
-_LENGTHS = (5, 10, 15, 20, 30, 40, 60)
+# Words of a source, at most, in each class of lengths; the last one is open.
+_LENGTHS = (5, 10, 15, 20, 30, 40, 60, 80)
 
 
 def bleu(references: Sequence[str], translations: Sequence[str]) -> float:
@@ -42,6 +42,6 @@ def bleu_by_length(predicted: Sequence[Translation], references: Sequence[str]) 
     classes: dict[int, list[tuple[str, str]]] = {}
     for one, reference in zip(predicted, references, strict=True):
         words = len(one.text.split())
-        most = next((n for n in _LENGTHS if words <= n), words)
+        most = next((n for n in _LENGTHS if words <= n), _LENGTHS[-1])
         classes.setdefault(most, []).append((reference, one.translation))
     return {most: bleu(*zip(*pairs, strict=True)) for most, pairs in sorted(classes.items())}

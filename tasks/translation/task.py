@@ -24,6 +24,7 @@ from tasks.translation import figures, reading, scores
 from tasks.translation.configuration import TranslationConfig, TranslationRun
 from tasks.translation.demo import Pair
 from zoo import predictions
+from zoo.catalog.loading import Model
 from zoo.configuration import EncoderDecoderConfig, RecurrentConfig
 from zoo.models import EncoderDecoder
 from zoo.models.parts import MakeStack
@@ -50,6 +51,7 @@ class Translating(Task[TranslationConfig]):
     )
     signatures: ClassVar = {"serving_default": "text", "n_best": "log_probability"}
     columns = ("translation", "log_probability")
+    formats: ClassVar = {".txt": lambda given, prediction: _lines(prediction)}
 
     def load(
         self, config: TranslationConfig, splits: Sequence[str], optional: Sequence[str]
@@ -72,10 +74,29 @@ class Translating(Task[TranslationConfig]):
         return TranslatorTrainer(self, corpus, config, model_dir)
 
     def read_inputs(self, path: str, config: TranslationConfig) -> list[Input]:
-        return read_inputs(path, config.data.text_column or config.data.source)
+        data = config.data
+        if data.text_column is not None:
+            return read_inputs(path, data.text_column)
+        return reading.read_sources(path, data.source)
 
     def predict(self, model: Predictor, texts: Sequence[str]) -> list[Translation]:
         return predictions.translated(texts, model.ask("n_best", {"text": texts}))
+
+    def check_asked(self, model: Model, run: RunConfig) -> None:
+        saved = sorted({"beam_size", "length_penalty", "replace_unknown"} & {*run.given})
+        if saved:
+            raise UserError(
+                f"--{saved[0]}: a SavedModel has its own. Expected --mode=export with the "
+                "--model_dir of its training run, which saves it with another. Received: "
+                f"--mode={run.mode}"
+            )
+        shape = model.signatures["n_best"].outputs["text"].shape
+        most = shape[1] if shape else None
+        if isinstance(run, TranslationRun) and most is not None and run.n_best > most:
+            raise UserError(
+                f"--n_best: expected at most {most}, as many as the model follows. Received: "
+                f"{run.n_best}. --mode=export --beam_size={run.n_best} saves one that follows more."
+            )
 
     def as_asked(self, prediction: Translation, run: RunConfig) -> Translation:
         assert isinstance(run, TranslationRun)
@@ -89,7 +110,7 @@ class Translating(Task[TranslationConfig]):
         return values
 
     def rows(self, prediction: Translation) -> list[tuple]:
-        return [(prediction.translation, prediction.log_probability)]
+        return [(prediction.translation, prediction.log_probability), *prediction.n_best]
 
     def predict_examples(self, model: Predictor, examples: list[Pair]) -> list[Translation]:
         return self.predict(model, [pair.source for pair in examples])
@@ -121,10 +142,13 @@ class Translating(Task[TranslationConfig]):
         figures.by_length(rows, path, "words of the source", "BLEU")
 
     def show(self, prediction: Translation, colour: bool) -> str:
-        first = (prediction.translation, prediction.log_probability)
-        ends = ("  \033[2m", "\033[0m") if colour else ("  (", ")")
-        lines = [f"{text}{ends[0]}{p:.2f}{ends[1]}" for text, p in [first, *prediction.n_best]]
-        return "\n".join(lines)
+        """A line; with more than one translation, a line each and an empty one. Probabilities are
+        for the eye: what goes on to another program is text."""
+        if not colour:
+            return _lines(prediction).removesuffix("\n")
+        rows = self.rows(prediction)
+        lines = [f"{text}  \033[2m{p:.2f}\033[0m" for text, p in rows]
+        return "\n".join([*lines, ""] if prediction.n_best else lines)
 
 
 class TranslatorTrainer(Trainer[TranslationConfig]):
@@ -138,14 +162,28 @@ class TranslatorTrainer(Trainer[TranslationConfig]):
         model_dir: str,
     ):
         super().__init__(task, corpus, config, model_dir)
-        self.read, self.write = self._readers()
+        self.source_reader, self.target_reader = self._readers()
         self.encoded = {
             split: (
-                encode([pair.source for pair in pairs], self.read),
-                encode([pair.target for pair in pairs], self.write),
+                encode([pair.source for pair in pairs], self.source_reader),
+                encode([pair.target for pair in pairs], self.target_reader),
             )
             for split, pairs in corpus.items()
         }
+
+        _, kept = self._lengths("train")
+        count, long = len(corpus["train"]), len(corpus["train"]) - len(kept)
+        limit = f"--max_length={config.data.max_length} tokens"
+        if not len(kept):
+            raise UserError(f"{limit}: expected training pairs that are shorter. Received: none")
+        if long:
+            print(f"train: left out {long:,} of {count:,} pairs, longer than {limit}", flush=True)
+
+    def _lengths(self, split: str) -> tuple[np.ndarray, np.ndarray]:
+        """Tokens of the longer side of each pair, and which pairs are trained on: of what is cut on
+        both sides, one is no translation of the other."""
+        lengths = np.maximum(*(side.lengths for side in self.encoded[split]))
+        return lengths, np.flatnonzero(lengths <= self.config.data.max_length)
 
     def _readers(self) -> tuple[Reader, Reader]:
         """How sources are read and targets written; one object where they share a vocabulary."""
@@ -154,7 +192,10 @@ class TranslatorTrainer(Trainer[TranslationConfig]):
         if data.subwords:
             try:
                 names = self._names(
-                    VOCABULARY, lambda: subwords.learn([*sides[0], *sides[1]], data.subwords)
+                    VOCABULARY,
+                    lambda: subwords.learn(
+                        [*sides[0], *sides[1]], data.subwords, data.character_coverage
+                    ),
                 )
             except ValueError as error:
                 raise UserError(f"--{error}") from None
@@ -184,9 +225,10 @@ class TranslatorTrainer(Trainer[TranslationConfig]):
         return tokens.make_vocabulary(words, data.vocab_size, data.min_count, "words")
 
     def model_config(self) -> EncoderDecoderConfig:
-        apart = self.read is not self.write
+        apart = self.source_reader is not self.target_reader
         return self.config.model.replace(
-            vocabulary_size=self.write.size, source_vocabulary_size=self.read.size if apart else 0
+            vocabulary_size=self.target_reader.size,
+            source_vocabulary_size=self.source_reader.size if apart else 0,
         )
 
     def make_model(self, config: RecurrentConfig, make_stack: MakeStack) -> EncoderDecoder:
@@ -195,9 +237,13 @@ class TranslatorTrainer(Trainer[TranslationConfig]):
 
     def epoch(self, number: int) -> tuple[tf.data.Dataset, int]:
         training, most = self.config.training, self.config.data.max_length
-        sides = self.encoded["train"]
-        lengths = np.minimum(np.maximum(*(side.lengths for side in sides)), most)
-        groups = batching.shuffled(lengths, training.batch_size, training.seed, number)
+        lengths, kept = self._lengths("train")
+        groups = [
+            kept[group]
+            for group in batching.shuffled(
+                lengths[kept], training.batch_size, training.seed, number
+            )
+        ]
         nothing = np.zeros([training.batch_size], np.int32)
 
         def pairs(rows: list[int], padded: int) -> tuple[dict[str, np.ndarray], np.ndarray]:
@@ -217,10 +263,11 @@ class TranslatorTrainer(Trainer[TranslationConfig]):
         return {"source": padded(source), "targets": padded(target)}
 
     def validation_batches(self) -> list[tuple[dict[str, np.ndarray], np.ndarray]]:
-        count, most = len(self.corpus["validation"]), self.config.data.max_length
+        _, kept = self._lengths("validation")
+        most = self.config.data.max_length
         return [
             (self._batch("validation", rows, len(rows), most), np.zeros([len(rows)], np.int32))
-            for rows in batched(range(min(count, VALIDATED)), PREDICT_BATCH)
+            for rows in batched(kept[:VALIDATED].tolist(), PREDICT_BATCH)
         ]
 
     def predictor(self, model: EncoderDecoder) -> Callable[[str], list[Translation]]:
@@ -254,8 +301,8 @@ class TranslatorTrainer(Trainer[TranslationConfig]):
         try:
             return TranslatorModule(
                 model,
-                self.read,
-                self.write,
+                self.source_reader,
+                self.target_reader,
                 weights,
                 training.beam_size,
                 training.length_penalty,
@@ -276,6 +323,14 @@ class TranslatorTrainer(Trainer[TranslationConfig]):
             requests.append(("alignment", {"text": texts}))
             requests.append(("alignment_of", {"text": texts, "translation": texts}))
         return requests
+
+
+def _lines(prediction: Translation) -> str:
+    """The translation as a line; if there are more, all of them, and an empty line behind."""
+    if not prediction.n_best:
+        return f"{prediction.translation}\n"
+    texts = [prediction.translation, *(text for text, _ in prediction.n_best)]
+    return "".join(f"{text}\n" for text in [*texts, ""])
 
 
 def encode(texts: Sequence[str], reader: Reader) -> batching.Sequences:

@@ -108,7 +108,8 @@ def _stored(results: RunResults) -> str:
     before, after = results.validation[score], stored["validation"][score]
     return (
         f"; weights are {stored['weights']} there and float32 when it runs: "
-        f"validation {score} {after:.4f}, with float32 on disk {before:.4f}"
+        f"validation {score} {_digits(score, after)}, with float32 on disk "
+        f"{_digits(score, before)}"
     )
 
 
@@ -118,7 +119,8 @@ def _quality(results: EntryResults) -> str:
         splits["test"] = results.test
     names = [key for key, value in results.validation.items() if isinstance(value, float)]
     rows = [
-        [_unit(name), *(f"{metrics[name]:.4f}" for metrics in splits.values())] for name in names
+        [_unit(name), *(_digits(name, metrics[name]) for metrics in splits.values())]
+        for name in names
     ]
     if results.baseline is not None:
         found = {"validation": results.baseline.validation, "test": results.baseline.test}
@@ -139,7 +141,11 @@ def _unit(name: str) -> str:
 
 
 def _figure(metrics: Mapping | None, score: str) -> str:
-    return "–" if metrics is None else f"{metrics[score]:.4f}"
+    return "–" if metrics is None else _digits(score, metrics[score])
+
+
+def _digits(name: str, value: float) -> str:
+    return f"{value:.{2 if name in ('bleu', 'chrf') else 4}f}"
 
 
 def _speed(speed: Mapping[str, Mapping[str, Speed]]) -> str:

@@ -38,7 +38,9 @@ class EncoderDecoder(RecurrentModel):
         encoder   h<1>, ..., h<T_x> = stack(x<1>, ..., x<T_x>), in both directions where they are
         bridge    s[l]<0> = tanh(W_l [s→[l], s←[l]] + b_l), from where the encoder's layer l ends
         decoder   a<t> = stack(y<t-1>), from s<0>; y<0> = 0
-        attention context<t> = Σ_t' α<t,t'> h<t'>, where a<t> is the query (`layers.Attention`)
+        attention context<t> = Σ_t' α<t,t'> h<t'>, where a<t> is the query and h<t'> the keys
+                  (`layers.Attention`); for dot products, which need keys as wide as the query, both
+                  directions of h<t'> are added up
                   ã<t> = tanh(W_c [context<t>, a<t>] + b_c)
         softmax   ŷ<t> = softmax(W ã<t> + b)
         loss      L = Σ_t L<t>,   L<t> = -log ŷ<t>[y<t>]

@@ -15,7 +15,7 @@ from zoo.text.tokens import END, PADDING, UNKNOWN, Tokens, join, tokenize
 Reader = Subwords | Tokens
 
 # A translation has at most so many tokens for each token of its source, and so many more.
-_LONGEST, _MORE = 2, 20
+_TOKENS_PER_SOURCE_TOKEN, _AND_MORE = 2, 20
 
 
 class TranslatorModule(tf.Module):
@@ -82,14 +82,19 @@ class TranslatorModule(tf.Module):
     @tf.function(input_signature=[of_texts()], autograph=False)
     def n_best(self, text_: tf.Tensor) -> dict[str, tf.Tensor]:
         """The translations that were followed side by side, the best first. `text` string[B] →
-        text string[B, N], "" where there are fewer; log_probability float[B, N]."""
+        text string[B, N]; log_probability float[B, N]; score float[B, N], by which they are
+        ordered: the log-probability, with the length penalty. Where there are fewer than N, the
+        rest is "", with minus infinity for both."""
         ids, written = self._translate(text_, self._search(self._beam_size))
-        count = tf.shape(written.ids)[1]
-        flat = tf.reshape(written.ids, [-1, tf.shape(written.ids)[2]])
-        given, sources = tf.repeat(text_, count), tf.repeat(ids, count, axis=0)
-        texts = self._text(given, sources, flat)
         shape = tf.shape(written.log_probability)
-        return {"text": tf.reshape(texts, shape), "log_probability": written.log_probability}
+        count = shape[1]
+        flat = tf.reshape(written.ids, [shape[0] * count, tf.shape(written.ids)[2]])
+        given, sources = tf.repeat(text_, count), tf.repeat(ids, count, axis=0)
+        return {
+            "text": tf.reshape(self._text(given, sources, flat), shape),
+            "log_probability": written.log_probability,
+            "score": written.scores,
+        }
 
     @tf.function(
         input_signature=[
@@ -119,7 +124,7 @@ class TranslatorModule(tf.Module):
 
     def _alignment_of(self, text_: tf.Tensor, translation: tf.Tensor) -> dict[str, tf.Tensor]:
         """As `alignment`, for a translation that is given: `translation` string[B]."""
-        targets = self.target.ids(translation).to_tensor()
+        targets = self.target.ids(_one_line(translation)).to_tensor()
         return self._aligned(self.source.ids(_one_line(text_)).to_tensor(), targets)
 
     # --- What they are made of -------------------------------------------------------------------
@@ -146,7 +151,7 @@ class TranslatorModule(tf.Module):
         ids = self.source.ids(_one_line(text_))
         lengths = tf.cast(ids.row_lengths(), tf.int32)
         # Of nothing but <EOS>, the translation is nothing.
-        limits = tf.where(lengths > 1, _LONGEST * lengths + _MORE, 1)
+        limits = tf.where(lengths > 1, _TOKENS_PER_SOURCE_TOKEN * lengths + _AND_MORE, 1)
         padded = ids.to_tensor()
         with self.weights.reading():
             model = self._model.value
@@ -169,7 +174,8 @@ class TranslatorModule(tf.Module):
             weights = self._model.value.alignment(source, ids)
         # The <EOS> of a source is no word.
         weights = tf.where((source == END)[:, None], -1.0, weights)
-        looked_at = tf.argmax(weights, axis=2, output_type=tf.int32)
+        # One column more: of no texts, none has a place to look at.
+        looked_at = tf.argmax(tf.pad(weights, [[0, 0], [0, 0], [0, 1]]), 2, tf.int32)
         words = tokenize(_one_line(text_), "words").to_tensor()
         copied = tf.gather(words, looked_at, batch_dims=1)
         names = tf.where(ids == UNKNOWN, copied, names)

@@ -135,7 +135,7 @@ def normal(texts: tf.Tensor) -> tf.Tensor:
     return tf.strings.strip(texts)
 
 
-def learn(lines: Iterable[str], size: int) -> list[str]:
+def learn(lines: Iterable[str], size: int, coverage: float = 1.0) -> list[str]:
     """Learns pieces by SentencePiece.
 
     It is chosen because it needs nothing but itself, joins by the order of its list alone, and is
@@ -145,6 +145,7 @@ def learn(lines: Iterable[str], size: int) -> list[str]:
         lines: of text, of both languages if they share their pieces; they are made normal.
         size: how many lines the list has at most, `<UNK>` and `<EOS>` among them; fewer where the
             text does not hold as many.
+        coverage: share of the characters of the text that have a piece.
 
     Returns:
         `<UNK>`, `<EOS>` and the pieces, in the order in which they are joined.
@@ -152,11 +153,11 @@ def learn(lines: Iterable[str], size: int) -> list[str]:
     Raises:
         ValueError: `size` does not even hold all characters of the text.
     """
-    model = train(lines, size)
+    model = train(lines, size, coverage)
     return [model.id_to_piece(number) for number in range(model.get_piece_size())]
 
 
-def train(lines: Iterable[str], size: int) -> Any:
+def train(lines: Iterable[str], size: int, coverage: float = 1.0) -> Any:
     """What `learn` takes its list from: a `sentencepiece.SentencePieceProcessor`."""
     import sentencepiece
 
@@ -170,7 +171,7 @@ def train(lines: Iterable[str], size: int) -> Any:
             model_type="bpe",
             vocab_size=size,
             hard_vocab_limit=False,
-            character_coverage=1.0,
+            character_coverage=coverage,
             normalization_rule_name="identity",
             max_sentence_length=2**20,
             unk_id=0,
@@ -183,7 +184,7 @@ def train(lines: Iterable[str], size: int) -> Any:
         )
     except RuntimeError as error:
         raise ValueError(
-            f"subwords: expected a number that holds every character of the text. Received: {size} "
-            f"({error})"
+            f"subwords: expected a number that holds every character of the text; or a "
+            f"character_coverage below 1. Received: {size} ({error})"
         ) from None
     return sentencepiece.SentencePieceProcessor(model_proto=written.getvalue())
