@@ -97,8 +97,6 @@ def make(name):
     model.run_eagerly = True  # faster than a graph for a single step
     if name in TRAINED:
         model.train_on_batch(inputs, answers)
-    else:
-        model.build()
     return model, inputs, answers
 
 
