@@ -146,7 +146,7 @@ def _standard_streams(input):
     written = []
     with contextlib.ExitStack() as stack:
         files = [stack.enter_context(tempfile.TemporaryFile()) for _ in range(3)]
-        files[0].write(input.encode())
+        files[0].write(input if isinstance(input, bytes) else input.encode())
         files[0].seek(0)
         before = [(os.dup(number), number) for number in range(3)]
         stack.callback(_put_back, before)

@@ -67,7 +67,7 @@ def modules(folder):
     names = ("O", "B-PER", "I-PER")
     lines = text.write_lines(str(folder / "names.txt"), names)
     vocabulary, one = text.Vocabulary(words), tf.ones([1, 2], tf.int32)
-    size = {"vocabulary_size": vocabulary.size, "units": 4, "embedding_dim": 4}
+    size = {"vocabulary_size": vocabulary.size, "units": 4, "embedding_dim": 4, "cell": "rnn"}
     tagger = Tagger(TaggerConfig(tags=names, character_dim=2, **size))
     tagger({"words": one, "shapes": one, "bytes": tf.ones([1, 2, text.WORD_BYTES], tf.int32)})
     classifier = Classifier(ClassifierConfig(labels=names, max_length=8, **size))

@@ -447,20 +447,17 @@ def test_a_text_that_is_too_long_is_one_line(tmp_path, task, mode, flags):
 
 
 def test_standard_input_is_a_text_a_line(tmp_path):
-    flags = ["-m", "tasks.sentiment", "--mode=predict", "--model=sentiment_demo"]
     output = tmp_path / "out.csv"
+    flags = ["--mode=predict", "--model=sentiment_demo", f"--output_file={output}"]
 
     def run(content):
-        return subprocess.run(
-            [sys.executable, *flags, f"--output_file={output}"], input=content, cwd=ROOT,
-            capture_output=True, env=environment(),
-        )  # fmt: skip
+        return program("sentiment", *flags, input=content, check=False)
 
     assert run(b"\xef\xbb\xbfGood\r\n\xe2\x80\xa8a,b\n\n{}").returncode == 0
     found = rows_of(output.read_bytes().decode())
     assert [row["text"] for row in found] == ["Good", "\u2028a,b", "", "{}"]
     failed = run(b"ok\ncaf\xe9\n")
-    assert failed.stderr.decode() == (
+    assert failed.stderr == (
         "sentiment: standard input:2: expected UTF-8, found byte 0xe9; save it as UTF-8\n"
     )
     assert len(rows_of(output.read_bytes().decode())) == 4

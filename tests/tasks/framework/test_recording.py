@@ -18,34 +18,32 @@ def config(tmp_path):
     path.write_text("the cat was full .\nthe cats were full .\n" * 8)
     return LanguageConfig.of(
         data="files", train_file=str(path), valid_file=str(path), test_file=str(path), units=4,
-        embedding_dim=4, epochs=1, batch_size=8, jit=False,
+        embedding_dim=4, epochs=1, batch_size=8, cell="rnn", jit=False,
     )  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("place", "name"),
-    [
+def test_what_was_measured_is_kept_where_a_later_step_fails(config, tmp_path, monkeypatch):
+    """Of one run, whose training is over when it is measured again."""
+
+    def fail(*_):
+        raise RuntimeError("no figure")
+
+    for place, name in (
         (LanguageTrainer, "in_memory"),
         (LanguageTrainer, "further_metrics"),
         (LanguageTrainer, "further_figures"),
         (figures, "learning_curves"),
         (Language, "draw"),
-    ],
-)
-def test_what_was_measured_is_kept_where_a_later_step_fails(
-    place, name, config, tmp_path, monkeypatch
-):
-    def fail(*_):
-        raise RuntimeError("no figure")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(place, name, fail)
-        with pytest.raises(RuntimeError, match="no figure"):
-            train(Language(), config, str(tmp_path / "run"))
-    found = RunResults.read(tmp_path / "run" / "results.json")
-    assert found.validation.keys() == found.test.keys() >= {"perplexity"}
-    assert found.wall_seconds > 0
-    assert found.further == {}
+    ):
+        (tmp_path / "run" / "results.json").unlink(missing_ok=True)
+        with monkeypatch.context() as patch:
+            patch.setattr(place, name, fail)
+            with pytest.raises(RuntimeError, match="no figure"):
+                train(Language(), config, str(tmp_path / "run"))
+        found = RunResults.read(tmp_path / "run" / "results.json")
+        assert found.validation.keys() == found.test.keys() >= {"perplexity"}, name
+        assert found.wall_seconds > 0
+        assert found.further == {}
 
 
 def test_what_comes_later_is_written_too(config, tmp_path, monkeypatch):

@@ -16,7 +16,7 @@ from zoo.models import EncoderDecoder
 
 KINDS = {
     "none": {"attention": "none"},
-    "general": {"attention": "general", "depth": 2, "tied": False},
+    "general": {"attention": "general", "depth": 2, "tied": False, "cell": "rnn"},
     "additive_feeding": {"attention": "additive", "input_feeding": True, "cell": "gru"},
 }
 SOURCES = np.array([[5, 3, 4, 6], [6, 4, 0, 0], [0, 0, 0, 0], [3, 3, 5, 0]], np.int32)
@@ -45,6 +45,10 @@ def make(vocabulary_size=7, **options):
 @pytest.fixture(scope="module", params=KINDS)
 def model(request):
     return make(**KINDS[request.param])
+
+
+# What the kind of model has no part in is shown with some of them.
+of_models = functools.partial(pytest.mark.parametrize, indirect=["model"])
 
 
 def translate(model, strategy, sources=SOURCES, limits=LIMITS):
@@ -155,9 +159,14 @@ def test_greedy_takes_the_likeliest_token(model):
         assert stripped(ids[row, 0]) == tuple(text)
 
 
-@pytest.mark.parametrize("name", ["beam", "n_best", "one"])
-def test_a_beam_is_the_slow_one(model, name):
-    strategy = STRATEGIES.get(name, Beam(1, 0.0))
+@of_models(
+    ("model", "strategy"),
+    [
+        *itertools.product(KINDS, [STRATEGIES["beam"], STRATEGIES["n_best"]]),
+        ("none", Beam(1, 0.0)),
+    ],
+)
+def test_a_beam_is_the_slow_one(model, strategy):
     ids, log_p, scores = translate(model, strategy)
     for row, source in enumerate(SOURCES):
         expected = slow_beam(model, source, LIMITS[row], strategy)
@@ -167,7 +176,7 @@ def test_a_beam_is_the_slow_one(model, name):
         np.testing.assert_allclose(scores[row], wanted, atol=1e-4)
 
 
-@pytest.mark.parametrize("length_penalty", [0.0, 1.0])
+@of_models(("model", "length_penalty"), [("none", 0.0), ("additive_feeding", 1.0)])
 def test_a_beam_that_forgets_nothing_is_exhaustive_search(model, length_penalty):
     strategy = Beam(64, length_penalty, n_best=5)
     ids, log_p, _ = translate(model, strategy, limits=np.full([4], 4, np.int32))
@@ -204,6 +213,7 @@ def test_texts_are_drawn_as_often_as_they_are_probable():
     assert np.all(log_p < 0)
 
 
+@of_models("model", ["additive_feeding"])
 def test_at_no_temperature_it_is_greedy(model):
     drawn = translate(model, Sampling(temperature=0.0, top_k=3, top_p=0.9))
     for one, other in zip(drawn, translate(model, Greedy()), strict=True):
@@ -216,6 +226,7 @@ def test_of_no_sentences_nothing_is_written(model, name):
     assert ids.shape[0] == log_p.shape[0] == 0
 
 
+@of_models("model", ["additive_feeding"])
 def test_a_saved_model_writes_the_same_and_holds_no_xla(model, tmp_path):
     run = translation(model, STRATEGIES["n_best"])
     module = tf.Module()

@@ -67,8 +67,8 @@ def model(request, tmp_path_factory):
     names = tokens.make_vocabulary(some.flat_values.numpy().tolist(), 99, 1, kind)
     path = text.write_lines(str(tmp_path_factory.mktemp(kind) / "vocabulary.txt"), names)
     reader = tokens.Tokens(path, kind)
-    small = LanguageModelConfig(vocabulary_size=reader.size, units=8, embedding_dim=4, depth=2)
-    untrained = LanguageModel(small)
+    small = {"units": 8, "embedding_dim": 4, "cell": "rnn", "jit": False}
+    untrained = LanguageModel(LanguageModelConfig(vocabulary_size=reader.size, **small))
     untrained.build()
     return InMemory(LanguageModule(untrained, reader))
 

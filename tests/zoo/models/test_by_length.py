@@ -1,5 +1,7 @@
 """Texts in groups of like length give what each gives alone, in as little as they are long."""
 
+import functools
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -90,8 +92,18 @@ def traced(function, *others):
     return tf.function(function, [*others, spec], autograph=False)
 
 
-@pytest.mark.parametrize(
-    ("cell", "crf"), [("none", True), ("rnn", False), ("gru", True), ("lstm", True)]
+# In groups for every number of states; as it is, in one go, for one.
+of_cells = functools.partial(pytest.mark.parametrize, indirect=["small"])
+
+
+@of_cells(
+    ("small", "cell", "crf"),
+    [
+        ("as it is", "rnn", False),
+        ("in groups", "none", True),
+        ("in groups", "rnn", False),
+        ("in groups", "lstm", True),
+    ],
 )
 def test_sentences_are_tagged_as_padded_ones_are(cell, crf, small):
     config = TaggerConfig(
@@ -121,7 +133,10 @@ def test_sentences_are_tagged_as_padded_ones_are(cell, crf, small):
         assert tags.dtype == tf.int32 and confidence.dtype == tf.float32
 
 
-@pytest.mark.parametrize("cell", ["none", "gru_reset_after", "lstm"])
+@of_cells(
+    ("small", "cell"),
+    [("as it is", "rnn"), ("in groups", "none"), ("in groups", "gru_reset_after")],
+)
 def test_texts_are_classified_as_padded_ones_are(cell, small):
     config = ClassifierConfig(cell=cell, vocabulary_size=30, labels=("a", "b", "c"), **SMALL)
     model = randomized(Classifier(config))
@@ -132,7 +147,7 @@ def test_texts_are_classified_as_padded_ones_are(cell, small):
         np.testing.assert_allclose(classify(words), expected, atol=1e-6)
 
 
-@pytest.mark.parametrize("cell", ["rnn", "gru", "lstm"])
+@of_cells(("small", "cell"), [("as it is", "rnn"), ("in groups", "rnn"), ("in groups", "lstm")])
 def test_texts_are_scored_and_read_as_padded_ones_are(cell, small):
     config = LanguageModelConfig(cell=cell, vocabulary_size=30, depth=2, **SMALL)
     model = randomized(LanguageModel(config))

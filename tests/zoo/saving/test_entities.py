@@ -35,7 +35,7 @@ def make(tmp_path_factory, names):
     words = text.write_lines(str(folder / "vocabulary.txt"), [text.UNKNOWN_WORD, "a", "in"])
     tags = text.write_lines(str(folder / "tags.txt"), names)
     vocabulary = text.Vocabulary(words)
-    small = {"units": 3, "embedding_dim": 3, "character_dim": 3}
+    small = {"units": 3, "embedding_dim": 3, "character_dim": 3, "cell": "rnn", "jit": False}
     model = Tagger(TaggerConfig(vocabulary_size=vocabulary.size, tags=tuple(names), **small))
     model.build()
     random = np.random.default_rng(0)
