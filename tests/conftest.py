@@ -14,21 +14,30 @@ import keras
 import pytest
 import tensorflow as tf
 from tensorflow.python.eager import context
+from xdist.scheduler import LoadScopeScheduling
 
 hypothesis.settings.register_profile("layers", deadline=None, max_examples=15, derandomize=True)
 hypothesis.settings.load_profile("layers")
 
 
-def pytest_collection_modifyitems(items):
-    """The tests of a file run in one process, and those of all clients, which share servers, too.
+CLIENTS = "tests/zoo/serving/"
 
-    What is long comes first, so that no process is left with it at the end.
-    """
-    for item in items:
-        clients = item.path.parent.name == "serving"
-        item.add_marker(pytest.mark.xdist_group("serving" if clients else str(item.path)))
+
+def pytest_collection_modifyitems(items):
+    """What is long comes first, so that no process is left with it at the end."""
     slow = {item.path for item in items if item.get_closest_marker("slow")}
-    items.sort(key=lambda item: (item.path.parent.name != "serving", item.path not in slow))
+    items.sort(key=lambda item: (CLIENTS not in item.nodeid, item.path not in slow))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """The tests of a file run in one process, and so do those of clients, which share servers."""
+
+    class ByFile(LoadScopeScheduling):
+        def _split_scope(self, nodeid):
+            return CLIENTS if nodeid.startswith(CLIENTS) else nodeid.partition("::")[0]
+
+    return ByFile(config, log)
 
 
 def read_once(load, most=16):
