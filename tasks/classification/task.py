@@ -102,17 +102,8 @@ class ClassificationTask(Task[ClassificationConfig]):
         return formats.line(prediction, colour)
 
 
-def encode(
-    texts: Sequence[str], vocabulary: text.Vocabulary, max_length: int, keep: str
-) -> batching.Sequences:
-    """What a classifier reads of texts: ids of their words."""
-
-    def ids(some: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        found = text.word_ids(some, vocabulary, max_length, keep)
-        return found.flat_values, found.row_lengths()
-
-    values, lengths = zip(*vocabularies.in_batches(texts, ids), strict=True)
-    return batching.Sequences(np.cumsum(np.concatenate(lengths)), {"words": np.concatenate(values)})
+# The part of a corpus from which a model learns before it learns from labels.
+_UNLABELLED = "unlabelled"
 
 
 def count_tokens(texts: Sequence[str]) -> Counter:
@@ -161,14 +152,15 @@ class ClassifierTrainer(Trainer[ClassificationConfig]):
             counts, data, model_dir, data.embeddings_file, training.seed, self.source
         )
 
-        def encoded(some: Sequence[str]) -> batching.Sequences:
-            return encode(some, self.vocabulary, data.max_length, data.keep)
-
-        self.encoded = {
-            split: encoded([example.text for example in examples])
-            for split, examples in corpus.items()
-        }
-        self.unlabelled = encoded(texts) if training.pretrain else None
+        parts = {split: [e.text for e in examples] for split, examples in corpus.items()}
+        if training.pretrain:
+            parts[_UNLABELLED] = texts
+        self.encoded = vocabularies.encode(
+            parts,
+            lambda some: text.word_ids(some, self.vocabulary, data.max_length, data.keep),
+            "words",
+        )
+        self.unlabelled = self.encoded.pop(_UNLABELLED, None)
         number = {name: i for i, name in enumerate(self.label_names)}
         self.labels = np.array([number[e.label] for e in corpus["train"]], np.int32)
         if not np.any(self.encoded["train"].lengths):

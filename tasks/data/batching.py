@@ -32,6 +32,10 @@ class Sequences:
         """Tokens of each sequence, `[sequences]`."""
         return np.diff(self.ends, prepend=0)
 
+    def each(self, name: str) -> list[np.ndarray]:
+        """A feature of each sequence, `[tokens, ...]`."""
+        return np.split(self.features[name], self.ends[:-1]) if len(self) else []
+
     def batch(
         self, rows: Sequence[int], batch_size: int, padded: int, max_length: int | None = None
     ) -> dict[str, np.ndarray]:

@@ -22,7 +22,12 @@ _DATA = "data_fingerprints"
 _MAY_GROW = "epochs"
 
 
-def claim(model_dir: str, recipe: Mapping[str, Any], data: Mapping[str, str]) -> None:
+def claim(
+    model_dir: str,
+    recipe: Mapping[str, Any],
+    data: Mapping[str, str],
+    defaults: Mapping[str, Any] | None = None,
+) -> None:
     """Makes a folder the place of a run, or finds that it is the place of this one already.
 
     The same run with more epochs is the same run: it goes on. With `schedule="inverse"` it goes on
@@ -33,6 +38,7 @@ def claim(model_dir: str, recipe: Mapping[str, Any], data: Mapping[str, str]) ->
         model_dir: the folder.
         recipe: the options that make the run what it is, by the names of their flags.
         data: a fingerprint of each split that training reads.
+        defaults: of the options: what a run had of those that came after it.
 
     Raises:
         UserError: it holds another run: the flags or splits that differ are named.
@@ -40,9 +46,12 @@ def claim(model_dir: str, recipe: Mapping[str, Any], data: Mapping[str, str]) ->
     path = os.path.join(model_dir, CONFIG)
     try:
         os.makedirs(model_dir, exist_ok=True)
+        said = {**recipe, _DATA: dict(data)}
         if os.path.exists(path):
-            _check(model_dir, recipe, data)
-        files.write_json(path, {**recipe, _DATA: dict(data)})
+            _check(model_dir, recipe, data, defaults or {})
+            # Without options that came later: checkpoints know their run by what is there.
+            said = {name: said[name] for name in _read_config(model_dir) if name in said}
+        files.write_json(path, said)
     except OSError as error:
         raise UserError(
             f"--model_dir: expected a folder to write to. Received: {model_dir!r}, which cannot be "
@@ -50,8 +59,13 @@ def claim(model_dir: str, recipe: Mapping[str, Any], data: Mapping[str, str]) ->
         ) from None
 
 
-def _check(model_dir: str, recipe: Mapping[str, Any], data: Mapping[str, str]) -> None:
-    found = _read_config(model_dir)
+def _check(
+    model_dir: str,
+    recipe: Mapping[str, Any],
+    data: Mapping[str, str],
+    defaults: Mapping[str, Any],
+) -> None:
+    found = {**defaults, **_read_config(model_dir)}
     found_data = found.pop(_DATA, {})
     if found.get(_MAY_GROW, 0) < recipe.get(_MAY_GROW, 0):
         found[_MAY_GROW] = recipe[_MAY_GROW]

@@ -183,6 +183,7 @@ def claim(
         model_dir,
         {"task": task.name, **config.as_dict(recipe_only=True)},
         {split: fingerprint({split: corpus[split]}) for split in ("train", "validation")},
+        type(config)().as_dict(recipe_only=True),
     )
     return checkpoints.seconds_before(model_dir), task.trainer(corpus, config, model_dir)
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from typing import TypeVar
 
 import numpy as np
 import tensorflow as tf
 
+from tasks.data import batching
 from tasks.data.errors import UserError
 from tasks.data.names import can_be_line
 from tasks.data.word_vectors import read_vectors
@@ -18,6 +20,7 @@ from zoo import text
 from zoo.catalog.sources import Source
 
 _TEXTS_AT_ONCE = 512
+K = TypeVar("K", bound=Hashable)
 
 
 def in_batches(texts: Sequence[str], function: Callable) -> Iterator:
@@ -25,6 +28,36 @@ def in_batches(texts: Sequence[str], function: Callable) -> Iterator:
     data = tf.data.Dataset.from_tensor_slices(tf.constant(list(texts), tf.string))
     data = data.batch(_TEXTS_AT_ONCE).map(function, num_parallel_calls=tf.data.AUTOTUNE)
     return data.as_numpy_iterator()
+
+
+def encode(
+    parts: Mapping[K, Sequence[str]],
+    read: Callable[[tf.Tensor], tf.RaggedTensor],
+    name: str = "ids",
+) -> dict[K, batching.Sequences]:
+    """What a model reads of the texts of several parts of a corpus.
+
+    All of them are read in one pass: to make its graph takes as long as to read thousands of texts.
+
+    Args:
+        parts: texts, by the names of the parts.
+        read: from texts `[batch]` to numbers, ragged `[batch, (tokens)]`.
+        name: what the numbers are called in the result.
+    """
+
+    def flat(some: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        found = read(some)
+        return found.flat_values, found.row_lengths()
+
+    texts = [text for some in parts.values() for text in some]
+    values, lengths = (np.concatenate(x) for x in zip(*in_batches(texts, flat), strict=True))
+    found, first, start = {}, 0, 0
+    for part, some in parts.items():
+        ends = np.cumsum(lengths[first : first + len(some)])
+        size = ends[-1] if len(some) else 0
+        found[part] = batching.Sequences(ends, {name: values[start : start + size]})
+        first, start = first + len(some), start + size
+    return found
 
 
 def make_vocabulary(

@@ -115,19 +115,6 @@ def all_tokens(some: Sequence[str], kind: str) -> Iterator[bytes]:
         yield from part.tolist()
 
 
-def encode(some: Sequence[str], reader: tokens.Tokens) -> list[np.ndarray]:
-    """The ids of texts, `<EOS>` at the end of each."""
-
-    def ids(part: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        found = reader.ids(part)
-        return found.flat_values, found.row_lengths()
-
-    found: list[np.ndarray] = []
-    for values, lengths in vocabularies.in_batches(some, ids):
-        found += np.split(values, np.cumsum(lengths)[:-1])
-    return found
-
-
 def scorer(model: LanguageModel) -> Callable[[Sequence[running_text.Piece]], np.ndarray]:
     """From pieces of text to log P of each, in nats, window by window."""
     run = tf.function(model.log_probabilities, autograph=False, reduce_retracing=True)
@@ -173,7 +160,8 @@ class LanguageTrainer(Trainer[LanguageConfig]):
             names = starting.lines(self.source, "vocabulary.txt")
         path = keep_lines(model_dir, "vocabulary.txt", names)
         self.tokens = tokens.Tokens(path, data.tokens)
-        self.encoded = {split: encode(some, self.tokens) for split, some in corpus.items()}
+        encoded = vocabularies.encode(corpus, self.tokens.ids)
+        self.encoded = {split: some.each("ids") for split, some in encoded.items()}
         if data.running:
             count = sum(map(len, self.encoded["train"]))
             needed = batch_size * 2

@@ -162,14 +162,17 @@ class TranslatorTrainer(Trainer[TranslationConfig]):
         model_dir: str,
     ):
         super().__init__(task, corpus, config, model_dir)
-        self.source_reader, self.target_reader = self._readers()
-        self.encoded = {
-            split: (
-                encode([pair.source for pair in pairs], self.source_reader),
-                encode([pair.target for pair in pairs], self.target_reader),
-            )
-            for split, pairs in corpus.items()
-        }
+        self.source_reader, self.target_reader = readers = self._readers()
+        encoded: dict[tuple[str, int], batching.Sequences] = {}
+        for reader in {id(one): one for one in readers}.values():
+            parts = {
+                (split, side): [pair[side] for pair in pairs]
+                for split, pairs in corpus.items()
+                for side in range(2)
+                if readers[side] is reader
+            }
+            encoded |= vocabularies.encode(parts, reader.ids)
+        self.encoded = {split: (encoded[split, 0], encoded[split, 1]) for split in corpus}
 
         _, kept = self._lengths("train")
         count, long = len(corpus["train"]), len(corpus["train"]) - len(kept)
@@ -238,12 +241,8 @@ class TranslatorTrainer(Trainer[TranslationConfig]):
     def epoch(self, number: int) -> tuple[tf.data.Dataset, int]:
         training, most = self.config.training, self.config.data.max_length
         lengths, kept = self._lengths("train")
-        groups = [
-            kept[group]
-            for group in batching.shuffled(
-                lengths[kept], training.batch_size, training.seed, number
-            )
-        ]
+        shuffled = batching.shuffled(lengths[kept], training.batch_size, training.seed, number)
+        groups = [(kept[rows].tolist(), padded) for rows, padded in shuffled]
         nothing = np.zeros([training.batch_size], np.int32)
 
         def pairs(rows: list[int], padded: int) -> tuple[dict[str, np.ndarray], np.ndarray]:
@@ -331,14 +330,3 @@ def _lines(prediction: Translation) -> str:
         return f"{prediction.translation}\n"
     texts = [prediction.translation, *(text for text, _ in prediction.n_best)]
     return "".join(f"{text}\n" for text in [*texts, ""])
-
-
-def encode(texts: Sequence[str], reader: Reader) -> batching.Sequences:
-    """Ids of texts, `<EOS>` at the end of each."""
-
-    def ids(some: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        found = reader.ids(some)
-        return found.flat_values, found.row_lengths()
-
-    values, lengths = zip(*vocabularies.in_batches(texts, ids), strict=True)
-    return batching.Sequences(np.cumsum(np.concatenate(lengths)), {"ids": np.concatenate(values)})

@@ -77,6 +77,15 @@ def test_what_stands_in_padding_does_not_matter(score):
     other = [np.where(MASK[:, :, None], x, np.nan) for x in (KEYS, VALUES)]
     for one, another in zip(clean, layer(QUERIES, *other, keys_mask=MASK), strict=True):
         np.testing.assert_array_equal(one, another)
+    gradients = []
+    for some in ((KEYS, VALUES), other):
+        queries = tf.constant(QUERIES)
+        with tf.GradientTape() as tape:
+            tape.watch(queries)
+            loss = tf.reduce_sum(layer(queries, *some, keys_mask=MASK)[0] ** 2)
+        gradients.append(tape.gradient(loss, [queries, *layer.trainable_variables]))
+    for one, another in zip(*gradients, strict=True):
+        np.testing.assert_array_equal(one, another)
 
 
 @every_score

@@ -19,7 +19,7 @@ from tasks import translate
 from tasks.experiments import attention
 from tasks.framework import train
 from tasks.translation import Translating, demo
-from zoo.text import subwords
+from zoo.text import subwords, tokens
 
 SMALL = ["--units=48", "--embedding_dim=48", "--batch_size=4", "--learning_rate=0.01", "--nojit"]
 SMALL += ["--dropout=0", "--label_smoothing=0", "--epochs=25", "--patience=25", "--decay=0"]
@@ -83,10 +83,12 @@ def test_the_best_of_n_is_the_answer_and_the_others_are_others(model):
     assert several["text"].shape == (8, 5)
     assert several["text"][:, 0].tolist() == answer["text"].tolist()
     np.testing.assert_allclose(several["log_probability"][:, 0], answer["log_probability"], 1e-4)
-    for row in several["text"]:
-        assert len({*row} - {""}) >= 2
-    greedy = model.ask("greedy", {"text": sources})
-    assert (greedy["log_probability"] <= answer["log_probability"] + 1.0).all()
+    score, log_p = several["score"], several["log_probability"]
+    assert (np.diff(score, axis=1) <= 0).all()
+    assert (score >= log_p).all()  # the penalty is 1 or more
+    for row, p in zip(several["text"], log_p, strict=True):
+        found = row[np.isfinite(p)].tolist()
+        assert len(found) == len({*found}) >= 2
 
 
 def test_weights_of_an_alignment_sum_to_one_over_the_source(model):
@@ -159,18 +161,64 @@ def test_predictions_keep_what_came_with_the_texts(trained, tmp_path):
         rows = list(csv.DictReader(file))
     assert [row["id"] for row in rows] == ["7", "8"]
     assert set(rows[0]) == {"id", "en", "translation", "log_probability"}
-    shown = program("translate", *flags[:2], "--text=The cat sleeps.", "--n_best=3").stdout
-    assert len(shown.splitlines()) == 3
-    assert shown.startswith(rows[0]["translation"])
+    shown = program("translate", *flags[:2], "--text=The cat sleeps.").stdout
+    assert shown == f"{rows[0]['translation']}\n"
+    program("translate", *flags, "--source=en", f"--output_file={tmp_path / 'out.txt'}")
+    assert (tmp_path / "out.txt").read_text("utf-8") == f"{rows[0]['translation']}\n\n"
+
+
+def test_all_of_n_best_are_shown_and_written(trained, tmp_path):
+    flags = ["--mode=predict", f"--model={trained['saved']}", "--text=The cat sleeps."]
+    flags += ["--text=The dog runs.", "--n_best=3"]
+    shown = program("translate", *flags).stdout
+    first, second, rest = shown.split("\n\n")
+    assert [len(text.splitlines()) for text in (first, second)] == [3, 3]
+    assert rest == ""
+    for name in ("a.csv", "a.txt"):
+        program("translate", *flags, f"--output_file={tmp_path / name}")
+    assert (tmp_path / "a.txt").read_text("utf-8") == shown
+    with open(tmp_path / "a.csv", encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["translation"] for row in rows] == [*first.splitlines(), *second.splitlines()]
+    assert [row["text"] for row in rows] == 3 * ["The cat sleeps."] + 3 * ["The dog runs."]
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--mode=predict", "--text=a", "--n_best=6"], "--n_best: expected at most 5"),
+        (["--mode=predict", "--text=a", "--beam_size=9"], "--beam_size: a SavedModel has its own"),
+        (["--mode=evaluate", "--length_penalty=0"], "--length_penalty: a SavedModel has its own"),
+    ],
+)
+def test_what_a_saved_model_cannot_do_is_one_line(trained, flags, message):
+    model = f"--model={trained['saved']}"
+    run = program("translate", model, *flags, *write_corpus(trained["folder"]), check=False)
+    assert run.returncode == 1
+    assert run.stderr.startswith(f"translate: {message}")
+    assert run.stderr.strip().count("\n") == 0
+
+
+def answer_to_nothing(signature):
+    """What a signature says of no texts."""
+    _, named = signature.structured_input_signature
+    return signature(**{name: tf.zeros([0], spec.dtype) for name, spec in named.items()})
+
+
+def test_no_texts_are_no_translations(trained):
+    for name, signature in tf.saved_model.load(str(trained["saved"] / "1")).signatures.items():
+        assert all(len(value) == 0 for value in answer_to_nothing(signature).values()), name
 
 
 def test_an_alignment_is_drawn(trained, tmp_path):
     model = f"--model={trained['saved']}"
-    texts = ["--text=The cat sleeps.", "--translation=Le chat dort."]
+    texts = ["--text=The $$ cat $_$ sleeps.", "--translation=Le $$ chat dort."]
     shown = program(
         "translate", "--mode=align", model, *texts, f"--output_file={tmp_path}/a.png"
     ).stdout
-    assert "<EOS>" in shown.splitlines()[-1]
+    drawn, path = shown.split("\n\n")
+    assert "<EOS>" in drawn.splitlines()[-1]
+    assert path == f"{tmp_path}/a.png\n"
     assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
 
 
@@ -178,8 +226,24 @@ def test_words_in_place_of_pieces(tmp_path):
     flags = [*write_corpus(tmp_path), *SMALL, "--epochs=1", "--subwords=0", "--min_count=3"]
     flags += ["--attention=additive", "--cell=rnn", "--beam_size=1", "--replace_unknown"]
     trained = train(Translating(), translate.PROGRAM.parse(flags)[0], str(tmp_path / "m"))
-    answer = trained.predictor([pair.source for pair in PAIRS])
-    assert not any("<UNK>" in text for text in answer["text"])
+    # A model that never knows a word copies what it looks at, and <UNK> is never seen.
+    bias = trained.model.b.numpy()
+    bias[tokens.UNKNOWN] = 50
+    trained.model.b.assign(bias)
+    model = tf.saved_model.load(trained.export(str(tmp_path / "saved"))).signatures
+    texts = tf.constant([PAIRS[0].source, "Zyx qwv.", ""])
+    written = [text.decode() for text in model["serving_default"](text=texts)["text"].numpy()]
+    looked = model["alignment"](text=texts)
+    words = tokens.tokenize(texts, "words").to_list()
+    for i in range(2):
+        steps = int(looked["target_lengths"][i]) - 1
+        at = np.argmax(looked["weights"][i, :steps, : len(words[i])], axis=1)
+        assert len(at) > 10
+        expected = b"".join(words[i][place] for place in at)
+        assert written[i].replace(" ", "") == expected.decode()
+    assert written[2] == ""
+    for name, signature in model.items():
+        assert all(len(value) == 0 for value in answer_to_nothing(signature).values()), name
     assert {*(tmp_path / "m").glob("*vocabulary.txt")} == {
         tmp_path / "m" / "vocabulary.txt",
         tmp_path / "m" / "source_vocabulary.txt",
@@ -196,6 +260,7 @@ def test_words_in_place_of_pieces(tmp_path):
         (["--mode=align", "--text=a", "--translation=b", "--translation=c"], "Received: 1 and 2"),
         (["--mode=align", "--text=a", "--output_file=a.txt"], "--mode=align writes .png"),
         (["--mode=attention", "--data=files"], "is about the built-in corpus"),
+        (["--mode=attention", "--cell=gru"], "--mode=attention: expected no --cell"),
         (["--data=files", "--train_file=x"], "expected two languages"),
     ],
 )

@@ -33,6 +33,15 @@ def test_the_same_run_goes_on(run):
     assert checkpoints.restore(str(run), "none.npz", other) == []
 
 
+def test_a_run_has_the_defaults_of_options_that_came_after_it(run):
+    newer = {**RECIPE, "new": 8}
+    with pytest.raises(UserError, match="--new=8 there, 9 now"):
+        checkpoints.claim(str(run), {**RECIPE, "new": 9}, DATA, {**RECIPE, "new": 8})
+    checkpoints.save(str(run), "x.npz", variables((2,)), [])
+    checkpoints.claim(str(run), newer, DATA, newer)
+    checkpoints.restore(str(run), "x.npz", variables((2,)))
+
+
 def test_more_epochs_are_the_same_run_and_fewer_are_not(run):
     checkpoints.save(str(run), "x.npz", variables((2,)), [])
     checkpoints.claim(str(run), {**RECIPE, "epochs": 5}, DATA)

@@ -10,7 +10,7 @@ import tensorflow_datasets as tfds
 from tasks.data import builders
 from tasks.data.errors import DataError
 from tasks.translation.demo import Pair
-from tasks.translation.reading import hold_out_sources, load_corpus, read_pairs
+from tasks.translation.reading import hold_out_sources, load_corpus, read_pairs, read_sources
 
 PAIRS = [Pair("Ein Hund.", "A dog."), Pair("", "A cat."), Pair("Nein", "No")]
 
@@ -131,6 +131,22 @@ def test_blank_pairs_are_not_what_is_validated(tmp_path):
     for seed in range(8):
         corpus = load_corpus("files", files, splits, seed, (), "de", "en")
         assert (len(corpus["train"]), len(corpus["validation"])) == (45, 5)
+
+
+def test_what_is_to_be_translated_is_read_from_whatever_holds_it(tmp_path):
+    def texts(name, content, source):
+        write(tmp_path, name, content)
+        return [given.text for given in read_sources(str(tmp_path / name), source)]
+
+    assert texts("a.de", "eins\nzwei\n", "de") == ["eins", "zwei"]
+    assert texts("a.de", "eins\nzwei\n", "0") == ["eins", "zwei"]
+    assert texts("a.csv", "id,de\n1,eins\n", "de") == ["eins"]
+    assert texts("a.csv", "id,text\n1,eins\n", "de") == ["eins"]
+    assert texts("a.jsonl", '{"de": "eins", "text": "no"}\n', "de") == ["eins"]
+    assert texts("a.jsonl", '{"text": "eins"}\n', "de") == ["eins"]
+    assert texts("a.txt", "one\teins\n\ntwo\tzwei\tCC\n", "1") == ["eins", "zwei"]
+    with pytest.raises(DataError, match=r"a\.txt:2: expected 2 columns or more"):
+        texts("a.txt", "one\teins\ntwo\n", "1")
 
 
 class TinyPairs(tfds.core.GeneratorBasedBuilder):
