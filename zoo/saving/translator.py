@@ -174,8 +174,9 @@ class TranslatorModule(tf.Module):
             weights = self._model.value.alignment(source, ids)
         # The <EOS> of a source is no word.
         weights = tf.where((source == END)[:, None], -1.0, weights)
-        # One column more: of no texts, none has a place to look at.
-        looked_at = tf.argmax(tf.pad(weights, [[0, 0], [0, 0], [0, 1]]), 2, tf.int32)
+        # One column more, which is never the largest: of no texts, none has a place to look at.
+        weights = tf.pad(weights, [[0, 0], [0, 0], [0, 1]], constant_values=-2.0)
+        looked_at = tf.argmax(weights, axis=2, output_type=tf.int32)
         words = tokenize(_one_line(text_), "words").to_tensor()
         copied = tf.gather(words, looked_at, batch_dims=1)
         names = tf.where(ids == UNKNOWN, copied, names)
