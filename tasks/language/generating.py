@@ -18,7 +18,7 @@ from tasks.framework.task import Task, load_model
 from tasks.framework.text_io import check_output, not_too_long, write_output
 from tasks.language.configuration import LanguageRun
 from zoo.catalog.loading import Model
-from zoo.decoding import sampling
+from zoo.decoding.drawing import BLOCK, block_of_uniforms
 from zoo.text import tokens
 
 # Tokens between two looks at the terminal.
@@ -67,9 +67,9 @@ def stream(
     inputs = request([prompt], max_length, seed, run)
     while ids.shape[1] < max_length and not np.any(ids == tokens.END):
         done = ids.shape[1]
-        block, start = divmod(done, sampling.BLOCK)
+        block, start = divmod(done, BLOCK)
         if not start:
-            uniform = sampling.block_of_uniforms(inputs["seed"], tf.constant(block))
+            uniform = block_of_uniforms(inputs["seed"], tf.constant(block))
         count = min(_AT_ONCE, max_length - done)
         more, _, a, states = drawing.draw(
             a, states, tf.constant([count]), inputs["temperature"], inputs["top_k"],

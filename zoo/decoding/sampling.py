@@ -7,12 +7,10 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from zoo.decoding.drawing import BLOCK, block_of_uniforms, draw, uniforms
+from zoo.decoding.drawing import BLOCK, block_of_uniforms, draw
 from zoo.decoding.loop import Choice, loop
 from zoo.models.language_model import LanguageModel
 from zoo.text import tokens
-
-__all__ = ["BLOCK", "block_of_uniforms", "draw", "generate", "generate_from_seeds", "uniforms"]
 
 
 def generate_from_seeds(

@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from zoo import text
 from zoo.configuration import LanguageModelConfig
-from zoo.decoding import sampling
+from zoo.decoding import drawing
 from zoo.decoding.writing import continued
 from zoo.models import LanguageModel
 from zoo.saving import InMemory, LanguageModule
@@ -145,7 +145,7 @@ def test_seeds_draw_the_numbers_that_are_given(model):
     """`generate` is `read`, `draw` and `write`, as the terminal uses them."""
     module, prompt, count = model.module, tf.constant(["The cat"]), 300
     a, states = module.read(prompt)
-    uniform = sampling.uniforms(tf.constant([5]), tf.constant(count))
+    uniform = drawing.uniforms(tf.constant([5]), tf.constant(count))
     one, none = tf.constant([1.0]), tf.constant([0])
     ids, *_ = module.draw(
         a, states, tf.constant([count]), one, none, one, uniform, tf.constant(False)

@@ -12,7 +12,7 @@ from tasks.language import reading as texts
 from tasks.language import running_text as streams
 from zoo import text
 from zoo.configuration import LanguageModelConfig
-from zoo.decoding import sampling
+from zoo.decoding import drawing
 from zoo.models import LanguageModel
 from zoo.text import tokens
 
@@ -232,7 +232,7 @@ P = np.array([0.5, 0.25, 0.15, 0.1], np.float32)
 
 def shares(temperature=1.0, top_k=0, top_p=1.0, forbidden=NOTHING, count=4000):
     uniform = (np.arange(count, dtype=np.float32) + 0.5) / count
-    ids, log_p = sampling.draw(
+    ids, log_p = drawing.draw(
         tf.tile(tf.math.log(P)[None], [count, 1]), tf.constant(uniform),
         tf.fill([count], temperature), tf.fill([count], top_k), tf.fill([count], top_p), forbidden,
     )  # fmt: skip
@@ -262,8 +262,8 @@ def test_what_is_forbidden_is_drawn_again():
 
 
 def test_numbers_of_a_seed_do_not_depend_on_how_many_are_drawn():
-    one = sampling.uniforms(tf.constant([7]), tf.constant(10)).numpy()
-    more = sampling.uniforms(tf.constant([3, 7]), tf.constant(1000)).numpy()
+    one = drawing.uniforms(tf.constant([7]), tf.constant(10)).numpy()
+    more = drawing.uniforms(tf.constant([3, 7]), tf.constant(1000)).numpy()
     np.testing.assert_array_equal(one[0], more[1, : one.shape[1]])
     assert not np.array_equal(more[0], more[1])
     assert len(np.unique(more)) > 0.99 * more.size
