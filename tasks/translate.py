@@ -4,8 +4,8 @@ python -m tasks.translate                                       # English to Fre
 python -m tasks.translate --data=files --train_file=train --valid_file=val --source=de --target=en
 python -m tasks.translate --attention=none                      # the lecture's plain network
 python -m tasks.translate --mode=attention                      # what attention is for
-python -m tasks.translate --mode=predict --model=translate --text="The red cat does not sleep."
-python -m tasks.translate --mode=align --model=translate --text="The red cat does not sleep."
+python -m tasks.translate --mode=predict --model=translate_multi30k_de_en --text="Ein Hund rennt."
+python -m tasks.translate --mode=align --model=translate_multi30k_de_en --text="Ein Hund rennt."
 """
 
 from __future__ import annotations

@@ -105,7 +105,8 @@ def as_input(name: str, value: object, spec: Spec) -> np.ndarray:
     """
     given = _collected(value)
     if spec.dtype.kind == "O":
-        kind = "texts of whole characters, in rows of one length: "
+        kind = "texts of whole characters"
+        kind += ": " if spec.rank == 1 else ", in rows of one length: "
         array = _as_bytes(as_texts(given, name) if spec.rank == 1 else _as_array(given, object))
     else:
         kind, array = "", _as_numbers(_as_array(given), spec.dtype)
@@ -117,6 +118,37 @@ def as_input(name: str, value: object, spec: Spec) -> np.ndarray:
     if array is None or not spec.fits(array.shape):
         raise ValueError(f"{name}: expected {kind}{spec}. Received: {shown(given)}")
     return array
+
+
+def is_single(value: object) -> bool:
+    """Whether a value is one text or number, and no batch of them."""
+    return (
+        isinstance(value, str | bytes)
+        or getattr(value, "ndim", 0 if np.isscalar(value) else 1) == 0
+    )
+
+
+def spread(arrays: dict[str, np.ndarray], single: set[str]) -> dict[str, np.ndarray]:
+    """Inputs with as many rows each; those that were given as a single value have it in every row.
+
+    Raises:
+        ValueError: others have different numbers of rows.
+
+    Example:
+        >>> given = {"prompt": np.array(["a", "b"]), "seed": np.array([7])}
+        >>> spread(given, {"seed"})["seed"].tolist()
+        [7, 7]
+    """
+    rows = {name: len(array) for name, array in arrays.items() if array.ndim and name not in single}
+    if len({*rows.values()}) > 1:
+        raise ValueError(
+            f"expected inputs with as many rows each. Received: {dict(sorted(rows.items()))}"
+        )
+    count = next(iter(rows.values()), 1)
+    return {
+        name: np.repeat(array, count, axis=0) if name in single and array.ndim else array
+        for name, array in arrays.items()
+    }
 
 
 def check_characters(name: str, array: np.ndarray, most: int) -> None:

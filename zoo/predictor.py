@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from zoo import batches
-from zoo.inputs import Spec, as_input, as_objects, check_characters, shown
+from zoo.inputs import Spec, as_input, as_objects, check_characters, is_single, shown, spread
 from zoo.predictions import Entity, entities
 
 
@@ -86,13 +86,14 @@ class Predictor(abc.ABC):
         """
         return self.ask("labels", {"text": [""]})["labels"][0].tolist()
 
-    def ask(self, signature: str, inputs: Mapping[str, object]) -> dict[str, np.ndarray]:
+    def ask(self, signature: str, inputs: Mapping[str, object] | object) -> dict[str, np.ndarray]:
         """Asks a signature.
 
         Args:
             signature: its name, one of `signatures`.
             inputs: by name, each a tensor, an array, a list or a generator, with the batch as first
-                axis. Texts are `str`, or `bytes` that need not be UTF-8.
+                axis. Texts are `str`, or `bytes` that need not be UTF-8. A single text or number
+                stands for all rows of the batch. Of a signature with one input, that input alone.
 
         Returns:
             The signature's outputs by name; texts are `str`. A model that is in this process is
@@ -111,13 +112,16 @@ class Predictor(abc.ABC):
                 f"{sorted(known)}. Received: {signature!r}"
             )
         specs = known[signature]
-        by_name = isinstance(inputs, Mapping)
-        if not by_name or inputs.keys() != specs.inputs.keys():
-            received = sorted(inputs) if by_name else shown(inputs)
+        named = inputs if isinstance(inputs, Mapping) else {}
+        if not isinstance(inputs, Mapping) and len(specs.inputs) == 1:
+            named = dict.fromkeys(specs.inputs, inputs)
+        if named.keys() != specs.inputs.keys():
+            received = sorted(named) if isinstance(inputs, Mapping) else shown(inputs)
             raise ValueError(
                 f"{signature}: expected inputs {sorted(specs.inputs)}. Received: {received}"
             )
-        arrays = {name: as_input(name, inputs[name], spec) for name, spec in specs.inputs.items()}
+        arrays = {name: as_input(name, named[name], spec) for name, spec in specs.inputs.items()}
+        arrays = spread(arrays, {name for name in arrays if is_single(named[name])})
         for name, array in arrays.items():
             if array.dtype.kind == "O" and array.ndim and self.max_characters is not None:
                 check_characters(name, array, self.max_characters)

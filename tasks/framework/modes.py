@@ -71,6 +71,9 @@ def evaluate_mode(task: Task, config: TaskConfig, run: RunConfig) -> None:
         check_writable(folder, "model_dir")
     (examples,) = load(task, config, ["test"]).values()
     task.check_answers(model, task.answers(examples))
+    of = "the built-in corpus" if config.data.data == "demo" else config.data.data
+    counted = ", ".join(f"{n:,} {name}" for name, n in task.counts(examples).items())
+    print(f"test, {of}: {counted}", flush=True)
     start = time.perf_counter()
     predicted = predicted_answers(task, model, examples)
     seconds = time.perf_counter() - start

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from tasks.data.errors import UserError, why
 from tasks.framework.configuration import TaskConfig
 from zoo.catalog.sources import Source, source
-from zoo.configuration import options
+from zoo.configuration import MODELS, options
 
 C = TypeVar("C", bound=TaskConfig)
 
@@ -54,8 +54,9 @@ def shaped(config: C, found: Source | None, given: Collection[str] = ()) -> C:
     if found is None:
         return config
     if type(found.config) is not type(config.model):
+        tasks = [f"tasks.{name}" for name, kind in MODELS.items() if kind is type(config.model)]
         raise UserError(
-            f"--init_from: expected a model with a {type(config.model).__name__}. Received: "
+            f"--init_from: expected a model of {' or '.join(tasks)}. Received: "
             f"{str(found.folder)!r}, a model of tasks.{found.task}"
         )
     flat = {**found.recipe, **found.config.as_dict()}

@@ -43,7 +43,7 @@ class TranslationTraining(TrainingConfig):
     """How a translator is trained, and how it searches."""
 
     batch_size: int = changed(TrainingConfig, "batch_size", 64)
-    epochs: int = changed(TrainingConfig, "epochs", 8)
+    epochs: int = changed(TrainingConfig, "epochs", 5)
     beam_size: int = option(
         5,
         "Translations followed side by side, in the SavedModel and when it is measured; 1: always "

@@ -168,7 +168,7 @@ def _that_teach(data: str, pairs: list[Pair]) -> list[Pair]:
         if count:
             print(f"train: left out {count:,} of {len(pairs):,} pairs, {why}", flush=True)
     if not kept:
-        raise DataError(f"{data}: expected pairs to train on, found none whose sides are alike")
+        raise DataError(f"{data}: expected pairs to train on, found none but those left out")
     return kept
 
 

@@ -285,6 +285,10 @@ class TranslatorTrainer(Trainer[TranslationConfig]):
         pairs: a search takes longer and says the same."""
         served, examples = self.in_memory(model), self.corpus["validation"][:VALIDATED]
         texts, answers = [pair.source for pair in examples], self.task.answers(examples)
+        print(
+            f"Between epochs, BLEU is that of {len(texts):,} validation pairs, without search.",
+            flush=True,
+        )
 
         def score() -> float:
             return scores.bleu(answers, served.ask("greedy", {"text": texts})["text"].tolist())

@@ -96,6 +96,8 @@ def find(
     Raises:
         ValueError: there is no such model or version; the message names the nearest.
     """
+    if not isinstance(model, str | os.PathLike):
+        raise ValueError(f"expected a model's name, or a path. Received: {model!r}")
     asked, places = os.fspath(model), model_folders(folder)
     candidates = [place / asked for place in places] if asked else []
     if asked and folder is None:  # a path, which is looked at first
@@ -121,13 +123,16 @@ def find(
 
 
 def nearest(name: str, names: Sequence[str]) -> list[str]:
-    """Up to three of the names, those that are most like one; all of them where none is.
+    """Up to three of the names, those that are most like one, whatever their case; all of them
+    where none is.
 
     Example:
         >>> nearest("ner_wikian", ["lm_demo", "ner_wikiann"])
         ['ner_wikiann']
     """
-    return difflib.get_close_matches(name, names, n=3, cutoff=0.4) or list(names)
+    lower = {one.lower(): one for one in names}
+    like = difflib.get_close_matches(name.lower(), list(lower), n=3, cutoff=0.5)
+    return [lower[one] for one in like] or list(names)
 
 
 def _missing(asked: str, places: Sequence[Path], names: Sequence[str]) -> str:

@@ -71,7 +71,7 @@ class Client(Predictor):
         question.signatures = known
         return known
 
-    def ask(self, signature: str, inputs: Mapping[str, object]) -> dict[str, np.ndarray]:
+    def ask(self, signature: str, inputs: Mapping[str, object] | object) -> dict[str, np.ndarray]:
         """Asks a signature, as all predictors are asked.
 
         Args:

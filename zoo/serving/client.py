@@ -51,7 +51,7 @@ def connect(
     Example:
         >>> model = connect("http://localhost:8501", "ner_wikiann")
         >>> model.wait_until_ready(seconds=60)  # doctest: +SKIP
-        >>> model("Teddy Roosevelt smiled.")["tags"].tolist()  # doctest: +SKIP
+        >>> model("Marie Curie worked in Paris.")["tags"].tolist()  # doctest: +SKIP
         [['B-PER', 'I-PER', 'O', 'O']]
     """
     target = Target(address, name, version, label, timeout, retries, max_batch_size, max_characters)

@@ -82,7 +82,7 @@ def test_a_flag_takes_a_name_of_the_zoo(tmp_path):
     ("flags", "message"),
     [
         (["--init_from=ner_deno"], r"--init_from: .*such as \['ner_demo'"),
-        (["--init_from=sentiment_demo"], "expected a model with a TaggerConfig"),
+        (["--init_from=sentiment_demo"], "expected a model of tasks.ner or tasks.pos"),
         (["--init_from=ner_demo", "--units=7"], "--units=128 there, 7 now"),
         (["--init_from=ner_demo", "--cell=gru", "--nocrf"], "--cell='lstm' there, 'gru' now"),
     ],
@@ -126,7 +126,7 @@ def test_how_text_is_read_is_the_models_and_how_it_is_trained_is_the_runs(tmp_pa
 
 def test_from_python_another_kind_of_model_is_refused():
     config = TaggingConfig.of(init_from="lm_demo")
-    with pytest.raises(UserError, match="expected a model with a TaggerConfig"):
+    with pytest.raises(UserError, match=r"expected a model of tasks\.ner or tasks\.pos"):
         train(NamedEntities(), config)
 
 
