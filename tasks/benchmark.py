@@ -11,7 +11,9 @@ PyTorch takes part where it is importable.
 
 from __future__ import annotations
 
+import argparse
 import contextlib
+import dataclasses
 import functools
 import gc
 import itertools
@@ -23,14 +25,13 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
-
-from absl import app, flags
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
 from tasks.framework.machine import machine
 from zoo import files
 from zoo.catalog import markdown
+from zoo.configuration import Configuration, option, options
 from zoo.quiet import import_tensorflow
 
 if TYPE_CHECKING:
@@ -48,33 +49,42 @@ PARTS = {
     "memory": ("peak memory of training steps", "MiB"),
 }
 
-_LAYERS = flags.DEFINE_list("layers", LAYERS, "Layers to measure: rnn, gru, lstm.")
-_SIZES = flags.DEFINE_list("sizes", SIZES, "Sizes as BATCHxTIMExINPUTSxUNITS.")
-_PADDING = flags.DEFINE_bool("padding", True, "Measure batches with right padding too.")
-_SECONDS = flags.DEFINE_float("seconds", 3.0, "Seconds of measuring for each contestant.")
-_OUTPUT = flags.DEFINE_string(
-    "output", "benchmark.json", "File for all figures, JSON; their tables go beside it, Markdown."
-)
-_PARTS = flags.DEFINE_list(
-    "parts",
-    list(PARTS),
-    "What to measure: train (forward and all gradients), forward, latency (one sequence of 100 "
-    "steps, 128 units, in a graph without XLA), length (2,000 steps against 1,000), memory (peak "
-    "of a training step).",
-)
-_RENDER = flags.DEFINE_string(
-    "render", None, "Only write the tables of --output again, and their summary into this file."
-)
-_MEMORY_OF = flags.DEFINE_string(
-    "memory_of", None, "Only print the peak memory of one contestant: LAYER,SIZE,CONTESTANT."
-)
 
-for _name, _accepted in (("layers", LAYERS), ("parts", PARTS)):
-    flags.register_validator(
-        _name,
-        lambda value, accepted=_accepted: set(value) <= set(accepted),
-        message=f"expected some of {','.join(_accepted)}",
+@dataclasses.dataclass(frozen=True)
+class Asked(Configuration):
+    """What the benchmark is asked to measure."""
+
+    layers: tuple[str, ...] = option(tuple(LAYERS), "Layers to measure: rnn, gru, lstm.")
+    sizes: tuple[str, ...] = option(tuple(SIZES), "Sizes as BATCHxTIMExINPUTSxUNITS.")
+    padding: bool = option(True, "Measure batches with right padding too; --nopadding: not.")
+    seconds: float = option(3.0, "Seconds of measuring for each contestant.", at_least=0)
+    output: str = option(
+        "benchmark.json", "File for all figures, JSON; their tables go beside it, Markdown."
     )
+    parts: tuple[str, ...] = option(
+        tuple(PARTS),
+        "What to measure: train (forward and all gradients), forward, latency (one sequence of 100 "
+        "steps, 128 units, in a graph without XLA), length (2,000 steps against 1,000), memory "
+        "(peak of a training step).",
+    )
+    render: str | None = option(
+        None, "Only write the tables of --output again, and their summary into this file."
+    )
+    memory_of: str | None = option(
+        None, "Only print the peak memory of one contestant: LAYER,SIZE,CONTESTANT."
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name, accepted in (("layers", LAYERS), ("parts", PARTS)):
+            if not {*getattr(self, name)} <= {*accepted}:
+                raise ValueError(
+                    f"{name}: expected some of {','.join(accepted)}. Received: "
+                    f"{','.join(getattr(self, name))}"
+                )
+        for size in self.sizes:
+            parse_size(size)
+
 
 _CALLS_PER_TURN = 3
 # PyTorch's threads go on spinning after a call, and would take a core from whoever comes next.
@@ -91,8 +101,8 @@ def parse_size(text: str) -> tuple[int, int, int, int]:
         if min(batch, steps, inputs, units) < 1:
             raise ValueError
     except ValueError:
-        raise app.UsageError(
-            f"--sizes: expected BATCHxTIMExINPUTSxUNITS, such as 32x100x128x128. Received: {text!r}"
+        raise ValueError(
+            f"sizes: expected BATCHxTIMExINPUTSxUNITS, such as 32x100x128x128. Received: {text!r}"
         ) from None
     return batch, steps, inputs, units
 
@@ -246,27 +256,27 @@ def ratios(row: dict) -> dict:
     return row
 
 
-def measure_speed(peak: float) -> Iterator[dict]:
+def measure_speed(asked: Asked, peak: float) -> Iterator[dict]:
     """Training steps and forward passes, in all sizes; `peak` is that of the machine, GFLOP/s."""
-    paddings = (False, True) if _PADDING.value else (False,)
-    parts = [part for part in ("train", "forward") if part in _PARTS.value]
-    for part, padded, size, kind in itertools.product(parts, paddings, _SIZES.value, _LAYERS.value):
+    paddings = (False, True) if asked.padding else (False,)
+    parts = [part for part in ("train", "forward") if part in asked.parts]
+    for part, padded, size, kind in itertools.product(parts, paddings, asked.sizes, asked.layers):
         batch, steps, inputs, units = parse_size(size)
         field = contestants(kind, (batch, steps, inputs, units), part, padded)
-        row = ratios(medians(field, _SECONDS.value))
+        row = ratios(medians(field, asked.seconds))
         products = 2 * batch * steps * (inputs + units) * COLUMNS_PER_UNIT[kind] * units
         work = products * (3 if part == "train" else 1)
         row["share_of_peak"] = work / row["ours"] / 1e6 / peak
         yield {"part": part, "layer": kind, "size": size, "padded": padded, **row}
 
 
-def measure_latency() -> Iterator[dict]:
+def measure_latency(asked: Asked) -> Iterator[dict]:
     """One sequence through a graph as it is exported: unknown batch and time, no XLA."""
     import tensorflow as tf
 
     x = tf.random.normal([1, 100, 128])
     signature = [tf.TensorSpec([None, None, 128])]
-    for kind in _LAYERS.value:
+    for kind in asked.layers:
         field: dict[str, Contestant] = {}
         for name, ours in (("ours", True), ("keras", False)):
             layer = make_layer(kind, 128, ours)
@@ -275,7 +285,7 @@ def measure_latency() -> Iterator[dict]:
             field[name] = functools.partial(_numbers, function, x)
         if has_torch():
             field["torch"] = torch_contestant(kind, (1, 100, 128, 128), "forward", False)
-        row = ratios(medians(field, _SECONDS.value))
+        row = ratios(medians(field, asked.seconds))
         yield {"part": "latency", "layer": kind, "size": "1x100x128x128", "padded": False, **row}
 
 
@@ -283,21 +293,21 @@ def _numbers(function: Callable[[tf.Tensor], tf.Tensor], x: tf.Tensor) -> object
     return function(x).numpy()
 
 
-def measure_length() -> Iterator[dict]:
+def measure_length(asked: Asked) -> Iterator[dict]:
     """Training steps over 2,000 steps against 1,000."""
-    for kind in _LAYERS.value:
+    for kind in asked.layers:
         field = {
             name: tensorflow_contestant(kind, (8, steps, 64, 64), "train", True, False, False)
             for name, steps in (("ours", 1000), ("2000", 2000))
         }
-        row = medians(field, _SECONDS.value)
+        row = medians(field, asked.seconds)
         row = {"ours": row["ours"], "twice_ms": row["2000"], "growth": row["2000"] / row["ours"]}
         yield {"part": "length", "layer": kind, "size": "8x1000x64x64", "padded": False, **row}
 
 
-def measure_memory() -> Iterator[dict]:
+def measure_memory(asked: Asked) -> Iterator[dict]:
     """Growth of a process up to its peak in training steps, each in a new process (Linux)."""
-    for size, kind in itertools.product(_SIZES.value, _LAYERS.value):
+    for size, kind in itertools.product(asked.sizes, asked.layers):
         row = {}
         for name in ("ours", "keras", "keras_xla"):
             command = [sys.executable, "-m", "tasks.benchmark", f"--memory_of={kind},{size},{name}"]
@@ -408,60 +418,81 @@ def tables(results: dict) -> str:
     return "\n".join(lines) + "\n"
 
 
-def save(results: dict) -> None:
+def save(results: dict, output: str) -> None:
     """Writes --output and, beside it, its tables."""
-    files.write_json(_OUTPUT.value, results)
-    files.write_text(tables_file(), tables(results))
+    files.write_json(output, results)
+    files.write_text(tables_file(output), tables(results))
 
 
-def tables_file() -> str:
+def tables_file(output: str) -> str:
     """The file beside --output that gets the tables."""
-    return os.path.splitext(_OUTPUT.value)[0] + ".md"
+    return os.path.splitext(output)[0] + ".md"
 
 
-def main(argv: list[str]) -> None:
+def parse(arguments: Sequence[str] | None) -> Asked:
+    """What a command line asks for."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tasks.benchmark",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    kinds: dict[type, Callable[[str], Any]] = {
+        tuple: lambda text: tuple(text.split(",")),
+        float: float,
+    }
+    for name, (field, said) in options(Asked).items():
+        if field.default is True:
+            parser.add_argument(f"--no{name}", dest=name, action="store_false", help=said.help)
+        else:
+            kind = kinds.get(type(field.default), str)
+            parser.add_argument(f"--{name}", type=kind, default=field.default, help=said.help)
+    try:
+        return Asked(**vars(parser.parse_args(arguments)))
+    except ValueError as error:
+        parser.error(f"--{error}")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
     """Measures what the flags say, and writes it as it comes."""
-    if len(argv) > 1:
-        raise app.UsageError(f"unexpected arguments: {argv[1:]}")
-    if not _RENDER.value:
+    asked = parse(arguments)
+    if not asked.render:
         import_tensorflow()
-    if _MEMORY_OF.value:
-        print_memory_of(_MEMORY_OF.value)
-        return
-    if _RENDER.value:
-        with open(_OUTPUT.value) as file:
+    if asked.memory_of:
+        print_memory_of(asked.memory_of)
+        return 0
+    if asked.render:
+        with open(asked.output) as file:
             results = json.load(file)
-        save(results)
-        markdown.replace_in_file(_RENDER.value, "benchmark", summary(results))
-        return
-    for size in _SIZES.value:
-        parse_size(size)
+        save(results, asked.output)
+        markdown.replace_in_file(asked.render, "benchmark", summary(results))
+        return 0
     results = {
-        "command": shlex.join(["python", "-m", "tasks.benchmark", *sys.argv[1:]]),
+        "command": shlex.join(["python", "-m", "tasks.benchmark", *(arguments or sys.argv[1:])]),
         "machine": machine(),
-        "matmul_peak_gflops": matmul_peak(_SECONDS.value),
+        "matmul_peak_gflops": matmul_peak(asked.seconds),
         "rows": [],
     }
-    measures = [measure_speed(results["matmul_peak_gflops"])]
+    measures = [measure_speed(asked, results["matmul_peak_gflops"])]
     measures += [
-        measure()
+        measure(asked)
         for part, measure in (
             ("latency", measure_latency),
             ("length", measure_length),
             ("memory", measure_memory),
         )
-        if part in _PARTS.value
+        if part in asked.parts
     ]
     for row in itertools.chain(*measures):
         results["rows"].append(row)
-        save(results)
+        save(results, asked.output)
         shown = {k: f"{v:.3g}" if isinstance(v, float) else v for k, v in row.items()}
         print(f"[{len(results['rows'])}]", *(f"{k}={v}" for k, v in shown.items()), flush=True)
     print()
     print(tables(results))
     print(summary(results))
-    print(f"All figures: {_OUTPUT.value}, {tables_file()}")
+    print(f"All figures: {asked.output}, {tables_file(asked.output)}")
+    return 0
 
 
 if __name__ == "__main__":
-    app.run(main)
+    sys.exit(main())

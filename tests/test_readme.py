@@ -195,7 +195,10 @@ def parsed(task, flags):
 @pytest.mark.parametrize("line", titled(line for line, (t, _) in OF_TASKS.items()))
 def test_every_flag_preset_mode_and_model_is_real(line):
     task, flags = OF_TASKS[line]
-    if task in ("results", "benchmark") or "--help" in flags or "NAME" in task:
+    if task == "benchmark":
+        assert benchmark.parse(flags).sizes
+        return
+    if task == "results" or "--help" in flags or "NAME" in task:
         assert task == "NAME" or (ROOT / "tasks" / f"{task}.py").exists()
         return
     _, run = parsed(task, flags)
