@@ -18,14 +18,16 @@ def measure(
     texts: Sequence[str],
     cores: int = 1,
     batch_sizes: Sequence[int] = (1,),
+    signature: str = "serving_default",
 ) -> dict[str, Speed]:
-    """Asks `serving_default` for the texts in turn, in batches.
+    """Asks for the texts in turn, in batches.
 
     Args:
         folder: of the SavedModel.
         texts: what to ask for; batches take them in turn.
         cores: that the process may use, and threads of TensorFlow.
         batch_sizes: texts in a request.
+        signature: that is asked; its only input is `text`.
 
     Returns:
         By batch size, as a string.
@@ -38,6 +40,7 @@ def measure(
         "texts": list(texts),
         "cores": cores,
         "sizes": list(batch_sizes),
+        "signature": signature,
     }
     run = subprocess.run(
         [sys.executable, "-c", _SCRIPT],
@@ -63,7 +66,7 @@ import tensorflow as tf
 tf.config.threading.set_intra_op_parallelism_threads(request["cores"])
 tf.config.threading.set_inter_op_parallelism_threads(request["cores"])
 model = tf.saved_model.load(request["folder"])
-ask = model.signatures["serving_default"]
+ask = model.signatures[request["signature"]]
 found = {}
 for size in request["sizes"]:
     texts = itertools.cycle(request["texts"])
