@@ -33,6 +33,7 @@ README = (ROOT / "README.md").read_text("utf-8")
         ("results", lambda found: tables.tables(tables.rows(found, "results.json"))),
         ("models", tables.speed_table),
         ("agreement", tables.agreement_table),
+        ("attention", tables.attention_table),
     ],
 )
 def test_the_tables_in_the_readme_are_those_of_the_results_files(name, shown):
