@@ -17,7 +17,7 @@ import tensorflow as tf
 from tasks.classification.configuration import ClassificationConfig, ClassificationRun
 from tasks.data.errors import UserError
 from tasks.framework.modes import needed_model
-from tasks.framework.task import Task, load_model
+from tasks.framework.task import Task
 from tasks.framework.text_io import batched, check_output, inputs_of, write_output
 from zoo import text
 from zoo.catalog.loading import Model
@@ -106,7 +106,7 @@ def explain_mode(task: Task, config: ClassificationConfig, run: ClassificationRu
     check_output(path)
     pages = []
     inputs = inputs_of(run, functools.partial(task.read_inputs, config=config))
-    model = load_model(task, needed_model(run))
+    model = needed_model(task, run)
     labels = model.labels()
     if run.explain_class not in ("predicted", "all", *labels):
         raise UserError(

@@ -48,9 +48,10 @@ def claim(
         os.makedirs(model_dir, exist_ok=True)
         said = {**recipe, _DATA: dict(data)}
         if os.path.exists(path):
-            _check(model_dir, recipe, data, defaults or {})
+            found = _read_config(model_dir)
+            _check(model_dir, {**(defaults or {}), **found}, recipe, data)
             # Without options that came later: checkpoints know their run by what is there.
-            said = {name: said[name] for name in _read_config(model_dir) if name in said}
+            said = {name: said[name] for name in found if name in said}
         files.write_json(path, said)
     except OSError as error:
         raise UserError(
@@ -60,12 +61,8 @@ def claim(
 
 
 def _check(
-    model_dir: str,
-    recipe: Mapping[str, Any],
-    data: Mapping[str, str],
-    defaults: Mapping[str, Any],
+    model_dir: str, found: dict[str, Any], recipe: Mapping[str, Any], data: Mapping[str, str]
 ) -> None:
-    found = {**defaults, **_read_config(model_dir)}
     found_data = found.pop(_DATA, {})
     if found.get(_MAY_GROW, 0) < recipe.get(_MAY_GROW, 0):
         found[_MAY_GROW] = recipe[_MAY_GROW]

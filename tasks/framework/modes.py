@@ -6,7 +6,6 @@ import os
 import textwrap
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from tasks.data.errors import UserError
@@ -16,7 +15,7 @@ from tasks.framework.machine import machine, versions
 from tasks.framework.predicting import predict
 from tasks.framework.task import Task, load_model
 from tasks.framework.text_io import check_writable
-from tasks.framework.training import load, restore, train
+from tasks.framework.training import counted, load, restore, train
 from zoo import files
 from zoo.catalog.loading import Model
 from zoo.catalog.sources import BEST
@@ -65,15 +64,13 @@ def _beginning(text: str) -> str:
 
 def evaluate_mode(task: Task, config: TaskConfig, run: RunConfig) -> None:
     """Measures a SavedModel on the test split."""
-    model, folder = load_model(task, needed_model(run)), run.model_dir
-    task.check_asked(model, run)
+    model, folder = needed_model(task, run), run.model_dir
     if folder:
         check_writable(folder, "model_dir")
     (examples,) = load(task, config, ["test"]).values()
     task.check_answers(model, task.answers(examples))
     of = "the built-in corpus" if config.data.data == "demo" else config.data.data
-    counted = ", ".join(f"{n:,} {name}" for name, n in task.counts(examples).items())
-    print(f"test, {of}: {counted}", flush=True)
+    print(f"test, {of}: {counted(task.counts(examples))}", flush=True)
     start = time.perf_counter()
     predicted = predicted_answers(task, model, examples)
     seconds = time.perf_counter() - start
@@ -97,13 +94,7 @@ def evaluate_mode(task: Task, config: TaskConfig, run: RunConfig) -> None:
 
 def predict_mode(task: Task, config: TaskConfig, run: RunConfig) -> None:
     """What a SavedModel says of texts, in the terminal or in a file."""
-
-    def load() -> Model:
-        model = load_model(task, needed_model(run))
-        task.check_asked(model, run)
-        return model
-
-    predict(task, config, run, load)
+    predict(task, config, run, lambda: needed_model(task, run))
 
 
 def export_mode(task: Task, config: TaskConfig, run: RunConfig) -> None:
@@ -136,11 +127,11 @@ def export_folder(task: Task, run: RunConfig) -> str:
     return run.export_dir or os.path.join(SAVED_MODELS, task.name)
 
 
-def needed_model(run: RunConfig) -> Path:
-    """The folder of the version that --model names.
+def needed_model(task: Task, run: RunConfig) -> Model:
+    """The SavedModel that --model names.
 
     Raises:
-        UserError: it names none.
+        UserError: it names none, or one that cannot do what the program is asked.
     """
     if not run.model:
         raise UserError(
@@ -148,6 +139,9 @@ def needed_model(run: RunConfig) -> Path:
             f"give its folder, or a name of {SAVED_MODELS}/"
         )
     try:
-        return find(run.model)
+        folder = find(run.model)
     except ValueError as error:
         raise UserError(f"--model: {error}") from None
+    model = load_model(task, folder)
+    task.check_asked(model, run)
+    return model

@@ -94,7 +94,7 @@ def train(
     seconds_before, trainer = claim(task, config, corpus, model_dir)
     counts = {split: task.counts(examples) for split, examples in corpus.items()}
     for split, count in counts.items():
-        print(f"{split}:", ", ".join(f"{n:,} {name}" for name, n in count.items()), flush=True)
+        print(f"{split}: {counted(count)}", flush=True)
 
     model = trainer.build()
     predict = trainer.predictor(model)
@@ -161,6 +161,16 @@ def _measured(
     figures.learning_curves(results.epochs, task.score_name, curves)
     write()
     return Trained(model, results, predictor, trainer)
+
+
+def counted(counts: Mapping[str, int]) -> str:
+    """Numbers of examples and of what they consist of, in words.
+
+    Example:
+        >>> counted({"texts": 1200, "words": 9})
+        '1,200 texts, 9 words'
+    """
+    return ", ".join(f"{n:,} {name}" for name, n in counts.items())
 
 
 def restore(task: Task, config: TaskConfig, model_dir: str) -> tuple[Trainer, RecurrentModel]:

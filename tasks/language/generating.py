@@ -14,7 +14,7 @@ from tasks.data.errors import UserError
 from tasks.data.inputs import Input
 from tasks.framework.configuration import TaskConfig
 from tasks.framework.modes import needed_model
-from tasks.framework.task import Task, load_model
+from tasks.framework.task import Task
 from tasks.framework.text_io import check_output, not_too_long, write_output
 from tasks.language.configuration import LanguageRun
 from zoo.catalog.loading import Model
@@ -96,7 +96,7 @@ def generate_mode(task: Task, config: TaskConfig, run: LanguageRun) -> None:
         )
     check_output(run.output_file)
     prompts = [given.text for given in not_too_long(map(Input, run.prompt or [""]), run)]
-    model = load_model(task, needed_model(run))
+    model = needed_model(task, run)
     samples: list[dict[str, Any]] = []
     for prompt in prompts:
         for number in range(run.num_samples):

@@ -7,7 +7,7 @@ import os
 from tasks.data.errors import UserError
 from tasks.framework.configuration import TaskConfig
 from tasks.framework.modes import needed_model
-from tasks.framework.task import Task, load_model
+from tasks.framework.task import Task
 from tasks.framework.text_io import check_output
 from tasks.translation import figures
 from tasks.translation.configuration import TranslationRun
@@ -25,7 +25,7 @@ def align_mode(task: Task, config: TaskConfig, run: TranslationRun) -> None:
             f"Received: {len(run.text)} and {len(run.translation)}"
         )
     check_output(path)
-    model = load_model(task, needed_model(run))
+    model = needed_model(task, run)
     if "alignment" not in model.signatures:
         raise UserError(
             f"--mode=align: expected a model with attention. Received: {run.model!r}, with "

@@ -189,6 +189,7 @@ def test_all_of_n_best_are_shown_and_written(trained, tmp_path):
         (["--mode=predict", "--text=a", "--n_best=6"], "--n_best: expected at most 5"),
         (["--mode=predict", "--text=a", "--beam_size=9"], "--beam_size: a SavedModel has its own"),
         (["--mode=evaluate", "--length_penalty=0"], "--length_penalty: a SavedModel has its own"),
+        (["--mode=align", "--text=a", "--beam_size=2"], "--beam_size: a SavedModel has its own"),
     ],
 )
 def test_what_a_saved_model_cannot_do_is_one_line(trained, flags, message):

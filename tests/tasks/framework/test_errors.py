@@ -66,7 +66,7 @@ def test_what_the_system_says_is_in_the_line(case, error, said, tmp_path, monkey
 
 def test_a_model_that_is_needed_and_not_given():
     with pytest.raises(UserError, match=r"evaluate needs --model, .* Received: none; give its"):
-        needed_model(RunConfig(mode="evaluate"))
+        needed_model(NamedEntities(), RunConfig(mode="evaluate"))
 
 
 def test_a_saved_model_that_is_checked_is_not_said_to_come_from_a_flag(tmp_path, monkeypatch):
