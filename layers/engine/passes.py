@@ -19,7 +19,7 @@ class Residuals:
     """What the backward pass needs of the forward pass.
 
     Attributes:
-        rows: the inputs of all steps, `[time * batch, features]`, zeros at padded steps.
+        rows: the inputs of all steps, `[time * batch, features]`, zeros where the mask is False.
         mask: bool `[time, batch, 1]` or None.
         weights: as `Cell.arrange` gives them.
         kept: as `loops.steps_forward` returns them.
@@ -53,13 +53,16 @@ def forward(
     z_x = rows @ tensors.kernel
     if tensors.bias is not None:
         z_x = tf.nn.bias_add(z_x, tensors.bias)
-    z_x = _in_steps(z_x, x)
+    z_x, steps = _in_steps(z_x, x), None
+    if tensors.padding is not None:
+        steps = tf.shape(x)[0]
+        z_x, mask = _padded(z_x, tensors.padding), _padded(mask, tensors.padding)
 
     loop = loop or shared_function(steps_forward, plan)
     weights = plan.cell.arrange(tensors.recurrent_kernel, tensors.recurrent_bias)
-    outputs, states, kept = loop(z_x, tensors.states, weights, tensors.dropout, mask, tensors.steps)
+    outputs, states, kept = loop(z_x, tensors.states, weights, tensors.dropout, mask, steps)
     if plan.sequences:
-        outputs = tf.transpose(outputs, [1, 0, 2])
+        outputs = tf.transpose(_first(outputs, steps), [1, 0, 2])
         outputs.set_shape([*tensors.x.shape[:2], plan.units])  # a loop forgets the number of steps
     return outputs, states, Residuals(rows, mask, weights, kept)
 
@@ -84,10 +87,12 @@ def backward(
         The derivatives by `Tensors.DIFFERENTIABLE`, by name, in their shapes, and those by the
         first states, each `[batch, units]`.
     """
-    cell, rows = plan.cell, residuals.rows
+    cell, rows, steps = plan.cell, residuals.rows, None
     slopes, *factors = residuals.kept
     if d_outputs is not None:
         d_outputs = tf.transpose(d_outputs, [1, 0, 2])
+    if tensors.padding is not None:
+        steps, d_outputs = tf.shape(tensors.x)[1], _padded(d_outputs, tensors.padding)
     blocks, d_states, kernel_transposed = shared_function(steps_back, plan)(
         d_outputs,
         tuple(d_states),
@@ -96,11 +101,11 @@ def backward(
         tensors.kernel,
         tensors.dropout,
         residuals.mask,
-        tensors.steps,
+        steps,
     )
 
-    d_z = [tf.reshape(block, [-1, block.shape[2]]) for block in blocks]
-    factors = [tf.reshape(factor, [-1, factor.shape[2]]) for factor in factors]
+    d_z = [tf.reshape(_first(block, steps), [-1, block.shape[2]]) for block in blocks]
+    factors = [tf.reshape(_first(factor, steps), [-1, factor.shape[2]]) for factor in factors]
     ones = tf.ones_like(rows[:, :1])
     widths = [blocks[i].shape[2] for i in cell.input_blocks]
     kernels = tf.split(kernel_transposed, widths, axis=0)
@@ -123,6 +128,18 @@ def backward(
         block = cast(int, cell.recurrent_bias_block)
         derivatives["recurrent_bias"] = over_all_steps([(ones, block)])[0]
     return derivatives, list(d_states)
+
+
+def _padded(values: tf.Tensor | None, steps: tf.Tensor) -> tf.Tensor | None:
+    """`[time, ...]` with zeros for so many steps behind it."""
+    if values is None:
+        return None
+    return tf.pad(values, [[0, steps], *[[0, 0] for _ in values.shape[1:]]])
+
+
+def _first(values: tf.Tensor, steps: tf.Tensor | None) -> tf.Tensor:
+    """The first steps of `[time, ...]`, all of them for None."""
+    return values if steps is None else values[:steps]
 
 
 def _in_steps(rows: tf.Tensor, x: tf.Tensor) -> tf.Tensor:

@@ -72,15 +72,9 @@ def _run(plan: Plan, tensors: Tensors, at_once: int) -> Result:
     if not plan.compiled:
         return differentiable(plan, tensors)
 
-    time_is_known = bool(tensors.x.shape[1])
-    time = tf.shape(tensors.x)[1]
-    if not time_is_known:
-        tensors = tensors.pad_time(padding_to_bucket(time))
-    shards = [differentiable(plan, shard) for shard in tensors.shards(at_once)]
-    outputs, last_states = join(shards)
-    if outputs is not None and not time_is_known:
-        outputs = outputs[:, :time]
-    return outputs, last_states
+    if not tensors.x.shape[1]:
+        tensors = tensors.replace(padding=padding_to_bucket(tf.shape(tensors.x)[1]))
+    return join([differentiable(plan, shard) for shard in tensors.shards(at_once)])
 
 
 def quantities(

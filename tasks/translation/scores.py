@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -23,9 +24,14 @@ def bleu(references: Sequence[str], translations: Sequence[str]) -> float:
     return float(BLEU().corpus_score(list(translations), [list(references)]).score)
 
 
-def metrics(references: Sequence[str], translations: Sequence[str]) -> dict[str, Any]:
+def metrics(
+    sources: Sequence[str], references: Sequence[str], translations: Sequence[str]
+) -> dict[str, Any]:
     """BLEU and chrF with the signatures that say how they were computed; how long translations are,
-    in share of the references; and the share of those that are the reference."""
+    in share of the references; and the share of those that are the reference.
+
+    Each pair counts. Where a corpus has several translations of a source, BLEU is also computed of
+    each source once, with all of them as its references."""
     found: dict[str, Any] = {}
     for name, metric in (("bleu", BLEU()), ("chrf", CHRF())):
         score = metric.corpus_score(list(translations), [list(references)])
@@ -34,7 +40,16 @@ def metrics(references: Sequence[str], translations: Sequence[str]) -> dict[str,
         if name == "bleu":
             found["length_ratio"] = float(score.ratio)
     same = sum(one == other for one, other in zip(references, translations, strict=True))
-    return found | {"exact": same / max(1, len(references))}
+    found["exact"] = same / max(1, len(references))
+    known: dict[str, list[str]] = {}
+    for source, reference in zip(sources, references, strict=True):
+        known.setdefault(source, []).append(reference)
+    if len(known) < len(references):
+        translated = dict(zip(sources, translations, strict=True))
+        streams = itertools.zip_longest(*known.values())  # None where a source has no more
+        score = BLEU().corpus_score([translated[s] for s in known], list(map(list, streams)))
+        found |= {"sources": len(known), "bleu_all_references": float(score.score)}
+    return found
 
 
 def bleu_by_length(predicted: Sequence[Translation], references: Sequence[str]) -> dict:

@@ -132,7 +132,8 @@ class Translating(Task[TranslationConfig]):
         }
 
     def metrics(self, answers: list[str], predicted: list[Translation]) -> dict[str, Any]:
-        return scores.metrics(answers, [one.translation for one in predicted])
+        sources, translations = zip(*((p.text, p.translation) for p in predicted), strict=True)
+        return scores.metrics(sources, answers, translations)
 
     def draw(
         self, answers: list[str], predicted: list[Translation], folder: str, split: str
@@ -241,11 +242,15 @@ class TranslatorTrainer(Trainer[TranslationConfig]):
     def epoch(self, number: int) -> tuple[tf.data.Dataset, int]:
         training, most = self.config.training, self.config.data.max_length
         lengths, kept = self._lengths("train")
-        shuffled = batching.shuffled(lengths[kept], training.batch_size, training.seed, number)
-        groups = [(kept[rows].tolist(), padded) for rows, padded in shuffled]
+        groups = [
+            (kept[rows].tolist(),)
+            for rows in batching.shuffled_in_pools(
+                lengths[kept], training.batch_size, training.seed, number
+            )
+        ]
         nothing = np.zeros([training.batch_size], np.int32)
 
-        def pairs(rows: list[int], padded: int) -> tuple[dict[str, np.ndarray], np.ndarray]:
+        def pairs(rows: list[int]) -> tuple[dict[str, np.ndarray], np.ndarray]:
             return self._batch("train", rows, training.batch_size, most), nothing
 
         return batching.as_dataset(groups, pairs), len(groups)

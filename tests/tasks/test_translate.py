@@ -2,6 +2,7 @@
 
 import csv
 import json
+import signal
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from programs import (
     ask_elsewhere,
     check_saved_once_without_xla,
     program,
+    program_stopped_after,
     replay_warmup,
 )
 
@@ -59,6 +61,27 @@ def test_training_and_the_savedmodel_agree(trained, model):
         (trained["model"] / "vocabulary.txt").read_text("utf-8").splitlines()
     )
     assert (trained["model"] / "bleu_by_length_test.png").exists()
+
+
+def test_a_run_that_was_stopped_ends_as_one_that_was_not(trained, tmp_path, capsys):
+    """Dropout of words and of states included: the seeds are in the checkpoint."""
+    flags = [*trained["flags"], "--epochs=2", "--dropout=0.3", "--word_dropout=0.1"]
+
+    def parsed(*more):
+        return translate.PROGRAM.parse([*map(str, flags), *more])[0]
+
+    whole = train(Translating(), parsed(), str(tmp_path / "whole")).results
+    folder = tmp_path / "stopped"
+    stopped = program_stopped_after(
+        folder / "checkpoint.npz", "translate", *flags, f"--model_dir={folder}"
+    )
+    assert stopped.returncode == 128 + signal.SIGTERM
+    assert not list(folder.glob("*.tmp*")) and not (folder / "results.json").exists()
+    capsys.readouterr()
+    resumed = train(Translating(), parsed(), str(folder)).results
+    assert "Resuming after epoch 1" in capsys.readouterr().out
+    assert [row["loss"] for row in resumed.epochs] == [row["loss"] for row in whole.epochs]
+    assert resumed.validation == whole.validation
 
 
 def test_the_probability_is_that_of_the_model(trained, model):

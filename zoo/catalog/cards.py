@@ -22,6 +22,7 @@ CARD = "README.md"
 _UNITS = {
     "log_likelihood": "log-likelihood of a token, nats",
     "bleu": "BLEU",
+    "bleu_all_references": "BLEU, of each source once, all its translations as references",
     "chrf": "chrF",
     "exact": "share equal to the reference",
 }
@@ -145,7 +146,7 @@ def _figure(metrics: Mapping | None, score: str) -> str:
 
 
 def _digits(name: str, value: float) -> str:
-    return f"{value:.{2 if name in ('bleu', 'chrf') else 4}f}"
+    return f"{value:.{2 if name.startswith(('bleu', 'chrf')) else 4}f}"
 
 
 def _speed(speed: Mapping[str, Mapping[str, Speed]]) -> str:
