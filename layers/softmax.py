@@ -59,7 +59,7 @@ def summed_cross_entropy(
         ) -> tuple:
             part = slice(i, tf.minimum(i + rows, count))
             some, weight = a[part], weights[part]
-            scores = tf.matmul(some, w, transpose_b=True) + b
+            scores = tf.nn.bias_add(tf.matmul(some, w, transpose_b=True), b)
             losses, derivatives = tf.raw_ops.SparseSoftmaxCrossEntropyWithLogits(
                 features=scores, labels=targets[part]
             )
@@ -131,7 +131,7 @@ def log_probabilities(a: tf.Tensor, w: tf.Tensor, b: tf.Tensor, targets: tf.Tens
 
     def turn(i: tf.Tensor, found: tf.TensorArray) -> tuple[tf.Tensor, tf.TensorArray]:
         part = slice(i, tf.minimum(i + rows, count))
-        scores = tf.matmul(a[part], w, transpose_b=True) + b
+        scores = tf.nn.bias_add(tf.matmul(a[part], w, transpose_b=True), b)
         losses = tf.nn.sparse_softmax_cross_entropy_with_logits(targets[part], scores)
         return i + rows, found.write(i // rows, -losses)
 
