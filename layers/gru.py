@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from layers.activations import Activation, activate_columns
 from layers.arguments import Identifier
-from layers.engine import Cell, Step
+from layers.engine import Cell, CudnnForm, Step
 from layers.recurrent import Recurrent
 
 RESET_GATES = ("before", "after", None)
@@ -217,6 +217,12 @@ class ResetAfterGRUCell(Cell):
         d_product_c = d_z_c * gate_r
         d_c_prev = tf.concat([d_z_ur, d_product_c], axis=-1) @ transposed["U"]
         return (d_z_ur, d_z_c, d_product_c), d_c_prev, (d_c * k_prev,)
+
+    def cudnn(self) -> CudnnForm | None:
+        if not (self.activation.is_("tanh") and self.recurrent_activation.is_("sigmoid")):
+            return None
+        # Its update gate keeps the old value: z = 1 - Γu.
+        return CudnnForm("gru", ("r", "u", "c"), negated=("u",), recurrent_bias="c")
 
 
 @keras.saving.register_keras_serializable("layers")

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from layers.activations import Activation, activate_columns
 from layers.arguments import Identifier, truth
-from layers.engine import Cell, Step
+from layers.engine import Cell, CudnnForm, Step
 from layers.recurrent import Recurrent
 
 
@@ -85,11 +85,18 @@ class LSTMCell(Cell):
         d_a_prev = d_z @ transposed["U"]
         return (d_z,), d_a_prev, (0, d_c * gate_f)
 
-    def one_kernel(self, dtype: tf.DType) -> Callable | None:
-        standard = self.recurrent_activation.is_("sigmoid") and (
+    @property
+    def is_standard(self) -> bool:
+        """Whether its activations are those that kernels have."""
+        return self.recurrent_activation.is_("sigmoid") and (
             self.activation.is_("tanh") and self.output_activation.is_("tanh")
         )
-        return _block_lstm if standard and dtype == tf.float32 else None
+
+    def one_kernel(self, dtype: tf.DType) -> Callable | None:
+        return _block_lstm if self.is_standard and dtype == tf.float32 else None
+
+    def cudnn(self) -> CudnnForm | None:
+        return CudnnForm("lstm", self.gates) if self.is_standard else None
 
 
 def _block_lstm(

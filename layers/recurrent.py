@@ -402,10 +402,12 @@ class Recurrent(keras.layers.Layer):
         if training and self.recurrent_dropout:
             dropout = self._dropout_factor(self.recurrent_dropout, tf.shape(x)[0], self.units)
 
+        cudnn = getattr(self, "use_cudnn", "auto")
         plan = engine.Plan(
             self.cell,
             self.units,
             reverse=self.go_backwards,
+            cudnn=False if self.jit is True and cudnn == "auto" else cudnn,
             sequences=self.return_sequences,
             repeats=self.return_sequences and mask is not None and not self.zero_output_for_mask,
             compiled=compiles(self.jit, pays=bool(training) or None not in x.shape[:2]),

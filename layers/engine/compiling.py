@@ -7,10 +7,21 @@ from collections.abc import Callable
 from typing import Protocol
 
 import tensorflow as tf
+from tensorflow.python.ops import control_flow_util
 
 # Sequences of unknown length are padded to a multiple of this before XLA sees them, so that XLA
 # compiles for few lengths; the recurrent layers never step through that padding.
 TIME_BUCKET = 16
+
+
+# What Keras calls the functions that `fit`, `evaluate` and `predict` run, for one batch or several.
+# Whoever saves a model leaves them out.
+TRAINERS = (
+    "one_step_on_data",
+    "one_step_on_data_distributed",
+    "multi_step_on_data",
+    "multi_step_on_iterator",
+)
 
 
 class Compilable(Protocol):
@@ -57,6 +68,40 @@ def compiles(jit: bool | str, pays: bool) -> bool:
     if jit != "auto":
         return bool(jit)
     return bool(pays) and not tf.executing_eagerly() and not tf.distribute.has_strategy()
+
+
+def in_xla() -> bool:
+    """Whether XLA compiles what is computed here, since a function around it says so.
+
+    Example:
+        >>> seen = []
+        >>> tf.function(lambda: seen.append(in_xla()), jit_compile=True)()
+        >>> seen, in_xla()
+        ([True], False)
+    """
+    return control_flow_util.GraphOrParentsInXlaContext(tf.compat.v1.get_default_graph())
+
+
+def stays_here() -> bool:
+    """Whether what is computed here is computed on this machine, and nowhere else.
+
+    So it is without a graph, and in the graphs that Keras runs in `fit`, `evaluate` and `predict`.
+    Any other graph may be exported.
+
+    Example:
+        >>> seen = []
+        >>> tf.function(lambda: seen.append(stays_here()))()
+        >>> seen, stays_here()
+        ([False], True)
+    """
+    if tf.executing_eagerly():
+        return True
+    graph = tf.compat.v1.get_default_graph()
+    while graph is not None:
+        if getattr(graph, "name", None) in TRAINERS:
+            return True
+        graph = getattr(graph, "outer_graph", None)
+    return False
 
 
 def padding_to_bucket(time: tf.Tensor) -> tf.Tensor:
