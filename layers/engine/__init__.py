@@ -26,7 +26,8 @@ Who does what, each module using only those above it:
     cell.py        what a cell has to say: equations, derivatives, how they are laid out
     plan.py        one run of a cell, as far as it is known before the data
     compiling.py   what the machine decides: when XLA compiles, for which lengths, one function for
-                   all layers of a kind, and in which precision loops compute
+                   all layers of a kind, which functions stay on this machine, and in which
+                   precision loops compute
     sharding.py    the tensors of a run, cut into shards of the batch and joined again
     loops.py       the loops over time
     passes.py      the forward and the backward pass: a loop and the products around it
@@ -39,8 +40,17 @@ Who does what, each module using only those above it:
 """
 
 from layers.engine.cell import Cell, CudnnForm, Step
-from layers.engine.compiling import precision_of_loops
+from layers.engine.compiling import function_here, precision_of_loops
 from layers.engine.plan import Plan
 from layers.engine.running import quantities, run
 
-__all__ = ["Cell", "CudnnForm", "Plan", "Step", "precision_of_loops", "quantities", "run"]
+__all__ = [
+    "Cell",
+    "CudnnForm",
+    "Plan",
+    "Step",
+    "function_here",
+    "precision_of_loops",
+    "quantities",
+    "run",
+]

@@ -16,7 +16,7 @@ from layers.engine.plan import Plan
 from layers.engine.sharding import Result, Tensors
 
 # Largest differences that rounding explains, by the type's name. A GPU multiplies numbers of
-# float32 as TF32, with 10 bits of the fraction; a gate out of place differs by 0.1 and more.
+# float32 as TF32, with 10 bits of the fraction; a gate out of place differs by half and more.
 ROUNDING = {"float64": 1e-6, "float32": 0.02, "float16": 0.02, "bfloat16": 0.05}
 
 _BATCH, _TIME, _FEATURES, _UNITS = 3, 5, 3, 4

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import tensorflow as tf
 
 from layers.engine.checking import agrees
-from layers.engine.compiling import in_xla, padding_to_bucket, precision_of_loops, stays_here
+from layers.engine.compiling import in_xla, is_for_here, padding_to_bucket, precision_of_loops
 from layers.engine.cudnn import run_by_cudnn, why_not
 from layers.engine.gradient import differentiable
 from layers.engine.loops import steps_forward
@@ -94,9 +94,9 @@ def _takes_cudnn(plan: Plan, tensors: Tensors) -> bool:
                 'Pass use_cudnn="auto" for cuDNN where it is.'
             )
         return False
-    for_here = not in_xla() and (plan.keep == "slopes" or stays_here())
     return (
-        for_here
+        (plan.keep == "slopes" or is_for_here())
+        and not in_xla()
         and 0 not in tensors.x.shape[:2]
         and agrees(run_by_cudnn, plan.cell, tensors.x.dtype)
     )

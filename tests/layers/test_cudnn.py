@@ -216,7 +216,7 @@ def test_who_insists_hears_why_it_cannot_be(make, reason, cudnn):
 
 def test_who_insists_needs_a_gpu():
     layer = LSTM(4, use_cudnn=True)
-    if layers.engine.compiling.has_gpu():
+    if engine.compiling.has_gpu():
         pytest.skip("there is one")
     with pytest.raises(ValueError, match="TensorFlow sees no GPU"):
         layer(tf.ones([2, 3, 2]))
