@@ -242,7 +242,9 @@ class GRU(Recurrent):
             recurrent product: c̃<t> = tanh(W_cx x<t> + b_c + Γr * (W_cc c<t-1> + b_cc)).
         recurrent_activation: activation of the gates.
         reset_after: of `keras.layers.GRU`; an error that says the `reset_gate`.
-        use_cudnn: kept for the sake of code written for Keras; no layer here needs cuDNN.
+        use_cudnn: `"auto"`: with `reset_gate="after"` cuDNN where `layers.recurrent.Recurrent` says
+            that it runs; False: never; True: an error where the arguments or the machine do not
+            allow it, as in Keras. cuDNN does not have the lecture's two forms.
 
     See `layers.recurrent.Recurrent` for the arguments, shapes and masks that all recurrent layers
     share. States: `[c]`, `[batch, units]`.

@@ -149,7 +149,8 @@ class LSTM(Recurrent):
         output_activation: `"same"` as `activation` (the default, as in Keras), or another one;
             `None` gives a<t> = Γo * c<t>, as one slide of the lecture writes.
         unit_forget_bias: start with b_f = 1 (Jozefowicz et al. 2015), as in Keras.
-        use_cudnn: kept for the sake of code written for Keras; no layer here needs cuDNN.
+        use_cudnn: `"auto"`: cuDNN where `layers.recurrent.Recurrent` says that it runs; False:
+            never; True: an error where the arguments or the machine do not allow it, as in Keras.
 
     See `layers.recurrent.Recurrent` for the arguments, shapes and masks that all recurrent layers
     share. States: `[a, c]` (Keras calls a<t> h), each `[batch, units]`.

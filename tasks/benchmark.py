@@ -189,6 +189,8 @@ def tensorflow_contestant(
     import numpy as np
     import tensorflow as tf
 
+    from layers.engine import function_here
+
     batch, steps, inputs, units = size
     layer = make_layer(kind, units, ours, dtype)
     x = np.random.default_rng(0).normal(size=(batch, steps, inputs))
@@ -205,11 +207,13 @@ def tensorflow_contestant(
             loss = tf.reduce_sum(y * y)
         return tape.gradient(loss, [x, *variables])
 
-    # As `predict` runs it: of a graph by any other name, nobody knows that it stays here.
-    def one_step_on_data(x: tf.Tensor) -> list[tf.Tensor]:
+    def forward(x: tf.Tensor) -> list[tf.Tensor]:
         return [layer(x, mask=mask)]
 
-    forward = tf.function(one_step_on_data, jit_compile=jit, autograph=False)
+    if jit:
+        forward = tf.function(forward, jit_compile=True, autograph=False)
+    else:  # as `predict` runs it
+        forward = function_here(forward)
     function = {"train": train, "forward": forward}[part]
     if not on_gpu():
         return lambda: function(x)[0].numpy()

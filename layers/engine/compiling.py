@@ -15,8 +15,8 @@ from tensorflow.python.ops.control_flow_v2_func_graphs import ControlFlowFuncGra
 TIME_BUCKET = 16
 
 
-# Functions that stay on this machine: those that Keras makes for `fit`, `evaluate` and `predict`, and
-# leaves out where it saves a model, and those of `function_here`.
+# Functions that stay on this machine: those that Keras makes for `fit`, `evaluate` and `predict`,
+# which are left out where a model is saved, and those of `function_here`.
 STAYING = (
     "one_step_on_data",
     "one_step_on_data_distributed",
