@@ -343,7 +343,7 @@ def measure_speed(asked: Asked, peak: float) -> Iterator[dict]:
     for dtype, part, padded, size, kind in rows:
         batch, steps, inputs, units = parse_size(size)
         field = contestants(kind, (batch, steps, inputs, units), part, padded, dtype)
-        row = ratios(medians(field, asked.seconds))
+        row = ratios(medians(field, asked.seconds or 0.0))
         products = 2 * batch * steps * (inputs + units) * COLUMNS_PER_UNIT[kind] * units
         work = products * (3 if part == "train" else 1)
         if dtype == "float32":
@@ -367,7 +367,7 @@ def measure_latency(asked: Asked) -> Iterator[dict]:
             field[name] = functools.partial(_numbers, function, x)
         if has_torch():
             field["torch"] = torch_contestant(kind, (1, 100, 128, 128), "forward", False)
-        row = ratios(medians(field, asked.seconds))
+        row = ratios(medians(field, asked.seconds or 0.0))
         yield {"part": "latency", "layer": kind, "size": "1x100x128x128", "padded": False, **row}
 
 
@@ -382,7 +382,7 @@ def measure_length(asked: Asked) -> Iterator[dict]:
             name: tensorflow_contestant(kind, (8, steps, 64, 64), "train", True, False, False)
             for name, steps in (("ours", 1000), ("2000", 2000))
         }
-        row = medians(field, asked.seconds)
+        row = medians(field, asked.seconds or 0.0)
         row = {"ours": row["ours"], "twice_ms": row["2000"], "growth": row["2000"] / row["ours"]}
         yield {"part": "length", "layer": kind, "size": "8x1000x64x64", "padded": False, **row}
 
@@ -586,7 +586,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "device": asked.device,
         "command": shlex.join(["python", "-m", "tasks.benchmark", *(arguments or sys.argv[1:])]),
         "machine": machine(),
-        "matmul_peak_gflops": matmul_peak(asked.seconds),
+        "matmul_peak_gflops": matmul_peak(asked.seconds or 0.0),
         "rows": [],
     }
     measures = [measure_speed(asked, results["matmul_peak_gflops"])]

@@ -13,10 +13,11 @@ It has wishes of its own:
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import cast
 
 import tensorflow as tf
 
-from layers.engine.cell import Cell
+from layers.engine.cell import Cell, CudnnForm
 from layers.engine.compiling import has_gpu
 from layers.engine.gradient import refuse_second_derivatives
 from layers.engine.plan import Plan
@@ -71,7 +72,7 @@ def flat_weights(cell: Cell, tensors: Tensors) -> tf.Tensor:
         >>> flat_weights(RNN(1).cell, tensors).numpy().tolist()
         [1.0, 1.0, 2.0, 3.0, 0.0]
     """
-    form, units = cell.cudnn(), tensors.recurrent_kernel.shape[0]
+    form, units = _form(cell), tensors.recurrent_kernel.shape[0]
     none = tf.zeros([units], tensors.kernel.dtype)
 
     def in_order(weights: tf.Tensor) -> tf.Tensor:
@@ -83,13 +84,13 @@ def flat_weights(cell: Cell, tensors: Tensors) -> tf.Tensor:
 
     matrices = [in_order(weights) for weights in (tensors.kernel, tensors.recurrent_kernel)]
     biases = [none] * len(form.gates) if tensors.bias is None else [in_order(tensors.bias)]
-    biases += [
-        none
-        if gate != form.recurrent_bias or tensors.recurrent_bias is None
-        else tensors.recurrent_bias
-        for gate in form.gates
-    ]
+    inside = none if tensors.recurrent_bias is None else tensors.recurrent_bias
+    biases += [inside if gate == form.recurrent_bias else none for gate in form.gates]
     return tf.concat([*(tf.reshape(tf.transpose(w), [-1]) for w in matrices), *biases], axis=0)
+
+
+def _form(cell: Cell) -> CudnnForm:
+    return cast(CudnnForm, cell.cudnn())
 
 
 def _run(plan: Plan, tensors: Tensors) -> Result:
@@ -178,7 +179,7 @@ def _differentiable(
             "input_c": states[1][:, None] if has_c else tf.zeros([], x.dtype),
             "params": weights,
             "sequence_lengths": lengths,
-            "rnn_mode": plan.cell.cudnn().mode,
+            "rnn_mode": _form(plan.cell).mode,
             "time_major": False,
         }
         done = tf.raw_ops.CudnnRNNV3(**given, is_training=trains)

@@ -38,5 +38,5 @@ class Plan:
     repeats: bool = False
     compiled: bool = False
     by_hand: bool = True
-    cudnn: bool | Literal["auto"] = "auto"
+    cudnn: bool | str = dataclasses.field(default="auto", compare=False)  # no loop asks for it
     keep: Literal["slopes", "quantities", "nothing"] = "slopes"
