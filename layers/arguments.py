@@ -81,7 +81,7 @@ def drop_what_keras_had(arguments: MutableMapping) -> None:
 
     Args:
         arguments: of a constructor. `implementation` said how Keras multiplies, `time_major=False`
-            that the batch comes first, as it does here; `use_cudnn` chooses a kernel.
+            that the batch comes first, as it does here; `use_cudnn` is no argument of `RNN`.
 
     Raises:
         ValueError: for `time_major=True`.

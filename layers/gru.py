@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from layers.activations import Activation, activate_columns
 from layers.arguments import Identifier
-from layers.engine import Cell, Step
+from layers.engine import Cell, CudnnForm, Step
 from layers.recurrent import Recurrent
 
 RESET_GATES = ("before", "after", None)
@@ -218,6 +218,12 @@ class ResetAfterGRUCell(Cell):
         d_c_prev = tf.concat([d_z_ur, d_product_c], axis=-1) @ transposed["U"]
         return (d_z_ur, d_z_c, d_product_c), d_c_prev, (d_c * k_prev,)
 
+    def cudnn(self) -> CudnnForm | None:
+        if not (self.activation.is_("tanh") and self.recurrent_activation.is_("sigmoid")):
+            return None
+        # Its update gate keeps the old value: z = 1 - Γu.
+        return CudnnForm("gru", ("r", "u", "c"), negated=("u",), recurrent_bias="c")
+
 
 @keras.saving.register_keras_serializable("layers")
 class GRU(Recurrent):
@@ -236,7 +242,9 @@ class GRU(Recurrent):
             recurrent product: c̃<t> = tanh(W_cx x<t> + b_c + Γr * (W_cc c<t-1> + b_cc)).
         recurrent_activation: activation of the gates.
         reset_after: of `keras.layers.GRU`; an error that says the `reset_gate`.
-        use_cudnn: kept for the sake of code written for Keras; no layer here needs cuDNN.
+        use_cudnn: `"auto"`: with `reset_gate="after"` cuDNN where `layers.recurrent.Recurrent` says
+            that it runs; False: never; True: an error where the arguments or the machine do not
+            allow it, as in Keras. cuDNN does not have the lecture's two forms.
 
     See `layers.recurrent.Recurrent` for the arguments, shapes and masks that all recurrent layers
     share. States: `[c]`, `[batch, units]`.

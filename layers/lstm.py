@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from layers.activations import Activation, activate_columns
 from layers.arguments import Identifier, truth
-from layers.engine import Cell, Step
+from layers.engine import Cell, CudnnForm, Step
 from layers.recurrent import Recurrent
 
 
@@ -85,11 +85,18 @@ class LSTMCell(Cell):
         d_a_prev = d_z @ transposed["U"]
         return (d_z,), d_a_prev, (0, d_c * gate_f)
 
-    def one_kernel(self, dtype: tf.DType) -> Callable | None:
-        standard = self.recurrent_activation.is_("sigmoid") and (
+    @property
+    def is_standard(self) -> bool:
+        """Whether its activations are those that kernels have."""
+        return self.recurrent_activation.is_("sigmoid") and (
             self.activation.is_("tanh") and self.output_activation.is_("tanh")
         )
-        return _block_lstm if standard and dtype == tf.float32 else None
+
+    def one_kernel(self, dtype: tf.DType) -> Callable | None:
+        return _block_lstm if self.is_standard and dtype == tf.float32 else None
+
+    def cudnn(self) -> CudnnForm | None:
+        return CudnnForm("lstm", self.gates) if self.is_standard else None
 
 
 def _block_lstm(
@@ -142,7 +149,8 @@ class LSTM(Recurrent):
         output_activation: `"same"` as `activation` (the default, as in Keras), or another one;
             `None` gives a<t> = Γo * c<t>, as one slide of the lecture writes.
         unit_forget_bias: start with b_f = 1 (Jozefowicz et al. 2015), as in Keras.
-        use_cudnn: kept for the sake of code written for Keras; no layer here needs cuDNN.
+        use_cudnn: `"auto"`: cuDNN where `layers.recurrent.Recurrent` says that it runs; False:
+            never; True: an error where the arguments or the machine do not allow it, as in Keras.
 
     See `layers.recurrent.Recurrent` for the arguments, shapes and masks that all recurrent layers
     share. States: `[a, c]` (Keras calls a<t> h), each `[batch, units]`.

@@ -42,6 +42,13 @@ class Recurrent(keras.layers.Layer):
     Between them, loops and products compute in float32 on a CPU, which is faster there and rounds
     less, and in 16 bits on a GPU: see `layers.engine.compiling`.
 
+    On a GPU, `LSTM`, `GRU(reset_gate="after")` and `RNN` run by cuDNN, with masks of any kind and
+    in both directions, where the activations are cuDNN's (tanh and sigmoid; in `RNN` tanh or relu)
+    and no `recurrent_dropout` acts, `gradient` is by hand and `jit` not True: eagerly, in training,
+    and in the functions that Keras makes for `evaluate` and `predict`. Any other graph out of
+    training may be exported and holds nothing that only a GPU runs. At first use a small batch is
+    run by cuDNN and by the loop; where they differ there is a warning, and the loop is used.
+
     Args:
         units: number of units, a positive integer.
         activation: element-wise activation of the candidate (of a<t> in `RNN`).
@@ -402,10 +409,12 @@ class Recurrent(keras.layers.Layer):
         if training and self.recurrent_dropout:
             dropout = self._dropout_factor(self.recurrent_dropout, tf.shape(x)[0], self.units)
 
+        cudnn = getattr(self, "use_cudnn", "auto")
         plan = engine.Plan(
             self.cell,
             self.units,
             reverse=self.go_backwards,
+            cudnn=False if self.jit is True and cudnn == "auto" else cudnn,
             sequences=self.return_sequences,
             repeats=self.return_sequences and mask is not None and not self.zero_output_for_mask,
             compiled=compiles(self.jit, pays=bool(training) or None not in x.shape[:2]),

@@ -9,7 +9,7 @@ import keras
 import tensorflow as tf
 
 from layers.activations import Activation
-from layers.engine import Cell, Step
+from layers.engine import Cell, CudnnForm, Step
 from layers.recurrent import Recurrent
 
 
@@ -55,6 +55,12 @@ class RNNCell(Cell):
         d_z = d_a * k_a
         d_a_prev = d_z @ transposed["U"]
         return (d_z,), d_a_prev, (0,)
+
+    def cudnn(self) -> CudnnForm | None:
+        for name in ("tanh", "relu"):
+            if self.activation.is_(name):
+                return CudnnForm(f"rnn_{name}", self.gates)
+        return None
 
 
 @keras.saving.register_keras_serializable("layers")

@@ -2,11 +2,14 @@ r"""Speed and memory of the recurrent layers against stock Keras and PyTorch.
 
     python -m tasks.benchmark
     python -m tasks.benchmark --layers=lstm --sizes=32x100x128x128 --nopadding --output=lstm.json
+    python -m tasks.benchmark --device=gpu --at_most=170 --output=gpu.json
+    python -m tasks.benchmark --device=gpu --at_most=55 --sizes=64x200x256x256 --output=gpu.json
 
 Every comparison runs its contestants in turn, over and over, and takes medians, so that whatever
 else the machine does hits all alike; the first call of a turn, which finds cold caches and sleeping
-threads, does not count. Stock Keras is the faster of XLA on and off.
-PyTorch takes part where it is importable.
+threads, does not count. Stock Keras is the faster of XLA on and off; on a GPU its LSTM and its
+GRU(reset_after=True) use cuDNN, and XLA not. PyTorch takes part where it is importable, but for a
+GPU.
 """
 
 from __future__ import annotations
@@ -38,8 +41,7 @@ if TYPE_CHECKING:
     import keras
     import tensorflow as tf
 
-LAYERS = ["rnn", "gru", "lstm"]
-SIZES = ["32x50x64x64", "32x100x128x128", "64x200x256x256", "16x400x128x512"]
+LAYERS = ["rnn", "gru", "gru_after", "lstm"]
 # What is measured, and in what it is shown.
 PARTS = {
     "train": ("training step: forward pass and all gradients", "ms"),
@@ -50,19 +52,54 @@ PARTS = {
 }
 
 
+DTYPES = ["float32", "float64", "mixed_float16", "mixed_bfloat16"]
+# What suits a device, where nothing else is asked for.
+DEFAULTS: dict[str, dict] = {
+    "cpu": {
+        "layers": ("rnn", "gru", "lstm"),
+        "sizes": ("32x50x64x64", "32x100x128x128", "64x200x256x256", "16x400x128x512"),
+        "dtypes": ("float32",),
+        "parts": tuple(PARTS),
+        "seconds": 3.0,
+    },
+    "gpu": {
+        "layers": ("lstm", "gru_after", "gru", "rnn"),
+        "sizes": ("64x200x256x256", "32x100x128x128", "128x200x512x512", "32x50x64x64"),
+        "dtypes": ("float32", "mixed_float16"),
+        "parts": ("train", "forward"),
+        "seconds": 0.2,
+    },
+}
+
+
 @dataclasses.dataclass(frozen=True)
 class Asked(Configuration):
-    """What the benchmark is asked to measure."""
+    """What the benchmark is asked to measure; what is empty or None, `for_device` fills in."""
 
-    layers: tuple[str, ...] = option(tuple(LAYERS), "Layers to measure: rnn, gru, lstm.")
-    sizes: tuple[str, ...] = option(tuple(SIZES), "Sizes as BATCHxTIMExINPUTSxUNITS.")
+    device: str = option(
+        "auto",
+        "auto: a GPU where TensorFlow sees one; cpu; gpu: an error without one.",
+        choices=("auto", "cpu", "gpu"),
+    )
+    layers: tuple[str, ...] = option(
+        (), "Layers to measure: rnn, gru (the lecture's), gru_after (cuDNN's), lstm."
+    )
+    sizes: tuple[str, ...] = option((), "Sizes as BATCHxTIMExINPUTSxUNITS.")
+    dtypes: tuple[str, ...] = option(
+        (), "Precisions: float32, float64, mixed_float16, mixed_bfloat16."
+    )
     padding: bool = option(True, "Measure batches with right padding too; --nopadding: not.")
-    seconds: float = option(3.0, "Seconds of measuring for each contestant.", at_least=0)
+    seconds: float | None = option(
+        None, "Seconds of measuring for each contestant; 3, and 0.2 on a GPU.", at_least=0
+    )
+    at_most: float | None = option(
+        None, "No row of figures begins after so many seconds.", at_least=0
+    )
     output: str = option(
         "benchmark.json", "File for all figures, JSON; their tables go beside it, Markdown."
     )
     parts: tuple[str, ...] = option(
-        tuple(PARTS),
+        (),
         "What to measure: train (forward and all gradients), forward, latency (one sequence of 100 "
         "steps, 128 units, in a graph without XLA), length (2,000 steps against 1,000), memory "
         "(peak of a training step).",
@@ -76,7 +113,7 @@ class Asked(Configuration):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name, accepted in (("layers", LAYERS), ("parts", PARTS)):
+        for name, accepted in (("layers", LAYERS), ("parts", PARTS), ("dtypes", DTYPES)):
             if not {*getattr(self, name)} <= {*accepted}:
                 raise ValueError(
                     f"{name}: expected some of {','.join(accepted)}. Received: "
@@ -85,12 +122,19 @@ class Asked(Configuration):
         for size in self.sizes:
             parse_size(size)
 
+    def for_device(self, device: str) -> Asked:
+        """The same for `"cpu"` or `"gpu"`, and nothing left open."""
+        missing = {n: v for n, v in DEFAULTS[device].items() if getattr(self, n) in ((), None)}
+        return dataclasses.replace(self, device=device, **missing)
+
 
 _CALLS_PER_TURN = 3
 # PyTorch's threads go on spinning after a call, and would take a core from whoever comes next.
 _TORCH_REST = 0.1
 
-COLUMNS_PER_UNIT = {"rnn": 1, "gru": 3, "lstm": 4}
+COLUMNS_PER_UNIT = {"rnn": 1, "gru": 3, "gru_after": 3, "lstm": 4}
+# Those for which stock Keras has cuDNN on a GPU, where XLA has no place.
+STOCK_CUDNN = ("gru_after", "lstm")
 Contestant = Callable[[], object]
 
 
@@ -110,35 +154,48 @@ def parse_size(text: str) -> tuple[int, int, int, int]:
 # --- Contestants ---------------------------------------------------------------------------------
 
 
-def make_layer(kind: str, units: int, ours: bool) -> keras.layers.Layer:
+def make_layer(kind: str, units: int, ours: bool, dtype: str = "float32") -> keras.layers.Layer:
     """A layer of ours, or the one of stock Keras, that returns sequences."""
     import keras
 
     import layers
 
-    if ours:
-        return {"rnn": layers.RNN, "gru": layers.GRU, "lstm": layers.LSTM}[kind](
-            units, return_sequences=True
-        )
-    stock = {
-        "rnn": keras.layers.SimpleRNN,
-        "gru": lambda *a, **k: keras.layers.GRU(*a, **k, reset_after=False),
-        "lstm": keras.layers.LSTM,
+    made: dict[str, Callable[..., keras.layers.Layer]] = {
+        "rnn": layers.RNN,
+        "gru": layers.GRU,
+        "gru_after": functools.partial(layers.GRU, reset_gate="after"),
+        "lstm": layers.LSTM,
     }
-    return stock[kind](units, return_sequences=True)
+    if not ours:
+        made = {
+            "rnn": keras.layers.SimpleRNN,
+            "gru": functools.partial(keras.layers.GRU, reset_after=False),
+            "gru_after": keras.layers.GRU,
+            "lstm": keras.layers.LSTM,
+        }
+    return made[kind](units, return_sequences=True, dtype=dtype)
 
 
 def tensorflow_contestant(
-    kind: str, size: tuple, part: str, ours: bool, jit: bool, padded: bool
+    kind: str,
+    size: tuple,
+    part: str,
+    ours: bool,
+    jit: bool,
+    padded: bool,
+    dtype: str = "float32",
 ) -> Contestant:
     """One call: a training step's forward pass and gradients, or a forward pass."""
     import numpy as np
     import tensorflow as tf
 
+    from layers.engine import function_here
+
     batch, steps, inputs, units = size
-    x = tf.constant(np.random.default_rng(0).normal(size=(batch, steps, inputs)), tf.float32)
+    layer = make_layer(kind, units, ours, dtype)
+    x = np.random.default_rng(0).normal(size=(batch, steps, inputs))
+    x = tf.constant(x, layer.compute_dtype)
     mask = tf.sequence_mask(lengths(batch, steps), steps) if padded else None
-    layer = make_layer(kind, units, ours)
     layer.build(x.shape)
     variables = [variable.value for variable in layer.trainable_variables]
 
@@ -150,12 +207,22 @@ def tensorflow_contestant(
             loss = tf.reduce_sum(y * y)
         return tape.gradient(loss, [x, *variables])
 
-    @tf.function(jit_compile=jit, autograph=False)
     def forward(x: tf.Tensor) -> list[tf.Tensor]:
         return [layer(x, mask=mask)]
 
+    if jit:
+        forward = tf.function(forward, jit_compile=True, autograph=False)
+    else:  # as `predict` runs it
+        forward = function_here(forward)
     function = {"train": train, "forward": forward}[part]
-    return lambda: function(x)[0].numpy()
+    if not on_gpu():
+        return lambda: function(x)[0].numpy()
+
+    def run() -> None:
+        function(x)
+        tf.test.experimental.sync_devices()  # without the way of the numbers to the processor
+
+    return run
 
 
 def torch_contestant(kind: str, size: tuple, part: str, padded: bool) -> Contestant:
@@ -163,7 +230,7 @@ def torch_contestant(kind: str, size: tuple, part: str, padded: bool) -> Contest
     import torch
 
     batch, steps, inputs, units = size
-    module = {"rnn": torch.nn.RNN, "gru": torch.nn.GRU, "lstm": torch.nn.LSTM}[kind]
+    module = {"rnn": torch.nn.RNN, "lstm": torch.nn.LSTM}.get(kind, torch.nn.GRU)
     net = module(inputs, units, batch_first=True)
     x = torch.randn(batch, steps, inputs, requires_grad=part == "train")
 
@@ -193,20 +260,32 @@ def lengths(batch: int, steps: int) -> list[int]:
     return [steps - (steps // 2) * row // max(1, batch - 1) for row in range(batch)]
 
 
-def contestants(kind: str, size: tuple, part: str, padded: bool) -> dict[str, Contestant]:
+def contestants(
+    kind: str, size: tuple, part: str, padded: bool, dtype: str
+) -> dict[str, Contestant]:
     """All that take part, by name."""
     field = {
-        "ours": tensorflow_contestant(kind, size, part, True, False, padded),
-        "keras": tensorflow_contestant(kind, size, part, False, False, padded),
-        "keras_xla": tensorflow_contestant(kind, size, part, False, True, padded),
+        "ours": tensorflow_contestant(kind, size, part, True, False, padded, dtype),
+        "keras": tensorflow_contestant(kind, size, part, False, False, padded, dtype),
     }
-    if has_torch():
+    if not (on_gpu() and kind in STOCK_CUDNN):
+        field["keras_xla"] = tensorflow_contestant(kind, size, part, False, True, padded, dtype)
+    if has_torch() and dtype == "float32":
         field["torch"] = torch_contestant(kind, size, part, padded)
     return field
 
 
+def on_gpu() -> bool:
+    """Whether TensorFlow computes on a GPU."""
+    import tensorflow as tf
+
+    return bool(tf.config.get_visible_devices("GPU"))
+
+
 def has_torch() -> bool:
-    """Whether PyTorch can be imported."""
+    """Whether PyTorch takes part: it can be imported, and the others have no GPU."""
+    if on_gpu():
+        return False
     with contextlib.suppress(ImportError):
         import torch  # noqa: F401 - only whether it is there
 
@@ -260,14 +339,17 @@ def measure_speed(asked: Asked, peak: float) -> Iterator[dict]:
     """Training steps and forward passes, in all sizes; `peak` is that of the machine, GFLOP/s."""
     paddings = (False, True) if asked.padding else (False,)
     parts = [part for part in ("train", "forward") if part in asked.parts]
-    for part, padded, size, kind in itertools.product(parts, paddings, asked.sizes, asked.layers):
+    rows = itertools.product(asked.dtypes, parts, paddings, asked.sizes, asked.layers)
+    for dtype, part, padded, size, kind in rows:
         batch, steps, inputs, units = parse_size(size)
-        field = contestants(kind, (batch, steps, inputs, units), part, padded)
-        row = ratios(medians(field, asked.seconds))
+        field = contestants(kind, (batch, steps, inputs, units), part, padded, dtype)
+        row = ratios(medians(field, asked.seconds or 0.0))
         products = 2 * batch * steps * (inputs + units) * COLUMNS_PER_UNIT[kind] * units
         work = products * (3 if part == "train" else 1)
-        row["share_of_peak"] = work / row["ours"] / 1e6 / peak
-        yield {"part": part, "layer": kind, "size": size, "padded": padded, **row}
+        if dtype == "float32":
+            row["share_of_peak"] = work / row["ours"] / 1e6 / peak
+        measured = {"part": part, "layer": kind, "size": size, "padded": padded}
+        yield {**measured, **({} if dtype == "float32" else {"dtype": dtype}), **row}
 
 
 def measure_latency(asked: Asked) -> Iterator[dict]:
@@ -285,7 +367,7 @@ def measure_latency(asked: Asked) -> Iterator[dict]:
             field[name] = functools.partial(_numbers, function, x)
         if has_torch():
             field["torch"] = torch_contestant(kind, (1, 100, 128, 128), "forward", False)
-        row = ratios(medians(field, asked.seconds))
+        row = ratios(medians(field, asked.seconds or 0.0))
         yield {"part": "latency", "layer": kind, "size": "1x100x128x128", "padded": False, **row}
 
 
@@ -300,7 +382,7 @@ def measure_length(asked: Asked) -> Iterator[dict]:
             name: tensorflow_contestant(kind, (8, steps, 64, 64), "train", True, False, False)
             for name, steps in (("ours", 1000), ("2000", 2000))
         }
-        row = medians(field, asked.seconds)
+        row = medians(field, asked.seconds or 0.0)
         row = {"ours": row["ours"], "twice_ms": row["2000"], "growth": row["2000"] / row["ours"]}
         yield {"part": "length", "layer": kind, "size": "8x1000x64x64", "padded": False, **row}
 
@@ -311,6 +393,7 @@ def measure_memory(asked: Asked) -> Iterator[dict]:
         row = {}
         for name in ("ours", "keras", "keras_xla"):
             command = [sys.executable, "-m", "tasks.benchmark", f"--memory_of={kind},{size},{name}"]
+            command += [f"--device={asked.device}"]
             run = subprocess.run(command, capture_output=True, text=True, check=True)
             row[name] = float(run.stdout.split()[-1])
         row["share_of_keras"] = row["ours"] / max(1e-3, min(row["keras"], row["keras_xla"]))
@@ -346,15 +429,20 @@ def geometric_mean(values: list[float]) -> float:
 
 def measured_on(results: dict) -> str:
     """The machine, in a sentence."""
-    return (
-        f"{results['machine']['processor']}, {results['machine']['cores']} cores; matrix products "
-        f"peak at {results['matmul_peak_gflops']:.0f} GFLOP/s."
-    )
+    found = results["machine"]
+    device = f"{found['processor']}, {found['cores']} cores"
+    if results.get("device") == "gpu":
+        device = found["gpus"][0]
+    return f"{device}; matrix products peak at {results['matmul_peak_gflops']:.0f} GFLOP/s."
 
 
-def shown_part(part: str, padded: bool) -> str:
+def shown_part(part: str, padded: bool, dtype: str) -> str:
     """What was measured, as tables name it."""
-    return PARTS[part][0] + (", with right padding" if padded else "")
+    return (
+        PARTS[part][0]
+        + (", with right padding" if padded else "")
+        + (f", {dtype}" if dtype != "float32" else "")
+    )
 
 
 def summary(results: dict) -> str:
@@ -369,7 +457,7 @@ def summary(results: dict) -> str:
     measured: dict[tuple[str, str], list[dict]] = {}
     for row in results["rows"]:
         if "times_keras" in row:
-            what = shown_part(row["part"], row["padded"])
+            what = shown_part(row["part"], row["padded"], row.get("dtype", "float32"))
             measured.setdefault((what, row["layer"]), []).append(row)
     table = markdown.table(
         ["", "layer", "times Keras' better", "times PyTorch"],
@@ -396,12 +484,17 @@ def tables(results: dict) -> str:
         "growth": "growth",
         "share_of_keras": "share of Keras' better",
     }
-    for part, padded in itertools.product(PARTS, (False, True)):
-        rows = [r for r in results["rows"] if (r["part"], r["padded"]) == (part, padded)]
+    for dtype, part, padded in itertools.product(DTYPES, PARTS, (False, True)):
+        wanted = (part, padded, dtype)
+        rows = [
+            row
+            for row in results["rows"]
+            if (row["part"], row["padded"], row.get("dtype", "float32")) == wanted
+        ]
         if not rows:
             continue
-        shown = [name for name in columns if name in rows[0]]
-        lines += ["", f"**{shown_part(part, padded)}, {PARTS[part][1]}**", ""]
+        shown = [name for name in columns if any(name in row for row in rows)]
+        lines += ["", f"**{shown_part(part, padded, dtype)}, {PARTS[part][1]}**", ""]
         lines += [
             "| layer | batch × time × inputs × units | "
             + " | ".join(columns[name] for name in shown)
@@ -410,7 +503,11 @@ def tables(results: dict) -> str:
         ]
         for row in rows:
             figures = (
-                f"{row[name]:.0%}" if name.startswith("share_of_peak") else f"{row[name]:.3g}"
+                "–"
+                if name not in row
+                else f"{row[name]:.0%}"
+                if name.startswith("share_of_peak")
+                else f"{row[name]:.3g}"
                 for name in shown
             )
             size = row["size"].replace("x", " × ")
@@ -436,20 +533,36 @@ def parse(arguments: Sequence[str] | None) -> Asked:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    kinds: dict[type, Callable[[str], Any]] = {
-        tuple: lambda text: tuple(text.split(",")),
-        float: float,
-    }
+    kinds: dict[type, Callable[[str], Any]] = {tuple: lambda text: tuple(text.split(","))}
     for name, (field, said) in options(Asked).items():
         if field.default is True:
             parser.add_argument(f"--no{name}", dest=name, action="store_false", help=said.help)
         else:
-            kind = kinds.get(type(field.default), str)
+            number = "float" in str(field.type)
+            kind = float if number else kinds.get(type(field.default), str)
             parser.add_argument(f"--{name}", type=kind, default=field.default, help=said.help)
     try:
         return Asked(**vars(parser.parse_args(arguments)))
     except ValueError as error:
         parser.error(f"--{error}")
+
+
+def choose_device(device: str) -> str:
+    """`"cpu"` or `"gpu"`, and TensorFlow computes there.
+
+    Raises:
+        SystemExit: a GPU is asked for, and TensorFlow sees none.
+    """
+    import tensorflow as tf
+
+    if device == "cpu":
+        tf.config.set_visible_devices([], "GPU")
+    elif device == "gpu" and not on_gpu():
+        raise SystemExit(
+            "--device=gpu: expected a GPU that TensorFlow sees. It sees none: install "
+            "tensorflow[and-cuda] and NVIDIA's driver, or use --device=cpu."
+        )
+    return "gpu" if on_gpu() else "cpu"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -458,6 +571,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not asked.render:
         import_tensorflow()
     if asked.memory_of:
+        choose_device(asked.device)
         print_memory_of(asked.memory_of)
         return 0
     if asked.render:
@@ -466,10 +580,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         save(results, asked.output)
         markdown.replace_in_file(asked.render, "benchmark", summary(results))
         return 0
+    asked = asked.for_device(choose_device(asked.device))
+    end = time.monotonic() + (math.inf if asked.at_most is None else asked.at_most)
     results = {
+        "device": asked.device,
         "command": shlex.join(["python", "-m", "tasks.benchmark", *(arguments or sys.argv[1:])]),
         "machine": machine(),
-        "matmul_peak_gflops": matmul_peak(asked.seconds),
+        "matmul_peak_gflops": matmul_peak(asked.seconds or 0.0),
         "rows": [],
     }
     measures = [measure_speed(asked, results["matmul_peak_gflops"])]
@@ -487,6 +604,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         save(results, asked.output)
         shown = {k: f"{v:.3g}" if isinstance(v, float) else v for k, v in row.items()}
         print(f"[{len(results['rows'])}]", *(f"{k}={v}" for k, v in shown.items()), flush=True)
+        if time.monotonic() > end:
+            print(f"--at_most={asked.at_most:g} seconds are over: the other rows are left out.")
+            break
     print()
     print(tables(results))
     print(summary(results))

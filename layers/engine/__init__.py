@@ -12,31 +12,45 @@ How the work is divided, for T steps:
 A cell (rnn.py, gru.py, lstm.py) writes down its equations and, beside them, its derivatives; the
 loops here know nothing of gates.
 
-The same loops run in two forms:
+The same loops run in two forms, and cuDNN can take their place:
 
     compiled   by XLA, the batch cut into shards that run side by side, because XLA keeps the
                products of one call on one core. Compiles once for each shape.
     portable   an ordinary TensorFlow graph, without XLA: runs wherever TensorFlow runs,
                TensorFlow Serving included.
+    cuDNN      NVIDIA's kernel for a whole run, on a GPU, for the cells that it knows; never in a
+               graph that may be exported.
 
 Who does what, each module using only those above it:
 
     cell.py        what a cell has to say: equations, derivatives, how they are laid out
     plan.py        one run of a cell, as far as it is known before the data
     compiling.py   what the machine decides: when XLA compiles, for which lengths, one function for
-                   all layers of a kind, and in which precision loops compute
+                   all layers of a kind, which functions stay on this machine, and in which
+                   precision loops compute
     sharding.py    the tensors of a run, cut into shards of the batch and joined again
     loops.py       the loops over time
     passes.py      the forward and the backward pass: a loop and the products around it
     kernels.py     the forward pass out of training: by one kernel or by steps, and who gets which
     gradient.py    the backward pass as the gradient of the forward pass
-    running.py     `run` and `quantities`, which layers call
+    cudnn.py       a whole run by NVIDIA's kernel
+    checking.py    a kernel compared with the loop before it is believed
+    running.py     `run` and `quantities`, which layers call; loop or kernel is chosen here
     feeding.py     the loop in which each step waits for attention, and its way back
 """
 
-from layers.engine.cell import Cell, Step
-from layers.engine.compiling import precision_of_loops
+from layers.engine.cell import Cell, CudnnForm, Step
+from layers.engine.compiling import function_here, precision_of_loops
 from layers.engine.plan import Plan
 from layers.engine.running import quantities, run
 
-__all__ = ["Cell", "Plan", "Step", "precision_of_loops", "quantities", "run"]
+__all__ = [
+    "Cell",
+    "CudnnForm",
+    "Plan",
+    "Step",
+    "function_here",
+    "precision_of_loops",
+    "quantities",
+    "run",
+]

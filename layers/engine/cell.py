@@ -2,12 +2,34 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from collections.abc import Callable, Mapping
 
 import tensorflow as tf
 
 Tensors = tuple[tf.Tensor, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class CudnnForm:
+    """How cuDNN knows the equations of a cell.
+
+    Attributes:
+        mode: `"lstm"`, `"gru"`, `"rnn_tanh"` or `"rnn_relu"`.
+        gates: the cell's names of cuDNN's gates, in cuDNN's order.
+        negated: those whose weights and biases change sign, since σ(-z) = 1 - σ(z).
+        recurrent_bias: the gate that the bias inside the recurrent product belongs to, or None.
+
+    Example:
+        >>> GRU(4, reset_gate="after").cell.cudnn().gates
+        ('r', 'u', 'c')
+    """
+
+    mode: str
+    gates: tuple[str, ...]
+    negated: tuple[str, ...] = ()
+    recurrent_bias: str | None = None
 
 
 class Step:
@@ -153,6 +175,10 @@ class Cell:
         `[gates * units]` or None, and returns outputs `[time, batch, units]` and the last states,
         each `[batch, units]`.
         """
+        return None
+
+    def cudnn(self) -> CudnnForm | None:
+        """How cuDNN knows these equations, or None where it does not, as with other activations."""
         return None
 
     @property

@@ -4,13 +4,26 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 import tensorflow as tf
+from tensorflow.python.ops import control_flow_util
+from tensorflow.python.ops.control_flow_v2_func_graphs import ControlFlowFuncGraph
 
 # Sequences of unknown length are padded to a multiple of this before XLA sees them, so that XLA
 # compiles for few lengths; the recurrent layers never step through that padding.
 TIME_BUCKET = 16
+
+
+# Functions that stay on this machine: those that Keras makes for `fit`, `evaluate` and `predict`,
+# which are left out where a model is saved, and those of `function_here`.
+STAYING = (
+    "one_step_on_data",
+    "one_step_on_data_distributed",
+    "multi_step_on_data",
+    "multi_step_on_iterator",
+    "stays_here",
+)
 
 
 class Compilable(Protocol):
@@ -57,6 +70,52 @@ def compiles(jit: bool | str, pays: bool) -> bool:
     if jit != "auto":
         return bool(jit)
     return bool(pays) and not tf.executing_eagerly() and not tf.distribute.has_strategy()
+
+
+def in_xla() -> bool:
+    """Whether XLA compiles what is computed here, since a function around it says so.
+
+    Example:
+        >>> seen = []
+        >>> tf.function(lambda: seen.append(in_xla()), jit_compile=True)()
+        >>> seen, in_xla()
+        ([True], False)
+    """
+    return control_flow_util.GraphOrParentsInXlaContext(tf.compat.v1.get_default_graph())
+
+
+def is_for_here() -> bool:
+    """Whether what is computed here is computed on this machine, and on no other one.
+
+    So it is without a graph, in the functions that Keras makes for `fit`, `evaluate` and `predict`,
+    and in those of `function_here`. Any other function, one inside of those too, may be exported.
+
+    Example:
+        >>> is_for_here(), bool(tf.function(is_for_here)())
+        (True, False)
+    """
+    if tf.executing_eagerly():
+        return True
+    graph = tf.compat.v1.get_default_graph()
+    while isinstance(graph, ControlFlowFuncGraph):
+        graph = graph.outer_graph
+    return getattr(graph, "name", None) in STAYING
+
+
+def function_here(body: Callable) -> Callable:
+    """`body` as a `tf.function` that runs on this machine and is never exported.
+
+    It may hold what only this machine can run. Its arguments are tensors.
+
+    Example:
+        >>> bool(function_here(is_for_here)())
+        True
+    """
+
+    def stays_here(*arguments: Any) -> Any:
+        return body(*arguments)
+
+    return tf.function(stays_here, autograph=False, reduce_retracing=True)
 
 
 def padding_to_bucket(time: tf.Tensor) -> tf.Tensor:

@@ -21,6 +21,7 @@ class Plan:
             of the run, and zeros before the first one. Otherwise it gives zeros.
         compiled: by XLA, or portable.
         by_hand: back-propagation as written in the cell, or automatic differentiation of `step`.
+        cudnn: whether cuDNN takes the place of the loops: True, False, or `"auto"`, where it can.
         keep: what to keep of each step: `"slopes"`, for back-propagation; `"quantities"`, for
             people who look at them; or `"nothing"`: a gradient that is asked for all the same then
             runs the forward pass once more.
@@ -37,4 +38,5 @@ class Plan:
     repeats: bool = False
     compiled: bool = False
     by_hand: bool = True
+    cudnn: bool | str = dataclasses.field(default="auto", compare=False)  # no loop asks for it
     keep: Literal["slopes", "quantities", "nothing"] = "slopes"

@@ -8,7 +8,9 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-from layers.engine.compiling import padding_to_bucket, precision_of_loops
+from layers.engine.checking import agrees
+from layers.engine.compiling import in_xla, is_for_here, padding_to_bucket, precision_of_loops
+from layers.engine.cudnn import run_by_cudnn, why_not
 from layers.engine.gradient import differentiable
 from layers.engine.loops import steps_forward
 from layers.engine.passes import forward
@@ -66,12 +68,42 @@ def run(
 
 
 def _run(plan: Plan, tensors: Tensors, at_once: int) -> Result:
-    """`run` of tensors of one type."""
+    """`run` of tensors of one type, by what is fastest of what may run here."""
+    if _takes_cudnn(plan, tensors):
+        return run_by_cudnn(plan, tensors)
     if not plan.by_hand:
         return forward(plan, tensors, functools.partial(steps_forward, plan))[:2]
-    if not plan.compiled:
-        return differentiable(plan, tensors)
+    if plan.compiled:
+        return _run_compiled(plan, tensors, at_once)
+    return differentiable(plan, tensors)
 
+
+def _takes_cudnn(plan: Plan, tensors: Tensors) -> bool:
+    """Whether cuDNN can run this, nobody else will have to, and it gives the right numbers.
+
+    Raises:
+        ValueError: it cannot, and the plan insists.
+    """
+    if not plan.cudnn:
+        return False
+    reason = why_not(plan, tensors)
+    if reason is not None:
+        if plan.cudnn is True:
+            raise ValueError(
+                f"use_cudnn: True is not possible here: {reason}. "
+                'Pass use_cudnn="auto" for cuDNN where it is.'
+            )
+        return False
+    return (
+        (plan.keep == "slopes" or is_for_here())
+        and not in_xla()
+        and 0 not in tensors.x.shape[:2]
+        and agrees(run_by_cudnn, plan.cell, tensors.x.dtype)
+    )
+
+
+def _run_compiled(plan: Plan, tensors: Tensors, at_once: int) -> Result:
+    """`run` by XLA: in shards of the batch, the loop over time padded to whole buckets."""
     if not tensors.x.shape[1]:
         tensors = tensors.replace(padding=padding_to_bucket(tf.shape(tensors.x)[1]))
     return join([differentiable(plan, shard) for shard in tensors.shards(at_once)])

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from layers.engine import function_here
 from tasks.classification.configuration import ClassificationConfig
 from tasks.data import batching
 from tasks.framework import fitting
@@ -60,7 +61,7 @@ def pretrain(
         groups = batching.shuffled(texts.lengths, training.batch_size, training.seed, number)
         return batching.as_dataset(groups, make_batch), len(groups)
 
-    measure = tf.function(model.log_likelihood, autograph=False, reduce_retracing=True)
+    measure = function_here(model.log_likelihood)
     count = min(_TEXTS_TO_SCORE, len(validation))
     some = list(batching.by_length(validation.lengths, PREDICT_BATCH, range(count)))
 

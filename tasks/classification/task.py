@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 import tensorflow as tf
 
+from layers.engine import function_here
 from tasks.classification import figures, formats, reading
 from tasks.classification.configuration import ClassificationConfig
 from tasks.classification.metrics import class_metrics, probabilities_by_class
@@ -210,7 +211,7 @@ class ClassifierTrainer(Trainer[ClassificationConfig]):
         ]
 
     def predictor(self, model: Classifier) -> Callable[[str], list[Classified]]:
-        classify = tf.function(model.probabilities, autograph=False, reduce_retracing=True)
+        classify = function_here(model.probabilities)
 
         def predict(split: str) -> list[Classified]:
             data = self.encoded[split]

@@ -21,7 +21,10 @@ def machine() -> dict:
     return {
         "processor": processor,
         "cores": os.cpu_count(),
-        "gpus": [device.name for device in tf.config.list_physical_devices("GPU")],
+        "gpus": [
+            tf.config.experimental.get_device_details(device).get("device_name", device.name)
+            for device in tf.config.list_physical_devices("GPU")
+        ],
         "python": platform.python_version(),
         **_installed("tensorflow", "keras", "torch"),
     }

@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 import layers
+from layers.engine import function_here
 from tasks.data.errors import UserError, why
 from tasks.data.inputs import Input, read_inputs
 from tasks.framework import fitting, starting
@@ -218,7 +219,7 @@ class Trainer(abc.ABC, Generic[C]):
         if not batches:
             return None
 
-        @tf.function(autograph=False, reduce_retracing=True)
+        @function_here
         def loss(inputs: Any, answers: tf.Tensor) -> tf.Tensor:
             scores = model(inputs, training=False)
             return model.compute_loss(x=inputs, y=answers, y_pred=scores, training=False)

@@ -12,6 +12,7 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
+from layers.engine import function_here
 from tasks.language import running_text
 from zoo.models import LanguageModel
 
@@ -30,7 +31,7 @@ def scorer(
         clip_norm: global norm at which its gradient is clipped; 0: not at all.
     """
 
-    @tf.function(autograph=False, reduce_retracing=True)
+    @function_here
     def step(
         targets: tf.Tensor, token_before: tf.Tensor, states: list[tf.Tensor]
     ) -> tuple[tf.Tensor, list[tf.Tensor]]:

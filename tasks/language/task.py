@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 import tensorflow as tf
 
+from layers.engine import function_here
 from tasks.data import batching
 from tasks.data.errors import UserError
 from tasks.framework import starting, vocabularies
@@ -117,7 +118,7 @@ def all_tokens(some: Sequence[str], kind: str) -> Iterator[bytes]:
 
 def scorer(model: LanguageModel) -> Callable[[Sequence[running_text.Piece]], np.ndarray]:
     """From pieces of text to log P of each, in nats, window by window."""
-    run = tf.function(model.log_probabilities, autograph=False, reduce_retracing=True)
+    run = function_here(model.log_probabilities)
 
     def totals(pieces: Sequence[running_text.Piece]) -> np.ndarray:
         found = np.zeros(len(pieces))

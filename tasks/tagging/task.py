@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 import tensorflow as tf
 
+from layers.engine import function_here
 from tasks.data import batching
 from tasks.data.errors import UserError
 from tasks.data.inputs import Input, read_inputs
@@ -213,7 +214,7 @@ class TaggerTrainer(Trainer[TaggingConfig]):
         return batches
 
     def predictor(self, model: Tagger) -> Callable[[str], list[list[str]]]:
-        decode = tf.function(model.decode, autograph=False, reduce_retracing=True)
+        decode = function_here(model.decode)
 
         def predict(split: str) -> list[list[str]]:
             data = self.encoded[split]

@@ -31,7 +31,7 @@ NAMES = {
 # The engine's own parts, known to no one outside: their docstrings give shapes, not examples.
 WITHIN_THE_ENGINE = {
     *("Tensors", "Result", "join", "Residuals", "forward", "backward"),
-    *("Compilable", "infer", "differentiable", "steps_forward", "steps_back"),
+    *("Compilable", "infer", "differentiable", "steps_forward", "steps_back", "run_by_cudnn"),
 }
 
 
@@ -88,7 +88,7 @@ def test_layers_import_nothing_that_stands_on_them(path):
 def test_the_engine_knows_no_layers(path):
     """It imports nothing of `layers` but itself, and each module only those listed before it."""
     order = ["cell", "plan", "compiling", "sharding", "loops", "passes", "kernels", "gradient"]
-    order = [f"layers.engine.{name}" for name in [*order, "running"]]
+    order = [f"layers.engine.{name}" for name in [*order, "cudnn", "checking", "running"]]
     nodes = list(ast.walk(ast.parse(path.read_text())))
     names = [node.module for node in nodes if isinstance(node, ast.ImportFrom)]
     ours = [name for name in names if name.startswith("layers")]

@@ -18,7 +18,12 @@ def test_flags_say_what_is_measured():
 @pytest.mark.parametrize(
     ("flag", "message"),
     [
-        ("--layers=gru,foo", "--layers: expected some of rnn,gru,lstm. Received: gru,foo"),
+        (
+            "--layers=gru,foo",
+            "--layers: expected some of rnn,gru,gru_after,lstm. Received: gru,foo",
+        ),
+        ("--device=tpu", "--device: expected one of auto, cpu, gpu. Received: 'tpu'"),
+        ("--dtypes=int8", "--dtypes: expected some of float32,float64,mixed_float16"),
         ("--parts=speed", "--parts: expected some of train,forward"),
         ("--sizes=3x4", "--sizes: expected BATCHxTIMExINPUTSxUNITS"),
         ("--sizes=3x4x0x1", "--sizes: expected BATCHxTIMExINPUTSxUNITS"),
@@ -30,6 +35,32 @@ def test_mistakes_are_named(flag, message, capsys):
         benchmark.main([flag])
     assert stop.value.code == 2
     assert message in capsys.readouterr().err
+
+
+def test_what_is_left_open_suits_the_device():
+    asked = benchmark.parse(["--layers=lstm", "--device=gpu"])
+    whole = asked.for_device("gpu")
+    assert whole.layers == ("lstm",)
+    assert whole.dtypes == ("float32", "mixed_float16")
+    assert benchmark.Asked().for_device("cpu").seconds == 3
+
+
+def test_a_gpu_that_is_asked_for_has_to_be_there():
+    if benchmark.on_gpu():
+        pytest.skip("there is one")
+    with pytest.raises(SystemExit, match="--device=gpu: expected a GPU that TensorFlow sees"):
+        benchmark.main(["--device=gpu"])
+
+
+def test_rows_are_measured_until_the_time_is_over(tmp_path, capsys):
+    output = tmp_path / "speed.json"
+    size = ["--sizes=1x2x3x4", "--seconds=0", "--nopadding", f"--output={output}"]
+    asked = ["--layers=gru_after,lstm", "--parts=forward", "--dtypes=mixed_float16"]
+    assert benchmark.main([*size, *asked, "--device=cpu", "--at_most=0"]) == 0
+    assert "--at_most=0 seconds are over" in capsys.readouterr().out
+    tables = (tmp_path / "speed.md").read_text()
+    assert "**forward pass, mixed_float16, ms**" in tables
+    assert "| gru_after | 1 × 2 × 3 × 4 |" in tables and "| lstm |" not in tables
 
 
 def test_the_programs_are_listed(capsys):

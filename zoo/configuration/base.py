@@ -142,6 +142,8 @@ def _cast(value: Any, kind: Any) -> Any:
 def _expected_value(value: Any, said: Option) -> str:
     if said.choices and value not in said.choices:
         return f"one of {', '.join(said.choices)}"
+    if value is None:
+        return ""
     low = said.at_least is not None and value < said.at_least
     high = said.at_most is not None and value > said.at_most
     if not (low or high):
