@@ -101,10 +101,9 @@ def _run(plan: Plan, tensors: Tensors, steps: tf.Tensor | None = None) -> Result
         count = tf.fill([batch], time if steps is None else steps)
         x = tf.reverse(x, [1]) if plan.reverse else x
     else:
-        count = tf.reduce_sum(tf.cast(mask, tf.int32), axis=1)
-        place, order = _places(mask, plan.reverse)
+        count = tf.cast(tf.reduce_sum(tf.cast(mask, tf.float32), axis=1), tf.int32)
         x = tf.where(mask[:, :, None], x, tf.zeros([], x.dtype))
-        x = _reordered(x, order, place)
+        x = _to_front(x, mask, count, plan.reverse)
 
     outputs, *states = _differentiable(plan, tensors, x, tf.maximum(count, 1))
 
@@ -116,11 +115,12 @@ def _run(plan: Plan, tensors: Tensors, steps: tf.Tensor | None = None) -> Result
     if mask is None:
         outputs = tf.reverse(outputs, [1]) if plan.reverse else outputs
     elif plan.repeats:
-        so_far = tf.cumsum(tf.cast(mask, tf.int32), axis=1, reverse=plan.reverse)
+        so_far = tf.cumsum(tf.cast(mask, tf.float32), axis=1, reverse=plan.reverse)
+        so_far = tf.cast(so_far, tf.int32)
         outputs = tf.gather(outputs, tf.maximum(so_far - 1, 0), batch_dims=1)
         outputs = tf.where(so_far[:, :, None] > 0, outputs, tf.zeros([], x.dtype))
     else:
-        outputs = _reordered(outputs, place, order)
+        outputs = _to_front(outputs, mask, count, plan.reverse, back=True)
         outputs = tf.where(mask[:, :, None], outputs, tf.zeros([], x.dtype))
     return outputs, tuple(states)
 
@@ -137,15 +137,43 @@ def _not_empty(tensors: Tensors) -> Tensors:
     )
 
 
+def _to_front(
+    steps: tf.Tensor, mask: tf.Tensor, count: tf.Tensor, reverse: bool, back: bool = False
+) -> tf.Tensor:
+    """`[batch, time, columns]` with the real steps of each row in front, in the order of the run.
+
+    `back` puts them back to their places. Where all padding is on the right, as it mostly is, there
+    is little to do; cuDNN wants to know `count` on the processor, so that asking costs no more.
+    """
+
+    def as_it_is() -> tf.Tensor:
+        return tf.reverse_sequence(steps, count, 1, 0) if reverse else steps
+
+    def reordered() -> tf.Tensor:
+        places = _places(mask, reverse)
+        return _reordered(steps, *(places if back else places[::-1]))
+
+    on_the_right = tf.reduce_all(tf.sequence_mask(count, tf.shape(mask)[1]) == mask)
+    return tf.ensure_shape(tf.cond(on_the_right, as_it_is, reordered), steps.shape)
+
+
 def _places(mask: tf.Tensor, reverse: bool) -> tuple[tf.Tensor, tf.Tensor]:
-    """Where each step goes, real ones to the front; and which step comes to each place."""
+    """Where each step goes, real ones to the front; and which step comes to each place.
+
+    In float32: what TensorFlow does with integers, it would do on the processor.
+    """
+    real = tf.cast(mask, tf.float32)
 
     def number(those: tf.Tensor) -> tf.Tensor:
-        return tf.cumsum(tf.cast(those, tf.int32), axis=1, reverse=reverse) - 1
+        return tf.cumsum(those, axis=1, reverse=reverse) - 1
 
-    count = tf.reduce_sum(tf.cast(mask, tf.int32), axis=1, keepdims=True)
-    place = tf.where(mask, number(mask), count + number(~mask))
-    return place, tf.argsort(place, axis=1)
+    count = tf.reduce_sum(real, axis=1, keepdims=True)
+    place = tf.cast(tf.where(mask, number(real), count + number(1 - real)), tf.int32)
+    batch, time = tf.unstack(tf.shape(mask))
+    rows = tf.range(batch)[:, None] + tf.zeros_like(place)
+    steps = tf.range(time, dtype=tf.float32)[None] + tf.zeros_like(real)
+    order = tf.scatter_nd(tf.stack([rows, place], axis=2), steps, [batch, time])
+    return place, tf.cast(order, tf.int32)
 
 
 def _reordered(steps: tf.Tensor, order: tf.Tensor, back: tf.Tensor) -> tf.Tensor:

@@ -24,6 +24,7 @@ RELU, NO_BIAS = (
 )
 # As cases.MASK, and a row of padding alone and a whole one.
 MASK = np.array([*cases.MASK, [False] * cases.TIME, [True] * cases.TIME])
+RIGHT = np.arange(cases.TIME) < np.array([3, 1, 0, cases.TIME, 5])[:, None]
 
 
 @pytest.fixture
@@ -137,6 +138,9 @@ PLAN = engine.Plan(None, cases.UNITS)
         (LSTM_CASE, dataclasses.replace(PLAN, reverse=True, keep="nothing"), None),
         (LSTM_CASE, dataclasses.replace(PLAN, repeats=True), MASK),
         (RNN_CASE, dataclasses.replace(PLAN, sequences=False), MASK),
+        (LSTM_CASE, PLAN, RIGHT),
+        (LSTM_CASE, dataclasses.replace(PLAN, reverse=True), RIGHT),
+        (RNN_CASE, dataclasses.replace(PLAN, reverse=True, repeats=True), RIGHT),
         (NO_BIAS, PLAN, None),
     ],
 )
