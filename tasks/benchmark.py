@@ -461,10 +461,12 @@ def summary(results: dict) -> str:
         if "times_keras" in row:
             what = shown_part(row["part"], row["padded"], row.get("dtype", "float32"))
             measured.setdefault((what, row["layer"]), []).append(row)
+    others = {"times_keras": "times Keras' better", "times_torch": "times PyTorch"}
+    others = {k: v for k, v in others.items() if any(k in row for row in results["rows"])}
     table = markdown.table(
-        ["", "layer", "times Keras' better", "times PyTorch"],
+        ["", "layer", *others.values()],
         [
-            [what, layer, times(rows, "times_keras"), times(rows, "times_torch")]
+            [what, layer, *(times(rows, name) for name in others)]
             for (what, layer), rows in measured.items()
         ],
     )
@@ -580,7 +582,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with open(asked.output) as file:
             results = json.load(file)
         save(results, asked.output)
-        markdown.replace_in_file(asked.render, "benchmark", summary(results))
+        block = "benchmark_gpu" if results.get("device") == "gpu" else "benchmark"
+        single = [row for row in results["rows"] if "dtype" not in row]
+        markdown.replace_in_file(asked.render, block, summary({**results, "rows": single}))
         return 0
     asked = asked.for_device(choose_device(asked.device))
     end = time.monotonic() + (math.inf if asked.at_most is None else asked.at_most)

@@ -29,7 +29,6 @@ README = (ROOT / "README.md").read_text("utf-8")
 @pytest.mark.parametrize(
     ("name", "shown"),
     [
-        ("benchmark", benchmark.summary),
         ("results", lambda found: tables.tables(tables.rows(found, "results.json"))),
         ("models", tables.speed_table),
         ("agreement", tables.agreement_table),
@@ -42,9 +41,12 @@ def test_the_tables_in_the_readme_are_those_of_the_results_files(name, shown):
     assert markdown.replace(README, name, shown(found)) == README
 
 
-def test_the_tables_of_the_benchmark_are_those_of_its_figures():
-    found = json.loads((ROOT / "docs/benchmark.json").read_text())
-    assert (ROOT / "docs/benchmark.md").read_text() == benchmark.tables(found)
+@pytest.mark.parametrize("name", ["benchmark", "benchmark_gpu"])
+def test_the_tables_of_a_benchmark_are_those_of_its_figures(name):
+    found = json.loads((ROOT / f"docs/{name}.json").read_text())
+    assert (ROOT / f"docs/{name}.md").read_text() == benchmark.tables(found)
+    found["rows"] = [row for row in found["rows"] if "dtype" not in row]
+    assert markdown.replace(README, name, benchmark.summary(found)) == README
 
 
 def run(seed, f1, seconds=30.0, **config):

@@ -40,6 +40,8 @@ def why_not(plan: Plan, tensors: Tensors) -> str | None:
         return 'gradient="automatic" differentiates the equations themselves'
     if tensors.dropout is not None:
         return "cuDNN has no dropout from one step to the next (recurrent_dropout)"
+    if tensors.x.dtype == tf.bfloat16:
+        return "its gradients in bfloat16 are wrong (seen with TensorFlow 2.21, cuDNN 9.19, H200)"
     if not has_gpu():
         return "TensorFlow sees no GPU"
     return None

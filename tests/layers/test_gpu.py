@@ -33,7 +33,7 @@ LSTM_CASE = next(case for case in KNOWN if case.name == "lstm")
 MASK = np.array([*cases.MASK, [False] * cases.TIME, [True] * cases.TIME])
 RIGHT = np.arange(cases.TIME) < np.array([3, 1, 0, cases.TIME, 5])[:, None]
 # Largest difference by type; without TF32, which has 10 bits, float32 has 23.
-ROUNDING = {"float64": 1e-10, "float32": 1e-4, "float16": 0.04, "bfloat16": 0.2}
+ROUNDING = {"float64": 1e-10, "float32": 1e-4, "float16": 0.04}
 
 
 @pytest.fixture(autouse=True)
@@ -167,7 +167,7 @@ def test_a_model_learns_and_predicts(cell, dtype, runs):
     ids, targets = ids_and_targets()
     losses = model.fit(ids, targets, epochs=4, batch_size=24, verbose=0).history["loss"]
     assert losses[-1] < losses[0]
-    assert bool(runs) == (cell == "lstm")
+    assert bool(runs) == (cell == "lstm" and dtype != "mixed_bfloat16")
     found = model.predict(ids, batch_size=24, verbose=0)
     count = len(runs)
     cases.assert_close([found], [tf.function(model)(ids)], 0.05)  # the graph is one to export
