@@ -9,6 +9,7 @@ import keras
 import tensorflow as tf
 
 from layers.arguments import Identifier
+from layers.engine.compiling import in_xla
 
 # Slopes written with the value a = g(z), so that nothing has to be computed twice.
 _SLOPE_FROM_VALUE: dict[Callable, Callable] = {
@@ -82,8 +83,8 @@ class Activation:
 def activate_columns(z: tf.Tensor, activations: Sequence[Activation]) -> list[tf.Tensor]:
     """Splits the columns of `z` into blocks, and activates each block.
 
-    Where all are σ or tanh, σ(z) = ½ tanh(½ z) + ½ makes them one tanh over all columns: one pass
-    over the memory instead of one for each block.
+    Where XLA compiles and all are σ or tanh, σ(z) = ½ tanh(½ z) + ½ makes them one tanh over all
+    columns: one pass over the memory instead of one for each block.
 
     Args:
         z: `[batch, blocks * units]`.
@@ -97,7 +98,9 @@ def activate_columns(z: tf.Tensor, activations: Sequence[Activation]) -> list[tf
         >>> [gate.numpy().tolist() for gate in gates]
         [[[0.5, 0.5]], [[0.5, 0.5]]]
     """
-    if all(activation.is_("sigmoid") or activation.is_("tanh") for activation in activations):
+    if in_xla() and all(
+        activation.is_("sigmoid") or activation.is_("tanh") for activation in activations
+    ):
         units = z.shape[-1] // len(activations)
         logistic = [activation.is_("sigmoid") for activation in activations for _ in range(units)]
         scale = tf.constant([0.5 if block else 1.0 for block in logistic], z.dtype)

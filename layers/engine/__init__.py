@@ -31,6 +31,7 @@ Who does what, each module using only those above it:
     sharding.py    the tensors of a run, cut into shards of the batch and joined again
     loops.py       the loops over time
     passes.py      the forward and the backward pass: a loop and the products around it
+    blocks.py      the forward pass out of training, rows side by side and without their padding
     kernels.py     the forward pass out of training: by one kernel or by steps, and who gets which
     gradient.py    the backward pass as the gradient of the forward pass
     cudnn.py       a whole run by NVIDIA's kernel

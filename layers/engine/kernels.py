@@ -19,6 +19,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from layers.engine.blocks import forward_in_blocks
 from layers.engine.loops import steps_in_order
 from layers.engine.passes import forward
 from layers.engine.plan import Plan
@@ -48,7 +49,7 @@ def _in_order(plan: Plan, tensors: Tensors) -> list[tf.Tensor]:
 
 
 def _by_steps(plan: Plan, tensors: Tensors) -> list[tf.Tensor]:
-    outputs, states, _ = forward(plan, tensors)
+    outputs, states = forward_in_blocks(plan, tensors)
     return [*([outputs] if plan.sequences else []), *states]
 
 

@@ -5,6 +5,7 @@ Inside of them time is the first axis, so that the values of a step lie side by 
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -43,30 +44,21 @@ def repeat(
         10
     """
 
-    def one(i: tf.Tensor, *variables: Any) -> tuple:
-        return i + 1, *step(i, *variables)
-
-    def several(*numbered: Any) -> tuple:
-        for _ in range(steps_per_turn):
-            numbered = one(*numbered)
-        return numbered
+    def turn(steps: int, i: tf.Tensor, *variables: Any) -> tuple:
+        for k in range(steps):
+            variables = step(i + k if k else i, *variables)
+        return i + steps, *variables
 
     numbered = (tf.constant(0), *variables)
-    if steps_per_turn > 1:
+    for steps in (steps_per_turn, 1) if steps_per_turn > 1 else (1,):
         numbered = tf.while_loop(
-            lambda i, *_: i + steps_per_turn <= count,
-            several,
+            lambda i, *_, steps=steps: i + steps <= count,
+            functools.partial(turn, steps),
             numbered,
             parallel_iterations=1,
             maximum_iterations=at_most,
         )
-    _, *variables = tf.while_loop(
-        lambda i, *_: i < count,
-        one,
-        numbered,
-        parallel_iterations=1,
-        maximum_iterations=at_most,
-    )
+    _, *variables = numbered
     return tuple(variables)
 
 
@@ -328,12 +320,12 @@ def _shown(plan: Plan, mask: tf.Tensor | None) -> tf.Tensor | None:
 
 def _steps_to_take(
     plan: Plan, count: tf.Tensor, mask: tf.Tensor | None, steps: tf.Tensor | None
-) -> tuple[tf.Tensor, tf.Tensor]:
+) -> tuple[tf.Tensor | int, tf.Tensor]:
     """The first step that has to be taken, and the end after the last one.
 
     Steps that are padding in all sequences are left out, where they are not to repeat an output.
     """
-    all_steps = tf.constant(0), count if steps is None else steps
+    all_steps = 0, count if steps is None else steps
     if mask is None:
         return all_steps
     real = tf.reduce_any(mask, axis=[1, 2])

@@ -16,7 +16,7 @@ import tensorflow as tf
 
 from tasks.framework import checkpoints
 from tasks.framework.configuration import TrainingConfig
-from tasks.framework.optimizers import Adam
+from tasks.framework.optimizers import by_one_kernel
 from zoo import files
 from zoo.catalog.sources import BEST
 from zoo.models import RecurrentModel
@@ -42,7 +42,7 @@ def make_optimizer(training: TrainingConfig) -> keras.optimizers.Optimizer:
         arguments |= {"use_ema": True, "ema_momentum": training.average}
     if training.optimizer == "sgd":
         return keras.optimizers.SGD(training.learning_rate, momentum=0.9, **arguments)
-    return Adam(training.learning_rate, **arguments)
+    return by_one_kernel(keras.optimizers.Adam(training.learning_rate, **arguments))
 
 
 def learning_rate(training: TrainingConfig, epoch: int, epochs: int) -> float:

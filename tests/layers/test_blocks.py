@@ -1,0 +1,93 @@
+"""Rows in blocks, without their padding, give what the loop over a whole padded batch gives."""
+
+import dataclasses
+
+import cases
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from layers.engine import Plan, blocks
+from layers.engine.passes import forward
+from layers.engine.sharding import Tensors
+
+RANDOM = np.random.default_rng(0)
+ROWS, STEPS = 21, 13
+LENGTHS = RANDOM.integers(0, STEPS + 1, ROWS)
+MASKS = {
+    "whole": None,
+    "right": np.arange(STEPS) < LENGTHS[:, None],
+    "anywhere": (RANDOM.random([ROWS, STEPS]) < 0.6) & (LENGTHS > 2)[:, None],
+}
+WAYS = {
+    "outputs": {},
+    "states": {"sequences": False},
+    "reverse": {"reverse": True},
+    "repeats": {"repeats": True},
+    "reverse_repeats": {"reverse": True, "repeats": True},
+}
+
+
+@pytest.fixture(autouse=True)
+def many_blocks(monkeypatch):
+    monkeypatch.setattr(blocks, "ROWS_OF_MANY", 4)
+    blocks._shared.cache_clear()
+    yield
+    blocks._shared.cache_clear()
+
+
+def both(case, mask, rows=ROWS, steps=STEPS, **way):
+    """Outputs and states in blocks, and by the loop; padding holds what is no number."""
+    layer = case.make()
+    x, states = cases.inputs(case, batch=ROWS, time=STEPS)
+    if mask is not None:
+        x = np.where(mask[:, :, None], x, np.nan)
+        mask = tf.constant(mask[:rows, :steps])
+    tensors = Tensors(
+        tf.constant(x[:rows, :steps]),
+        tuple(tf.constant(state[:rows]) for state in states),
+        **layer.weight_tensors(),
+        mask=mask,
+    )
+    plan = Plan(layer.cell, layer.units, keep="nothing", **way)
+    found = tf.nest.flatten(blocks.forward_in_blocks(plan, tensors))
+    expected = tf.nest.flatten(forward(plan, tensors)[:2])
+    return [[v for v in some if v is not None] for some in (found, expected)]
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("mask", MASKS)
+@pytest.mark.parametrize("case", cases.PLAIN[2:], ids=lambda case: case.name)
+def test_outputs_and_states_are_those_of_the_loop(case, mask, way):
+    if mask == "whole" and "repeats" in way:
+        pytest.skip("nothing to repeat")
+    found, expected = both(case, MASKS[mask], **WAYS[way])
+    assert [v.shape for v in found] == [v.shape for v in expected]
+    cases.assert_close(found, expected)
+
+
+@pytest.mark.parametrize("mask", MASKS)
+@pytest.mark.parametrize(("rows", "steps"), [(0, 4), (3, 0), (1, 1), (9, 3)])
+def test_there_may_be_no_rows_and_no_steps(rows, steps, mask):
+    found, expected = both(cases.PLAIN[-1], MASKS[mask], rows, steps)
+    cases.assert_close(found, expected)
+
+
+def test_padding_alone_is_not_stepped_through():
+    case, taken = cases.PLAIN[-1], []
+
+    @dataclasses.dataclass(frozen=True)
+    class Counting(type(case.make().cell)):
+        def step(self, z_x, *arguments):
+            tf.py_function(lambda z: taken.append(len(z)), [z_x], [])
+            return super().step(z_x, *arguments)
+
+    layer = case.make()
+    cell = Counting(**{f.name: getattr(layer.cell, f.name) for f in dataclasses.fields(layer.cell)})
+    x, states = cases.inputs(case, batch=ROWS, time=STEPS)
+    mask = tf.constant(np.arange(STEPS) < LENGTHS[:, None])
+    tensors = Tensors(tf.constant(x), tuple(map(tf.constant, states)), mask=mask,
+                      **layer.weight_tensors())  # fmt: skip
+    blocks.forward_in_blocks(Plan(cell, layer.units, keep="nothing"), tensors)
+    # Up to three steps more for each row: a turn goes on with the rows that it began with.
+    assert LENGTHS.sum() <= sum(taken) <= LENGTHS.sum() + 3 * ROWS < 0.8 * ROWS * STEPS
