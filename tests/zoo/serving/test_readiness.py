@@ -34,6 +34,8 @@ def refused(model, seconds=0.3):
     expected = f"{model.address}: expected 'odd'"
     assert str(caught.value).startswith(expected) and "docker compose logs" in str(caught.value)
     assert f"AVAILABLE within {seconds} seconds" in str(caught.value)
+    if "no answer in time" in str(caught.value) and seconds < 5:  # a busy machine
+        return refused(model, 5)
     return str(caught.value)
 
 
@@ -54,9 +56,9 @@ def test_a_model_that_is_not_there_yet(odd_address, set_state, state):
     set_state(1, "END")
     set_state(2, state)
     assert f"Received: version 2 {state}, version 1 END." in refused(connect(odd_address, "odd"))
-    assert f"'odd', version 2 to be AVAILABLE within 0.3 seconds. Received: version 2 {state}" in (
-        refused(connect(odd_address, "odd", version=2))
-    )
+    message = refused(connect(odd_address, "odd", version=2))
+    assert "'odd', version 2 to be AVAILABLE within" in message
+    assert f"seconds. Received: version 2 {state}" in message
 
 
 def test_one_version_that_answers_is_enough(odd_address, set_state):
