@@ -277,9 +277,9 @@ def contestants(
 
 def on_gpu() -> bool:
     """Whether TensorFlow computes on a GPU."""
-    import tensorflow as tf
+    from layers.engine.compiling import has_gpu
 
-    return bool(tf.config.get_visible_devices("GPU"))
+    return has_gpu()
 
 
 def has_torch() -> bool:
@@ -320,9 +320,7 @@ def matmul_peak(seconds: float) -> float:
     """GFLOP/s of a large product of single-precision matrices."""
     import tensorflow as tf
 
-    from layers.engine.compiling import has_gpu
-
-    n = 16384 if has_gpu() else 2048
+    n = 16384 if on_gpu() else 2048
     a, b = tf.random.normal([n, n]), tf.random.normal([n, n])
     product = tf.function(lambda: a @ b)
     return 2 * n**3 / medians({"ours": lambda: product()[0, 0].numpy()}, seconds)["ours"] / 1e6

@@ -23,7 +23,7 @@ from collections.abc import Callable, Sequence
 import tensorflow as tf
 
 from layers.engine.loops import STEPS_PER_TURN
-from layers.engine.passes import forward
+from layers.engine.passes import forward, project
 from layers.engine.plan import Plan
 from layers.engine.sharding import Result, Tensors
 
@@ -145,17 +145,14 @@ def _packed(plan: Plan, **fields: tf.Tensor) -> list[tf.Tensor | None]:
 
     def one_block(i: tf.Tensor) -> list[tf.Tensor]:
         counts, steps = packing.counts[i], tf.math.count_nonzero(packing.counts[i], dtype=tf.int32)
-        begins = _first_axis(tf.cumsum(counts, exclusive=True))
+        begins = tf.stack([tf.cumsum(counts, exclusive=True), tf.zeros_like(counts)], axis=1)
         z_sizes, state_sizes = (
             tf.stack([counts, tf.fill(tf.shape(counts), columns)], axis=1)
             for columns in (tensors.kernel.shape[1], plan.units)
         )
         source = packing.source[ends[i] - tf.reduce_sum(counts) : ends[i]]
-        z_x = tf.gather(x, source) @ tensors.kernel
-        if tensors.bias is not None:
-            z_x = tf.nn.bias_add(z_x, tensors.bias)
         # The rows that a turn goes on with read what is none of theirs, or what is behind the end.
-        z_x = tf.pad(z_x, [[0, counts[0]], [0, 0]])
+        z_x = tf.pad(project(tf.gather(x, source), tensors), [[0, counts[0]], [0, 0]])
         states = [tf.gather(state, packing.rows[i, : counts[0]]) for state in tensors.states]
 
         shape = [None, plan.units]
@@ -188,11 +185,6 @@ def _packed(plan: Plan, **fields: tf.Tensor) -> list[tf.Tensor | None]:
     shapes = [[None, plan.units] for _ in tensors.states]
     histories = _side_by_side(tf.shape(packing.counts)[0], one_block, shapes, x.dtype)
     return _unpacked(plan, tensors, packing, histories)
-
-
-def _first_axis(begins: tf.Tensor) -> tf.Tensor:
-    """Where slices of `[rows, columns]` begin that take all columns, `[..., 2]`."""
-    return tf.stack([begins, tf.zeros_like(begins)], axis=-1)
 
 
 def _pack(mask: tf.Tensor, reverse: bool) -> _Packing:

@@ -50,10 +50,7 @@ def forward(
         mask = tf.expand_dims(tf.transpose(tensors.mask), 2)  # LiteRT cuts no slices of bools
         x = tf.where(mask, x, tf.zeros([], x.dtype))  # whatever the padding holds, it is no input
     rows = tf.reshape(x, [-1, x.shape[2]])
-    z_x = rows @ tensors.kernel
-    if tensors.bias is not None:
-        z_x = tf.nn.bias_add(z_x, tensors.bias)
-    z_x, steps = _in_steps(z_x, x), None
+    z_x, steps = _in_steps(project(rows, tensors), x), None
     if tensors.padding is not None:
         steps = tf.shape(x)[0]
         z_x, mask = _padded(z_x, tensors.padding), _padded(mask, tensors.padding)
@@ -65,6 +62,18 @@ def forward(
         outputs = tf.transpose(_first(outputs, steps), [1, 0, 2])
         outputs.set_shape([*tensors.x.shape[:2], plan.units])  # a loop forgets the number of steps
     return outputs, states, Residuals(rows, mask, weights, kept)
+
+
+def project(rows: tf.Tensor, tensors: Tensors) -> tf.Tensor:
+    """W_x x + b of all gates, `[rows, gates * units]`, for inputs `[rows, features]`.
+
+    Example:
+        >>> tensors = Tensors(tf.ones([1, 1, 2]), (), 3 * tf.ones([2, 4]), tf.ones([4, 4]))
+        >>> project(tf.ones([1, 2]), tensors).numpy().tolist()
+        [[6.0, 6.0, 6.0, 6.0]]
+    """
+    z_x = rows @ tensors.kernel
+    return z_x if tensors.bias is None else tf.nn.bias_add(z_x, tensors.bias)
 
 
 def backward(
