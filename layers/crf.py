@@ -233,6 +233,35 @@ class CRF(keras.layers.Layer):
         )
         return tags, tf.gather(marginals, tags, batch_dims=2)
 
+    def step(self, emissions: tf.Tensor, before: tf.Tensor, first: tf.Tensor) -> tf.Tensor:
+        """One step of the forward algorithm: how probable each tag is by what came up to it.
+
+            α<1>[j] = emissions<1>[j] + start[j]
+            α<t>[j] = emissions<t>[j] + log Σ_i exp(α<t-1>[i] + transitions[i, j])
+
+        Each less its log Σ exp, so that nothing grows with time. `marginals` also know what comes
+        behind; at the last step they differ by `end` alone.
+
+        Args:
+            emissions: of the step, `[batch, tags]`.
+            before: α of the step before, `[batch, tags]`; at a first step, anything.
+            first: bool `[batch]`, whether it is the first step of a sequence.
+
+        Returns:
+            α, log p(y<t> = tag | x<1>, ..., x<t>): `[batch, tags]`.
+
+        Example:
+            >>> crf = CRF(2, forbidden_start=[1])
+            >>> crf.build((None, None, 2))
+            >>> alpha = crf.step(tf.zeros([1, 2]), tf.zeros([1, 2]), tf.constant([True]))
+            >>> tf.exp(alpha).numpy().tolist()
+            [[1.0, 0.0]]
+        """
+        matrix = self._matrix(emissions.dtype)
+        start, transitions = matrix[-1, :-1], matrix[:-1, :-1]
+        arriving = tf.reduce_logsumexp(before[:, :, None] + transitions, axis=1)
+        return tf.nn.log_softmax(emissions + tf.where(first[:, None], start, arriving))
+
     # --- Arguments -------------------------------------------------------------------------------
 
     def _check(self, emissions: tf.Tensor, mask: tf.Tensor | None) -> tuple[tf.Tensor, tf.Tensor]:

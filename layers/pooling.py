@@ -104,23 +104,68 @@ class Pooling(keras.layers.Layer):
         mask = tf.cast(mask, tf.bool)
         if self.kind == "mean":
             share = tf.cast(mask, a.dtype)
-        elif self.hidden is None or self.score is None:
-            raise ValueError(
-                f'{self.name}: expected kind="mean", or kind="attention" and a layer that has been '
-                f"called. Received: kind={self.kind!r}"
-            )
         else:
-            # Not by calling them: they would compute in the precision of the policy.
-            w, b, v = (
-                keras.ops.cast(weight, a.dtype.name)
-                for weight in (self.hidden.kernel, self.hidden.bias, self.score.kernel)
-            )
-            score = tf.tensordot(tf.tanh(tf.tensordot(a, w, 1) + b), v, 1)[:, :, 0]
+            score = self._scores(a)[:, :, 0]
             score = tf.where(mask, score, score.dtype.min)
             # Without a step, reduce_max is the lowest number, and e to the power of 0 is 1.
             peak = tf.stop_gradient(tf.reduce_max(score, axis=1, keepdims=True))
             share = tf.where(mask, tf.exp(score - peak), 0)
         return tf.math.divide_no_nan(share, tf.reduce_sum(share, axis=1, keepdims=True))
+
+    def _scores(self, a: tf.Tensor) -> tf.Tensor:
+        """vᵀ tanh(W a + b), `[..., 1]`."""
+        if self.hidden is None or self.score is None:
+            raise ValueError(
+                f'{self.name}: expected kind="mean", or kind="attention" and a layer that has been '
+                f"called. Received: kind={self.kind!r}"
+            )
+        # Not by calling them: they would compute in the precision of the policy.
+        w, b, v = (
+            keras.ops.cast(weight, a.dtype.name)
+            for weight in (self.hidden.kernel, self.hidden.bias, self.score.kernel)
+        )
+        return tf.tensordot(tf.tanh(tf.tensordot(a, w, 1) + b), v, 1)
+
+    def zero_states(self, batch: int | tf.Tensor, width: int) -> list[tf.Tensor]:
+        """What `step` carries from step to step, before the first one: each `[batch, ...]`.
+
+        The maximum; or Σ e^s<t> a<t>, Σ e^s<t> and the largest s<t>, by which the sums are divided.
+        """
+        widths = [width] if self.kind == "max" else [width, 1, 1]
+        return [tf.zeros([batch, one]) for one in widths]
+
+    def step(self, a: tf.Tensor, states: Sequence[tf.Tensor], first: tf.Tensor) -> list[tf.Tensor]:
+        """Takes in one more step, for sequences that come step by step.
+
+        Args:
+            a: a<t>, `[batch, features]`.
+            states: as `zero_states` gives them.
+            first: bool `[batch]`, whether it is the first step of a sequence.
+
+        Returns:
+            The new states, of which `pooled` makes what a call gives for all steps at once.
+
+        Example:
+            >>> pooling = Pooling("mean")
+            >>> states, first = pooling.zero_states(1, 2), tf.constant([True])
+            >>> states = pooling.step(tf.ones([1, 2]), states, first)
+            >>> states = pooling.step(tf.zeros([1, 2]), states, ~first)
+            >>> pooling.pooled(states).numpy().tolist()
+            [[0.5, 0.5]]
+        """
+        a, first = tf.cast(a, tf.float32), first[:, None]
+        if self.kind == "max":
+            return [tf.where(first, a, tf.maximum(states[0], a))]
+        total, shares, peak = states
+        score = tf.zeros_like(peak) if self.kind == "mean" else self._scores(a)
+        new_peak = tf.where(first, score, tf.maximum(peak, score))
+        before = tf.where(first, 0.0, tf.exp(peak - new_peak))
+        share = tf.exp(score - new_peak)
+        return [total * before + share * a, shares * before + share, new_peak]
+
+    def pooled(self, states: Sequence[tf.Tensor]) -> tf.Tensor:
+        """The pooled vectors of the steps so far, `[batch, features]`; zeros of none."""
+        return states[0] if self.kind == "max" else tf.math.divide_no_nan(states[0], states[1])
 
     def compute_mask(self, inputs: object, mask: tf.Tensor | None = None) -> None:
         """None: a vector for a sequence has no time to mask."""

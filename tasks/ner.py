@@ -3,6 +3,7 @@ r"""Named entities: persons, places, organisations and whatever else a corpus ta
 python -m tasks.ner                                             # the built-in corpus
 python -m tasks.ner --data=tfds:wikiann/en --preset=wikiann --model_dir=runs/wikiann
 python -m tasks.ner --mode=predict --model=ner_demo --text="Harry Potter met Teddy Roosevelt."
+tail --follow notes.txt | python -m tasks.ner --mode=stream --model=ner_demo_forward
 python -m tasks.ner --mode=directions --epochs=8                # why both directions
 """
 

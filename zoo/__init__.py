@@ -14,11 +14,20 @@ from zoo import lazy
 
 if TYPE_CHECKING:
     from zoo.catalog.building import build, keras_model
-    from zoo.catalog.loading import Model, load
+    from zoo.catalog.loading import Model, load, session
     from zoo.saving.versions import list_models
     from zoo.serving.client import connect
 
-__all__ = ["Model", "__version__", "build", "connect", "keras_model", "list_models", "load"]
+__all__ = [
+    "Model",
+    "__version__",
+    "build",
+    "connect",
+    "keras_model",
+    "list_models",
+    "load",
+    "session",
+]
 
 __version__ = "0.2.0"
 
@@ -29,6 +38,7 @@ _MODULES = {
     "connect": "serving.client",
     "list_models": "saving.versions",
     "load": "catalog.loading",
+    "session": "catalog.loading",
 }
 _PACKAGES = ("catalog", "configuration", "decoding", "models", "saving", "serving", "text")
 __getattr__, __dir__ = lazy.attributes(__name__, _MODULES, _PACKAGES)

@@ -6,6 +6,7 @@ python -m zoo verify [NAME ...]     checksums, and the answers that the cards sh
 python -m zoo benchmark NAME ...    latency and throughput, written into the card
 python -m zoo train NAME [FLAGS]    the recipe, start to finish, its baseline too
 python -m zoo collect NAME RUN      results and card, from what training runs wrote
+python -m zoo resave NAME ...       the same weights in the graph of this version, as a new version
 python -m zoo cards                 writes all cards and, of a clone, the table in README.md
 python -m zoo serve-config          writes what TensorFlow Serving is started with
 """
@@ -29,7 +30,7 @@ from zoo.serving import command as serving
 # TensorFlow takes seconds to import: what needs it is imported by the commands that need it.
 
 # Commands that write into the folder of the models.
-_WRITING = ("train", "collect", "benchmark", "cards")
+_WRITING = ("train", "collect", "benchmark", "resave", "cards")
 _CORES, _SIZES = (1, 2), (1, 8, 64, 256)
 
 
@@ -129,6 +130,19 @@ def collect(folder: Path, name: str, run: Path, baseline: Path | None) -> None:
     print(folder / name / cards.CARD)
 
 
+def resave(folder: Path, names: Sequence[str], to: Path | None, weights: str | None) -> None:
+    """Saves models again; entries that are saved beside their last version get its results."""
+    import_tensorflow()
+    from zoo.catalog import collecting, resaving
+
+    for name in names:
+        is_entry = name in versions.list_models(folder)
+        print(resaving.resave(folder / name if is_entry else name, to, weights), flush=True)
+        if is_entry and to is None and (folder / name / RESULTS).exists():
+            results = collecting.of_version(read_entry(name, folder), folder)
+            cards.write_results(name, results, folder)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m zoo", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
@@ -146,6 +160,10 @@ def _parser() -> argparse.ArgumentParser:
     collecting.add_argument("name")
     collecting.add_argument("run", type=Path, help="folder of the run, its --model_dir")
     collecting.add_argument("--baseline", type=Path, help="folder of what it is compared with")
+    resaving = commands.add_parser("resave", help="the same weights in the graph of this version")
+    resaving.add_argument("names", nargs="+", metavar="NAME", help="or the path of a SavedModel")
+    resaving.add_argument("--to", type=Path, help="folder; by default a new version beside the old")
+    resaving.add_argument("--weights", help="how they are stored; default: as they were")
     commands.add_parser("cards", help="writes all cards and, of a clone, the table in README.md")
     serving.add_arguments(
         commands.add_parser("serve-config", help="what TensorFlow Serving is started with")
@@ -185,6 +203,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 return train(folder, given.name, rest, given.runs)
             case "collect":
                 collect(folder, given.name, given.run, given.baseline)
+            case "resave":
+                resave(folder, given.names, given.to, given.weights)
             case "cards":
                 cards.write_all(folder)
             case "serve-config":

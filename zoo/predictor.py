@@ -15,6 +15,7 @@ import numpy as np
 from zoo import batches
 from zoo.inputs import Spec, as_input, as_objects, check_characters, is_single, shown, spread
 from zoo.predictions import Entity, entities
+from zoo.serving.sessions import Session, Sessions
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,9 @@ class Predictor(abc.ABC):
     def _run(self, signature: str, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """The outputs for inputs that fit; texts are arrays of bytes, and may be so in outputs."""
 
+    def __str__(self) -> str:
+        return self._place
+
     def __call__(self, texts: object) -> dict[str, np.ndarray]:
         """The answers of `serving_default` for a text or several.
 
@@ -86,6 +90,25 @@ class Predictor(abc.ABC):
         """
         return self.ask("labels", {"text": [""]})["labels"][0].tolist()
 
+    def session(self) -> Session:
+        """A text that is read as it comes.
+
+        Raises:
+            ValueError: the model has no signature `stream`.
+        """
+        return Session(self)
+
+    def sessions(self, timeout: float | None = 600.0) -> Sessions:
+        """Many texts that are read as they come, the chunks of all in one question.
+
+        Args:
+            timeout: seconds after which a text that nothing more came of is forgotten; None: never.
+
+        Raises:
+            ValueError: the model has no signature `stream`.
+        """
+        return Sessions(self, timeout)
+
     def ask(self, signature: str, inputs: Mapping[str, object] | object) -> dict[str, np.ndarray]:
         """Asks a signature.
 
@@ -96,9 +119,9 @@ class Predictor(abc.ABC):
                 stands for all rows of the batch. Of a signature with one input, that input alone.
 
         Returns:
-            The signature's outputs by name; texts are `str`. A model that is in this process is
-            asked in batches of texts of like length, and the answer is put together as if it had
-            been asked at once.
+            The signature's outputs by name; texts are `str`, but what of a stream waits is bytes. A
+            model that is in this process is asked in batches of texts of like length, and the
+            answer is put together as if it had been asked at once.
 
         Raises:
             ValueError: there is no such signature, or its inputs are other ones, or an input cannot
@@ -138,9 +161,13 @@ class Predictor(abc.ABC):
         return batches.joined(answers, numbers)
 
     def _answer(self, signature: str, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        specs = self.signatures[signature].outputs
-        outputs = _without_company(self._run(signature, arrays), specs)
-        return {name: _readable(values) for name, values in outputs.items()}
+        specs = self.signatures[signature]
+        outputs = _without_company(self._run(signature, arrays), specs.outputs)
+        # Half a character is no text: what goes in again, as bytes, stays as it is.
+        kept = {name for name in specs.inputs if name.endswith("_bytes")}
+        return {
+            name: values if name in kept else _readable(values) for name, values in outputs.items()
+        }
 
 
 def _without_company(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -21,7 +21,7 @@ from tasks.data.errors import UserError
 from tasks.framework import vocabularies
 from tasks.framework.checkpoints import keep_lines
 from tasks.framework.figures import confusion_matrix
-from tasks.framework.task import VALIDATED, Request, Task, Trainer
+from tasks.framework.task import VALIDATED, Task, Trainer
 from tasks.framework.text_io import PREDICT_BATCH
 from zoo import predictions, text
 from zoo.catalog.loading import Model
@@ -101,6 +101,10 @@ class ClassificationTask(Task[ClassificationConfig]):
 
     def show(self, prediction: Classified, colour: bool) -> str:
         return formats.line(prediction, colour)
+
+    def heard(self, answer: Mapping[str, Any]) -> list[str]:
+        """How many words were read, and what is to be said of them."""
+        return [f"{answer['token_count']}\t{answer['label']}\t{answer['probability']:.3f}"]
 
 
 # The part of a corpus from which a model learns before it learns from labels.
@@ -229,9 +233,6 @@ class ClassifierTrainer(Trainer[ClassificationConfig]):
         return ClassifierModule(
             model, self.vocabulary, self.labels_file, self.config.data.keep, weights
         )
-
-    def warmup(self) -> list[Request]:
-        return [("serving_default", {"text": tf.constant([*self.task.texts, ""])})]
 
 
 def check_labels(labels: set[str], known: Sequence[str], split: str) -> None:

@@ -97,7 +97,8 @@ class RunConfig(Configuration):
 
     mode: str = option(
         "train",
-        "train (then evaluate and export), evaluate, predict, export, or one of the task's own.",
+        "train (then evaluate and export), evaluate, predict, export, stream (standard input, as "
+        "it comes), or one of the task's own.",
     )
     preset: str | None = option(None, "Recipe whose flags are the defaults, by its name.")
     model_dir: str | None = option(

@@ -1,4 +1,4 @@
-"""The modes of all programs: train, evaluate, predict, export."""
+"""The modes of all programs: train, evaluate, predict, export, stream."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from tasks.framework.configuration import RunConfig, TaskConfig
 from tasks.framework.evaluating import evaluate, predicted_answers
 from tasks.framework.machine import machine, versions
 from tasks.framework.predicting import predict
+from tasks.framework.streaming import stream
 from tasks.framework.task import Task, load_model
 from tasks.framework.text_io import check_writable
 from tasks.framework.training import counted, load, restore, train
@@ -114,11 +115,18 @@ def export_mode(task: Task, config: TaskConfig, run: RunConfig) -> None:
     print(f"Saved: {trainer.save(model, export_folder(task, run), run.weights, check)}")
 
 
+def stream_mode(task: Task, config: TaskConfig, run: RunConfig) -> None:
+    """What a SavedModel says of standard input, as it comes."""
+    del config
+    stream(task, run, lambda: needed_model(task, run))
+
+
 MODES: dict[str, Mode] = {
     "train": train_mode,
     "evaluate": evaluate_mode,
     "predict": predict_mode,
     "export": export_mode,
+    "stream": stream_mode,
 }
 
 

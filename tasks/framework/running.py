@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from tasks.framework.task import Task
 
 _HELP = ("--help", "-help", "-h", "-?", "--helpshort", "--helpfull")
-_MODES = ("train", "evaluate", "predict", "export")
+_MODES = ("train", "evaluate", "predict", "export", "stream")
 
 
 @dataclasses.dataclass(frozen=True)

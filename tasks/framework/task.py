@@ -37,8 +37,6 @@ C = TypeVar("C", bound=TaskConfig)
 
 # From the ending of a file to what writes an input and its prediction as text.
 Formats = Mapping[str, Callable[[Input, Any], str]]
-# The name of a signature, and its inputs.
-Request = tuple[str, Mapping[str, tf.Tensor]]
 
 
 class Task(abc.ABC, Generic[C]):
@@ -138,6 +136,10 @@ class Task(abc.ABC, Generic[C]):
     @abc.abstractmethod
     def show(self, prediction: Any, colour: bool) -> str:
         """A prediction in one line for a terminal."""
+
+    def heard(self, answer: Mapping[str, Any]) -> list[str]:
+        """What a model says of a chunk of a text that it reads as it comes, in lines."""
+        raise UserError(f"--mode=stream: tasks.{self.name} has no streams")
 
 
 class Trainer(abc.ABC, Generic[C]):
@@ -252,10 +254,6 @@ class Trainer(abc.ABC, Generic[C]):
     def module(self, model: RecurrentModel, weights: str = "float32") -> Any:
         """The model with its signatures, from raw text to an answer."""
 
-    @abc.abstractmethod
-    def warmup(self) -> Sequence[Request]:
-        """(signature, inputs) requests that a server runs when it loads the model."""
-
     def in_memory(self, model: RecurrentModel) -> Predictor:
         """The model, asked as a SavedModel is."""
         return InMemory(self.module(model))
@@ -267,7 +265,12 @@ class Trainer(abc.ABC, Generic[C]):
             "task": self.task.name,
             "model": {name: made_of[name] for name in model.config.as_dict()},
             "recipe": without_folders(self.config.as_dict(recipe_only=True)),
+            "saved": self.saved_with(),
         }
+
+    def saved_with(self) -> dict[str, Any]:
+        """Options of the signatures that are no part of the recipe."""
+        return {}
 
     def save(
         self,
@@ -295,7 +298,7 @@ class Trainer(abc.ABC, Generic[C]):
                 module,
                 signatures,
                 export_dir,
-                self.warmup(),
+                module.warmup(tf.constant([*self.task.texts, ""])),
                 self.about(model),
                 lambda folder: check(load_model(self.task, Path(folder), said)) if check else None,
             )

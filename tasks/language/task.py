@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -15,9 +15,9 @@ from tasks.data.errors import UserError
 from tasks.framework import starting, vocabularies
 from tasks.framework.checkpoints import keep_lines
 from tasks.framework.evaluating import evaluate
-from tasks.framework.task import Request, Task, Trainer
+from tasks.framework.task import Task, Trainer
 from tasks.framework.text_io import batched
-from tasks.language import dynamic_evaluation, formats, generating, reading, running_text
+from tasks.language import dynamic_evaluation, formats, reading, running_text
 from tasks.language.configuration import LanguageConfig
 from zoo import predictions
 from zoo.configuration import LanguageModelConfig, RecurrentConfig
@@ -108,6 +108,11 @@ class Language(Task[LanguageConfig]):
 
     def show(self, prediction: ScoredTokens, colour: bool) -> str:
         return formats.line(prediction, colour)
+
+    def heard(self, answer: Mapping[str, Any]) -> list[str]:
+        """A line for each token: the token and its log P, in nats."""
+        pairs = zip(answer["tokens"], answer["log_probabilities"], strict=True)
+        return [f"{token}\t{log_p:.3f}" for token, log_p in pairs]
 
 
 def all_tokens(some: Sequence[str], kind: str) -> Iterator[bytes]:
@@ -256,11 +261,3 @@ class LanguageTrainer(Trainer[LanguageConfig]):
 
     def module(self, model: LanguageModel, weights: str = "float32") -> LanguageModule:
         return LanguageModule(model, self.tokens, weights)
-
-    def warmup(self) -> list[Request]:
-        samples = tf.constant([*self.task.texts, ""])
-        return [
-            ("serving_default", {"text": samples}),
-            ("tokens", {"text": samples}),
-            ("generate", generating.request(["The", ""], max_length=20)),
-        ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -16,7 +16,7 @@ from tasks.data.errors import UserError
 from tasks.data.inputs import Input, read_inputs
 from tasks.framework import figures, vocabularies
 from tasks.framework.checkpoints import keep_lines
-from tasks.framework.task import VALIDATED, Request, Task, Trainer, asset_lines
+from tasks.framework.task import VALIDATED, Task, Trainer, asset_lines
 from tasks.framework.text_io import PREDICT_BATCH
 from tasks.tagging import formats, reading
 from tasks.tagging.configuration import TaggingConfig
@@ -125,6 +125,11 @@ class TaggingTask(Task[TaggingConfig]):
 
     def show(self, prediction: TaggedText, colour: bool) -> str:
         return formats.coloured(prediction) if colour else formats.bracketed(prediction)
+
+    def heard(self, answer: Mapping[str, Any]) -> list[str]:
+        """A line for each word: the word and its tag."""
+        pairs = zip(answer["tokens"], answer["tags"], strict=True)
+        return [f"{token}\t{tag}" for token, tag in pairs]
 
 
 def encode(
@@ -237,13 +242,3 @@ class TaggerTrainer(Trainer[TaggingConfig]):
 
     def module(self, model: Tagger, weights: str = "float32") -> TaggerModule:
         return TaggerModule(model, self.vocabulary, self.tags_file, weights)
-
-    def warmup(self) -> list[Request]:
-        samples = tf.constant([*self.task.texts, ""])
-        words = text.tokenize(samples)
-        lengths = tf.cast(words.row_lengths(), tf.int32)
-        requests: list[Request] = [
-            ("serving_default", {"text": samples}),
-            ("tokens", {"tokens": words.to_tensor(), "lengths": lengths}),
-        ]
-        return [*requests, ("entities", {"text": samples})] if self.finds_entities else requests

@@ -18,7 +18,7 @@ from tasks.data.names import can_be_line
 from tasks.framework import starting, vocabularies
 from tasks.framework.checkpoints import keep_lines
 from tasks.framework.configuration import RunConfig
-from tasks.framework.task import VALIDATED, Request, Task, Trainer
+from tasks.framework.task import VALIDATED, Task, Trainer
 from tasks.framework.text_io import PREDICT_BATCH, batched
 from tasks.translation import figures, reading, scores
 from tasks.translation.configuration import TranslationConfig, TranslationRun
@@ -301,8 +301,7 @@ class TranslatorTrainer(Trainer[TranslationConfig]):
         return score
 
     def module(self, model: EncoderDecoder, weights: str = "float32") -> TranslatorModule:
-        training = self.config.training
-        if training.replace_unknown and self.config.data.subwords:
+        if self.config.training.replace_unknown and self.config.data.subwords:
             raise UserError(
                 "--replace_unknown goes with --subwords=0: of pieces, hardly any is unknown"
             )
@@ -312,25 +311,19 @@ class TranslatorTrainer(Trainer[TranslationConfig]):
                 self.source_reader,
                 self.target_reader,
                 weights,
-                training.beam_size,
-                training.length_penalty,
-                training.replace_unknown,
+                **self.saved_with(),
             )
         except ValueError as error:
             raise UserError(f"--{error}") from None
 
-    def warmup(self) -> list[Request]:
-        texts = tf.constant([*self.task.texts, ""])
-        requests: list[Request] = [
-            (name, {"text": texts}) for name in ("serving_default", "greedy", "n_best")
-        ]
-        ones = tf.ones([len(texts)])
-        drawn = {"temperature": ones, "top_p": ones, "top_k": tf.cast(0 * ones, tf.int32)}
-        requests.append(("sample", {"text": texts, "seed": drawn["top_k"], **drawn}))
-        if self.config.model.attention != "none":
-            requests.append(("alignment", {"text": texts}))
-            requests.append(("alignment_of", {"text": texts, "translation": texts}))
-        return requests
+    def saved_with(self) -> dict[str, Any]:
+        """How the SavedModel searches."""
+        training = self.config.training
+        return {
+            "beam_size": training.beam_size,
+            "length_penalty": training.length_penalty,
+            "replace_unknown": training.replace_unknown,
+        }
 
 
 def _lines(prediction: Translation) -> str:

@@ -160,6 +160,18 @@ def test_viterbi_and_marginals_against_all_paths(rules, jit):
 
 
 @pytest.mark.parametrize("rules", RULES)
+def test_a_step_says_what_marginals_of_the_beginning_say(rules):
+    """But for `end`, which marginals count at the last step there is."""
+    layer = make(**RULES[rules] | {"forbidden_end": []})
+    layer.end.assign(tf.zeros_like(layer.end))
+    emissions, alpha = tf.constant(random_emissions()), tf.zeros([BATCH, TAGS], tf.float64)
+    for t in range(TIME):
+        alpha = layer.step(emissions[:, t], alpha, tf.fill([BATCH], t == 0))
+        expected = layer.marginals(emissions[:, : t + 1])[:, -1]
+        np.testing.assert_allclose(tf.exp(alpha), expected, atol=1e-9)
+
+
+@pytest.mark.parametrize("rules", RULES)
 def test_probabilities_of_all_paths_sum_to_one(rules):
     layer = make(**RULES[rules])
     paths = np.array(list(itertools.product(range(TAGS), repeat=4)))

@@ -34,6 +34,17 @@ def test_a_padded_step_takes_no_part(kind):
 
 
 @pytest.mark.parametrize("kind", ["max", "mean", "attention"])
+def test_step_by_step_gives_what_all_steps_at_once_give(kind):
+    layer, a = Pooling(kind), tf.constant(A - 9, tf.float32)  # all below what states begin with
+    whole = layer(a)
+    states = layer.zero_states(len(A), A.shape[2])
+    np.testing.assert_array_equal(layer.pooled(states), 0)
+    for t in range(A.shape[1]):
+        states = layer.step(a[:, t], states, tf.fill([len(A)], t == 0))
+    np.testing.assert_allclose(layer.pooled(states), whole, rtol=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["max", "mean", "attention"])
 def test_gradients_are_finite_and_none_goes_into_padding(kind):
     layer, a = Pooling(kind, dtype="float64"), tf.constant(A)
     with tf.GradientTape() as tape:

@@ -180,8 +180,18 @@ def test_servers_get_the_same_answers(trained, served):
     assert drawn["text"] == [one.decode("latin-1") for one in here["text"].numpy()]
     check_saved_once_without_xla(folder, trained["model"] / "best.npz")
     assert [name for name, _ in replay_warmup(folder, "saved")] == [
-        "serving_default", "tokens", "generate",
+        "serving_default", "tokens", "generate", "stream",
     ]  # fmt: skip
+
+
+def test_standard_input_is_scored_as_it_comes(trained, served):
+    text = "the cats\nwere ☃"
+    run = program("lm", "--mode=stream", "--model", trained["saved"], input=text)
+    tokens, found = zip(*(line.split("\t") for line in run.stdout.splitlines()), strict=True)
+    assert "".join(tokens[:8]) == "the cats"
+    assert tokens[-2:] == ("<UNK>", "<EOS>")
+    expected = served.signatures["tokens"](text=tf.constant([text]))["log_probabilities"][0]
+    np.testing.assert_allclose(np.array(found, float), expected, atol=1e-3)
 
 
 @pytest.mark.parametrize(

@@ -92,6 +92,23 @@ def test_the_savedmodel_scores_as_training_did(trained, tmp_path):
     assert (tmp_path / "evaluated" / "confusion_test.png").exists()
 
 
+def test_words_are_tagged_as_they_come():
+    """Each is answered before the next one is there."""
+    with subprocess.Popen(
+        command("ner", "--mode=stream", "--model=ner_demo_forward"), cwd=ROOT, env=environment(),
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
+        for chunk, answer in (
+            ("Teddy Roos", "Teddy\tB-PER"),
+            ("evelt smiled.", "Roosevelt\tI-PER"),
+        ):
+            process.stdin.write(chunk)
+            process.stdin.flush()
+            assert process.stdout.readline() == f"{answer}\n"
+        rest, errors = process.communicate()
+        assert (rest, errors) == ("smiled\tO\n.\tO\n", "")
+
+
 @pytest.mark.slow
 def test_a_run_that_is_stopped_again_and_again_ends_as_an_uninterrupted_one(trained, tmp_path):
     flags = [*trained["flags"], *QUICK, "--nobidirectional"]
@@ -159,6 +176,8 @@ def test_predictions_go_to_the_terminal_json_lines_and_conll(trained, tmp_path):
         (["--data=nonsense"], "expected demo, files or tfds:NAME"),
         (["--data=files", "--train_file=/nowhere.conll"], "/nowhere.conll"),
         (["--mode=predict"], "--model"),
+        (["--mode=stream", "--model=ner_demo"], "expected a model of one direction"),
+        (["--mode=stream", "--text=a"], "--mode=stream reads standard input"),
         (["--mode=predict", "--model=no_such_model"], "no_such_model"),
         (["--preset=nonsense"], "wikiann"),
         (["--train_file=a.conll"], "--data=files"),

@@ -7,6 +7,7 @@ import hashlib
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -52,20 +53,34 @@ def collect(
     results = EntryResults(
         **of_run | changed,
         name=name,
-        version=int(model.folder.name),
         baseline=None if baseline is None else _comparison(said, baseline),
-        files=stored_files(model.folder),
-        signatures={
-            signature: SignatureSpecs(_specs(one.inputs), _specs(one.outputs))
-            for signature, one in model.signatures.items()
-        },
-        samples=list(samples(model, said)),
+        **_of_files(model, said),
     )
     if (Path(folder) / name / RESULTS).exists():
         known = read_entry(name, folder)
         if known.files == results.files:
             results.speed = known.speed
     return results
+
+
+def of_version(results: EntryResults, folder: str | os.PathLike) -> EntryResults:
+    """The results of a model that was saved again: those of its newest version, whose speed is to
+    be measured."""
+    model = loading.load(results.name, folder=folder)
+    return dataclasses.replace(results, speed={}, **_of_files(model, entry(results.name)))
+
+
+def _of_files(model: loading.Model, said: Entry) -> dict[str, Any]:
+    """What is said of the files of a version."""
+    return {
+        "version": int(model.folder.name),
+        "files": stored_files(model.folder),
+        "signatures": {
+            signature: SignatureSpecs(_specs(one.inputs), _specs(one.outputs))
+            for signature, one in model.signatures.items()
+        },
+        "samples": list(samples(model, said)),
+    }
 
 
 def _comparison(said: Entry, baseline: RunResults) -> Baseline:

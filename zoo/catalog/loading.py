@@ -13,6 +13,7 @@ from zoo.files import read_lines
 from zoo.inputs import MAX_CHARACTERS
 from zoo.predictor import Predictor, Signature
 from zoo.saving.versions import find
+from zoo.serving.sessions import Session
 
 # Where SavedModels that have no signature `labels` keep the names of their classes.
 _LABELS = Path("assets", "labels.txt")
@@ -93,6 +94,27 @@ def load(
         OSError: its SavedModel cannot be read.
     """
     return Model(find(name, version, folder), max_characters)
+
+
+def session(
+    name: str | os.PathLike, version: int | None = None, folder: str | os.PathLike | None = None
+) -> Session:
+    """A text that a model of one direction reads as it comes: `load(...).session()`.
+
+    Args:
+        name, version, folder: as in `load`.
+
+    Raises:
+        ValueError: there is no such model, or it has no signature `stream`.
+        OSError: its SavedModel cannot be read.
+
+    Example:
+        >>> with session("ner_demo_forward") as heard:
+        ...     first, then = heard.send("Harry Pot"), heard.send("ter smiled")
+        >>> first["tokens"].tolist(), then["tokens"].tolist()
+        (['Harry'], ['Potter'])
+    """
+    return load(name, version, folder).session()
 
 
 def load_quietly(folder: str | os.PathLike) -> Any:

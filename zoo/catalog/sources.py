@@ -28,17 +28,28 @@ class Source:
         task: that trained it.
         config: what it is made of, its `tags` or `labels` included.
         recipe: the options of its training run, by the names of the flags.
+        saved: options of its signatures that are no part of the recipe.
     """
 
     folder: Path
     task: str
     config: RecurrentConfig
     recipe: dict[str, Any]
+    saved: dict[str, Any] = dataclasses.field(default_factory=dict)
 
     @property
     def is_run(self) -> bool:
         """Whether it is the folder of a run, and not that of a SavedModel."""
         return (self.folder / BEST).exists()
+
+    def as_dict(self) -> dict[str, Any]:
+        """What a SavedModel says of itself, in `zoo.saving.versions.CONFIGURATION`."""
+        return {
+            "task": self.task,
+            "model": self.config.as_dict(),
+            "recipe": self.recipe,
+            "saved": self.saved,
+        }
 
     def lines(self, name: str) -> list[str]:
         """The lines of one of its text files, such as `vocabulary.txt`."""
@@ -71,7 +82,7 @@ def source(name: str | os.PathLike, version: int | None = None) -> Source:
     if said.exists():
         known = json.loads(said.read_text("utf-8"))
         config = MODELS[known["task"]].from_dict(known["model"])
-        return Source(folder, known["task"], config, known["recipe"])
+        return Source(folder, known["task"], config, known["recipe"], known.get("saved", {}))
     if (folder.parent / RESULTS).exists():
         entry = EntryResults.read(folder.parent / RESULTS)
         if str(entry.version) == folder.name:

@@ -38,6 +38,16 @@ class RecurrentConfig(Configuration):
     vocabulary_size: int = 0
 
     @property
+    def reads_forward(self) -> bool:
+        """Whether what is said of a word needs none behind it: such a model answers as words come.
+
+        Example:
+            >>> RecurrentConfig(bidirectional=False).reads_forward
+            True
+        """
+        return self.cell != "none" and not self.bidirectional
+
+    @property
     def layer_jit(self) -> bool | str:
         """What layers take as their argument `jit`."""
         return "auto" if self.jit else False

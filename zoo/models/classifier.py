@@ -13,6 +13,7 @@ from zoo import text
 from zoo.configuration import ClassifierConfig
 from zoo.models.by_length import in_groups
 from zoo.models.parts import Inputs, Labelled, MakeStack, RecurrentModel, WordDropout
+from zoo.models.step_by_step import step_by_step
 from zoo.models.weighting import weights_of_rows
 
 
@@ -172,6 +173,57 @@ class Classifier(RecurrentModel):
     def probabilities(self, inputs: Inputs) -> tf.Tensor:
         """`[batch, classes]`, float32."""
         return tf.nn.softmax(tf.cast(self(inputs, training=False), tf.float32))
+
+    def zero_states(self, batch: int | tf.Tensor) -> list[tf.Tensor]:
+        """What a classifier of one direction carries from word to word, before the first one: the
+        states of all layers, each `[batch, units]`, and what its pooling carries."""
+        states = self.stack.get_initial_state(batch)
+        if self.pooling is None:
+            return states
+        return [*states, *self.pooling.zero_states(batch, self.config.units)]
+
+    def read_on(
+        self, words: tf.Tensor, states: list[tf.Tensor], first: tf.Tensor
+    ) -> tuple[tf.Tensor, list[tf.Tensor]]:
+        """What is to be said of texts by their words so far, from given states.
+
+        Args:
+            words: int32 `[batch, time]`; 0 is padding, on the right.
+            states: as `zero_states` gives them.
+            first: bool `[batch]`, whether the first word here is the first of its text.
+
+        Returns:
+            Probabilities `[batch, classes]`, float32, and the last states.
+
+        Raises:
+            ValueError: the model sees words that are yet to come.
+        """
+        if not self.config.reads_forward:
+            raise ValueError(
+                "read_on: expected a recurrent classifier of one direction, which needs no words "
+                f"that are yet to come. Received: {self.config!r}"
+            )
+        is_first = first[:, None] & (tf.range(tf.shape(words)[1]) == 0)
+        per_layer = self.stack.states_per_layer
+        count = per_layer * len(self.stack.recurrent_layers)
+
+        def step(
+            inputs: list[tf.Tensor], states: list[tf.Tensor]
+        ) -> tuple[tf.Tensor, list[tf.Tensor]]:
+            x, is_first = inputs
+            a, after = self.stack.step(x, states[:count])
+            pooled = states[count:] and self.pooling.step(a, states[count:], is_first)
+            return tf.zeros([tf.shape(a)[0], 0]), [*after, *pooled]
+
+        inputs = [self._vectors(words), is_first]
+        _, states = step_by_step(step, inputs, words > text.PADDING, states)
+        # The first state of the last layer is its output.
+        whole = (
+            states[count - per_layer]
+            if self.pooling is None
+            else tf.cast(self.pooling.pooled(states[count:]), self.compute_dtype)
+        )
+        return tf.nn.softmax(tf.cast(self.scores(whole), tf.float32)), states
 
     def classify_texts(self, words: tf.RaggedTensor) -> tf.Tensor:
         """What `probabilities` gives, of texts in groups of like length: time and memory follow the

@@ -13,6 +13,7 @@ from zoo import text
 from zoo.configuration import TaggerConfig
 from zoo.models.by_length import Group, in_groups
 from zoo.models.parts import Inputs, Labelled, MakeStack, RecurrentModel, WordDropout
+from zoo.models.step_by_step import step_by_step
 from zoo.models.weighting import weights_of_rows, weights_of_steps
 from zoo.text.tags import forbidden_transitions
 
@@ -143,15 +144,21 @@ class Tagger(RecurrentModel):
         """Scores `[batch, time, tags]` for ids and shapes `[batch, time]`, where 0 is padding, and
         what was read of the words' bytes, `[batch, time, width]`."""
         real = words > text.PADDING
-        embedded = self.word_embedding(self.word_dropout(words, training=training))
-        x = tf.concat([embedded, self.shape_embedding(shapes), spelling], axis=-1)
-        x = self.input_dropout(x, training=training)
+        x = self._vectors(words, shapes, spelling, training)
         if self.stack is None:
             x = self.hidden(_neighbours(x, real))
         else:
             x = self.stack(x, mask=real, training=training)
         x = self.scores(self.output_dropout(x, training=training))
         return x if self.crf is None else self.crf(x)
+
+    def _vectors(
+        self, words: tf.Tensor, shapes: tf.Tensor, spelling: tf.Tensor, training: bool = False
+    ) -> tf.Tensor:
+        """x<t>, what stands for each word."""
+        embedded = self.word_embedding(self.word_dropout(words, training=training))
+        x = tf.concat([embedded, self.shape_embedding(shapes), spelling], axis=-1)
+        return self.input_dropout(x, training=training)
 
     def _spelling(self, word_bytes: tf.Tensor, training: bool = False) -> tf.Tensor:
         """What is read of words' bytes: int32 `[words, bytes]`, 0 behind the last one →
@@ -248,6 +255,54 @@ class Tagger(RecurrentModel):
             splits=which.row_splits,
         )
         return tags, confidence
+
+    def zero_states(self, batch: int | tf.Tensor) -> list[tf.Tensor]:
+        """What a tagger of one direction carries from word to word, before the first one: the
+        states of all layers, each `[batch, units]`, and with a CRF α, `[batch, tags]`."""
+        states = self.stack.get_initial_state(batch)
+        return states if self.crf is None else [*states, tf.zeros([batch, len(self.config.tags)])]
+
+    def read_on(
+        self, inputs: Inputs, states: list[tf.Tensor], first: tf.Tensor
+    ) -> tuple[tf.Tensor, list[tf.Tensor]]:
+        """How probable each tag of each word is by the words up to it, from given states.
+
+        Args:
+            inputs: as those of the class; at least one step of time.
+            states: as `zero_states` gives them.
+            first: bool `[batch]`, whether the first word here is the first of its text.
+
+        Returns:
+            log p(y<t> = tag | x<1>, ..., x<t>), `[batch, time, tags]`, and the last states.
+
+        Raises:
+            ValueError: the model sees words that are yet to come.
+        """
+        if not self.config.reads_forward:
+            raise ValueError(
+                "read_on: expected a tagger of one direction, since no other can say a tag before "
+                f"the next word is there. Received: {self.config!r}"
+            )
+        word_bytes = tf.cast(inputs["bytes"], tf.int32)
+        shape = tf.shape(word_bytes)
+        spelling = self._spelling(tf.reshape(word_bytes, [-1, text.WORD_BYTES]))
+        spelling = tf.reshape(spelling, [shape[0], shape[1], spelling.shape[-1]])
+        x = self._vectors(inputs["words"], inputs["shapes"], spelling)
+        is_first = first[:, None] & (tf.range(shape[1]) == 0)
+        count = self.stack.states_per_layer * len(self.stack.recurrent_layers)
+
+        def step(
+            inputs: list[tf.Tensor], states: list[tf.Tensor]
+        ) -> tuple[tf.Tensor, list[tf.Tensor]]:
+            x, is_first = inputs
+            a, after = self.stack.step(x, states[:count])
+            scores = tf.cast(self.scores(a), tf.float32)
+            if self.crf is None:
+                return tf.nn.log_softmax(scores), after
+            alpha = self.crf.step(scores, states[-1], is_first)
+            return alpha, [*after, alpha]
+
+        return step_by_step(step, [x, is_first], inputs["words"] > text.PADDING, states)
 
     def _decode(self, scores: tf.Tensor, real: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         if self.crf is not None:

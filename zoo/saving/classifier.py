@@ -6,8 +6,18 @@ import tensorflow as tf
 
 from zoo import text
 from zoo.models import Classifier
-from zoo.saving.parts import Untracked, of_texts
+from zoo.saving.parts import (
+    Request,
+    Untracked,
+    named,
+    of_batch,
+    of_states,
+    of_stream,
+    of_texts,
+    opening,
+)
 from zoo.saving.weights import StoredWeights
+from zoo.text import streaming
 
 
 class ClassifierModule(tf.Module):
@@ -21,8 +31,6 @@ class ClassifierModule(tf.Module):
             `text.cut`.
         weights: how the weights are stored, one of `zoo.saving.weights.KINDS`.
     """
-
-    signature_names = ("serving_default", "labels")
 
     def __init__(
         self,
@@ -40,6 +48,15 @@ class ClassifierModule(tf.Module):
         self._classes = len(model.config.labels)
         self._cut = (model.config.max_length, keep)
         self._model = Untracked(model)
+        self.signature_names = ["serving_default", "labels"]
+        if model.config.reads_forward:
+            self.signature_names.append("stream")
+            self._states = of_states(model.zero_states(1))
+            self.stream = tf.function(
+                self._stream,
+                autograph=False,
+                input_signature=of_stream(of_batch(tf.int32, "token_count"), *self._states),
+            )
 
     @tf.function(input_signature=[of_texts()], autograph=False)
     def serving_default(self, text_: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -48,11 +65,7 @@ class ClassifierModule(tf.Module):
         ids = text.word_ids(text_, self.vocabulary, *self._cut)
         with self.weights.reading():
             probabilities = self._model.value.classify_texts(ids)
-        return {
-            "label": self.label_names.lookup(tf.argmax(probabilities, axis=1)),
-            "probability": tf.reduce_max(probabilities, axis=1),
-            "probabilities": probabilities,
-        }
+        return self._said(probabilities)
 
     @tf.function(input_signature=[of_texts()], autograph=False)
     def labels(self, text_: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -61,6 +74,49 @@ class ClassifierModule(tf.Module):
         outputs have another batch than its inputs."""
         names = self.label_names.lookup(tf.range(self._classes, dtype=tf.int64))
         return {"labels": tf.tile(names[None], [tf.size(text_), 1])}
+
+    def _stream(
+        self,
+        text_: tf.Tensor,
+        last: tf.Tensor,
+        state_bytes: tf.Tensor,
+        token_count: tf.Tensor,
+        *states: tf.Tensor,
+    ) -> dict[str, tf.Tensor]:
+        """Classifies texts that come in chunks, cut anywhere, by the words so far.
+
+        `text` string[B], what has come; `last` bool[B], whether it is all; and what the chunk
+        before gave by the same names, nothing and zeros for the first one: state_bytes string[B],
+        what may still grow; token_count int32[B], of words that were read; state_0, ...
+        float[B, ...], of all layers and of the pooling → these, and what `serving_default` says of
+        the words so far. All of them are read: a long text is not cut."""
+        now, later = streaming.ready(
+            tf.strings.join([state_bytes, text_]), last, streaming.behind_words_of_markup
+        )
+        words = text.tokenize(text.without_markup(now))
+        ids = words.with_flat_values(self.vocabulary(words.flat_values)).to_tensor()
+        with self.weights.reading():
+            model = self._model.value
+            zeros = model.zero_states(1)
+            before = [tf.cast(s, zero.dtype) for s, zero in zip(states, zeros, strict=True)]
+            probabilities, after = model.read_on(ids, before, token_count == 0)
+        return {
+            **self._said(probabilities),
+            "token_count": token_count + tf.cast(words.row_lengths(), tf.int32),
+            "state_bytes": later,
+            **named(self._states, after),
+        }
+
+    def warmup(self, texts: tf.Tensor) -> list[Request]:
+        """Requests that a server runs when it loads the model, of texts `[batch]`."""
+        return [("serving_default", {"text": texts}), *opening(self, texts)]
+
+    def _said(self, probabilities: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {
+            "label": self.label_names.lookup(tf.argmax(probabilities, axis=1)),
+            "probability": tf.reduce_max(probabilities, axis=1),
+            "probabilities": probabilities,
+        }
 
     @tf.function(input_signature=[of_texts()], autograph=False)
     def words(self, text_: tf.Tensor) -> tf.Tensor:

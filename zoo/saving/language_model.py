@@ -7,8 +7,20 @@ import tensorflow as tf
 from zoo.decoding import sampling
 from zoo.decoding.writing import continued
 from zoo.models import LanguageModel
-from zoo.saving.parts import Untracked, of_batch, of_drawing, of_texts
+from zoo.saving.parts import (
+    Request,
+    Untracked,
+    named,
+    of_batch,
+    of_drawing,
+    of_states,
+    of_stream,
+    of_texts,
+    opening,
+    plain_drawing,
+)
 from zoo.saving.weights import StoredWeights
+from zoo.text import streaming
 from zoo.text.tokens import PADDING, UNKNOWN, Tokens
 
 
@@ -24,7 +36,7 @@ class LanguageModule(tf.Module):
         weights: how the weights are stored, one of `zoo.saving.weights.KINDS`.
     """
 
-    signature_names = ("serving_default", "tokens", "generate")
+    signature_names = ("serving_default", "tokens", "generate", "stream")
 
     def __init__(self, model: LanguageModel, tokens: Tokens, weights: str = "float32"):
         super().__init__()
@@ -33,6 +45,18 @@ class LanguageModule(tf.Module):
         self.vocabulary = tokens.vocabulary.asset
         self._model = Untracked(model)
         states = [tf.TensorSpec([None, s.shape[1]], s.dtype) for s in model.zero_states(1)]
+        self._states = of_states(states)
+        self._parted = streaming.PARTED[tokens.kind]
+        self.stream = tf.function(
+            self._stream,
+            autograph=False,
+            input_signature=of_stream(
+                of_batch(tf.int32, "state_token"),
+                of_batch(tf.int32, "token_count"),
+                of_batch(tf.float64, "log_probability"),
+                *self._states,
+            ),
+        )
         width = model.output_weights()[0].shape[1]
         self.draw = tf.function(
             self._draw,
@@ -151,6 +175,57 @@ class LanguageModule(tf.Module):
                 uniform,
                 self._forbidden(allow_unknown),
             )
+
+    def _stream(
+        self,
+        text_: tf.Tensor,
+        last: tf.Tensor,
+        state_bytes: tf.Tensor,
+        state_token: tf.Tensor,
+        token_count: tf.Tensor,
+        log_probability: tf.Tensor,
+        *states: tf.Tensor,
+    ) -> dict[str, tf.Tensor]:
+        """log P of texts that come in chunks, cut anywhere, token by token as they are whole.
+
+        `text` string[B], what has come; `last` bool[B], whether it is all; and what the
+        chunk before gave by the same names, nothing and zeros for the first one: state_bytes
+        string[B], what may still grow; state_token int32[B]; token_count int32[B] and
+        log_probability double[B], of all tokens so far; state_0, ... float[B, units], of all layers
+        → these, and tokens string[B, T], log_probabilities float[B, T] and lengths int32[B] of the
+        tokens that are whole now. The `<EOS>` of a text comes with its end."""
+        now, later = streaming.ready(tf.strings.join([state_bytes, text_]), last, self._parted)
+        ids = self.reader.ids(now)
+        lengths = tf.cast(ids.row_lengths(), tf.int32) - tf.cast(~last, tf.int32)
+        targets = ids.to_tensor()
+        real = tf.sequence_mask(lengths, tf.shape(targets)[1])
+        targets = tf.where(real, targets, PADDING)
+        with self.weights.reading():
+            model = self._model.value
+            before = [tf.cast(state, model.compute_dtype) for state in states]
+            found, after = model.log_probabilities(targets, state_token, before)
+        latest = tf.gather(targets, tf.maximum(lengths - 1, 0), batch_dims=1)
+        longest = tf.maximum(tf.reduce_max(lengths), 0)
+        return {
+            "tokens": self.reader.names(targets)[:, :longest],
+            "log_probabilities": found[:, :longest],
+            "lengths": lengths,
+            "token_count": token_count + lengths,
+            "log_probability": log_probability + tf.reduce_sum(tf.cast(found, tf.float64), axis=1),
+            "state_bytes": later,
+            "state_token": tf.where(lengths > 0, latest, state_token),
+            **named(self._states, after),
+        }
+
+    def warmup(self, texts: tf.Tensor) -> list[Request]:
+        """Requests that a server runs when it loads the model, of texts `[batch]`."""
+        drawn = {"prompt": tf.constant(["The", ""]), "max_length": tf.fill([2], 20)}
+        return [
+            ("serving_default", {"text": texts}),
+            ("tokens", {"text": texts}),
+            ("generate", drawn | plain_drawing(2)),
+            *opening(self, texts),
+        ]
 
     def _forbidden(self, allow_unknown: tf.Tensor) -> tf.Tensor:
         """The tokens that are never drawn, bool `[vocabulary]`."""

@@ -9,9 +9,18 @@ import tensorflow as tf
 from zoo import text
 from zoo.decoding.entities import EntityTags
 from zoo.models import Tagger
-from zoo.saving.parts import Untracked, of_texts
+from zoo.saving.parts import (
+    Request,
+    Untracked,
+    named,
+    of_batch,
+    of_states,
+    of_stream,
+    of_texts,
+    opening,
+)
 from zoo.saving.weights import StoredWeights
-from zoo.text import characters
+from zoo.text import characters, streaming
 from zoo.text.tags import scheme_of
 
 
@@ -44,6 +53,18 @@ class TaggerModule(tf.Module):
                 self._entities, input_signature=[of_texts()], autograph=False
             )
             self._entity_tags = Untracked(EntityTags(names))
+        if model.config.reads_forward:
+            self.signature_names.append("stream")
+            self._states = of_states(model.zero_states(1))
+            self.stream = tf.function(
+                self._stream,
+                autograph=False,
+                input_signature=of_stream(
+                    of_batch(tf.int32, "token_count"),
+                    of_batch(tf.int32, "character_count"),
+                    *self._states,
+                ),
+            )
 
     @tf.function(input_signature=[of_texts()], autograph=False)
     def serving_default(self, text_: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -93,6 +114,70 @@ class TaggerModule(tf.Module):
         lengths = tf.clip_by_value(lengths, 0, tf.shape(tokens)[1])
         return self._tag(tf.RaggedTensor.from_tensor(tokens, lengths))
 
+    def _stream(
+        self,
+        text_: tf.Tensor,
+        last: tf.Tensor,
+        state_bytes: tf.Tensor,
+        token_count: tf.Tensor,
+        character_count: tf.Tensor,
+        *states: tf.Tensor,
+    ) -> dict[str, tf.Tensor]:
+        """Tags texts that come in chunks, cut anywhere, each word as soon as it is whole.
+
+        `text` string[B], what has come; `last` bool[B], whether it is all; and what the
+        chunk before gave by the same names, nothing and zeros for the first one: state_bytes
+        string[B], what may still grow; token_count and character_count int32[B], of what was read;
+        state_0, ... float[B, units], of all layers, with a CRF the last of them α, [B, tags] →
+        these, and tokens, tags string[B, T], confidence float[B, T], start, end int32[B, T] in
+        the whole stream, and lengths int32[B], of the words that are whole now.
+
+        A tag is the most probable one by the words up to it, and stays. Without a CRF that is what
+        `serving_default` says, too. A CRF decides there by the best path through the whole text; it
+        was not trained to judge a beginning, so that the tags of its stream are worse, and may be
+        such as do not follow each other: train taggers for streams with `--nocrf`."""
+        now, later = streaming.ready(
+            tf.strings.join([state_bytes, text_]), last, streaming.behind_words
+        )
+        located = self._read(now)
+        words = located.tokens
+        lengths = tf.cast(words.row_lengths(), tf.int32)
+        real = tf.sequence_mask(lengths, tf.maximum(tf.reduce_max(lengths), 1))
+        read = text.features(words.flat_values, self.vocabulary)
+        inputs = {name: _placed(values, real) for name, values in read.items()}
+        with self.weights.reading():
+            model = self._model.value
+            zeros = model.zero_states(1)
+            before = [tf.cast(s, zero.dtype) for s, zero in zip(states, zeros, strict=True)]
+            found, after = model.read_on(inputs, before, token_count == 0)
+        each = tf.boolean_mask(found, real)
+        names = self.tag_names.lookup(tf.argmax(each, axis=1))
+        confidence = tf.exp(tf.reduce_max(each, axis=1))
+        earlier = tf.gather(character_count, characters.rows_of(words))
+        return {
+            "tokens": words.to_tensor(shape=[None, None]),
+            "tags": words.with_flat_values(names).to_tensor(),
+            "confidence": words.with_flat_values(confidence).to_tensor(),
+            "start": words.with_flat_values(located.start.flat_values + earlier).to_tensor(),
+            "end": words.with_flat_values(located.end.flat_values + earlier).to_tensor(),
+            "lengths": lengths,
+            "token_count": token_count + lengths,
+            "character_count": character_count + _characters_of(now),
+            "state_bytes": later,
+            **named(self._states, after),
+        }
+
+    def warmup(self, texts: tf.Tensor) -> list[Request]:
+        """Requests that a server runs when it loads the model, of texts `[batch]`."""
+        words = text.tokenize(texts)
+        lengths = tf.cast(words.row_lengths(), tf.int32)
+        inputs = {"tokens": {"tokens": words.to_tensor(), "lengths": lengths}}
+        names = [name for name in self.signature_names if name != "stream"]
+        return [
+            *((name, inputs.get(name, {"text": texts})) for name in names),
+            *opening(self, texts),
+        ]
+
     # Functions of their own: the signatures share their graphs.
 
     @tf.function(input_signature=[of_texts()], autograph=False)
@@ -120,3 +205,15 @@ class TaggerModule(tf.Module):
             "confidence": confidence.to_tensor(),
             "lengths": tf.cast(words.row_lengths(), tf.int32),
         }
+
+
+def _placed(values: tf.Tensor, real: tf.Tensor) -> tf.Tensor:
+    """What stands for words, `[words, ...]`, in their places; zeros where there is padding."""
+    shape = tf.concat([tf.shape(real), tf.shape(values)[1:]], 0)
+    placed = tf.scatter_nd(tf.where(real), values, tf.cast(shape, tf.int64))
+    return tf.ensure_shape(placed, [None, None, *values.shape[1:]])
+
+
+def _characters_of(texts: tf.Tensor) -> tf.Tensor:
+    """How many characters texts have; what is not UTF-8 counts as U+FFFD."""
+    return tf.cast(tf.strings.unicode_decode(texts, "UTF-8").row_lengths(), tf.int32)

@@ -7,7 +7,7 @@ import tensorflow as tf
 from zoo.decoding.loop import Strategy, Written, write
 from zoo.decoding.strategies import Beam, Greedy, Sampling
 from zoo.models import EncoderDecoder
-from zoo.saving.parts import Untracked, of_drawing, of_texts
+from zoo.saving.parts import Request, Untracked, of_drawing, of_texts, plain_drawing
 from zoo.saving.weights import StoredWeights
 from zoo.text.subwords import Subwords
 from zoo.text.tokens import END, PADDING, UNKNOWN, Tokens, join, tokenize
@@ -126,6 +126,14 @@ class TranslatorModule(tf.Module):
         """As `alignment`, for a translation that is given: `translation` string[B]."""
         targets = self.target.ids(_one_line(translation)).to_tensor()
         return self._aligned(self.source.ids(_one_line(text_)).to_tensor(), targets)
+
+    def warmup(self, texts: tf.Tensor) -> list[Request]:
+        """Requests that a server runs when it loads the model, of texts `[batch]`."""
+        inputs = {
+            "sample": {"text": texts, **plain_drawing(len(texts))},
+            "alignment_of": {"text": texts, "translation": texts},
+        }
+        return [(name, inputs.get(name, {"text": texts})) for name in self.signature_names]
 
     # --- What they are made of -------------------------------------------------------------------
 

@@ -149,6 +149,12 @@ def _plain() -> str:
     return f"[^{unicode_tables.pattern(changed() | moving)}]*"
 
 
+def written_as() -> dict[int, list[int]]:
+    """What is written for a character, whatever stands beside it, and nothing for a joiner, which
+    stays between emoji alone."""
+    return {**_replaced(), _JOINER: []}
+
+
 def changed() -> set[int]:
     """Characters that do not stay as they are, or not everywhere, whether or not they compose."""
     return {*_replaced(), *_table(_LIGATURES), _JOINER}

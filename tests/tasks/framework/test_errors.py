@@ -2,6 +2,7 @@
 
 import errno
 import pathlib
+from unittest import mock
 
 import pytest
 
@@ -30,8 +31,8 @@ def failing(error):
 def save(path):
     """`Trainer.save`, of which only the last step is to fail."""
     trainer = object.__new__(TaggerTrainer)
-    trainer.module = lambda *_: type("Module", (), {"signature_names": ()})()
-    trainer.warmup = trainer.about = lambda *_: None
+    trainer.module = lambda *_: mock.Mock(signature_names=())
+    trainer.task, trainer.about = NamedEntities(), lambda *_: None
     trainer.save(None, path)
 
 
@@ -78,9 +79,8 @@ def test_a_saved_model_that_is_checked_is_not_said_to_come_from_a_flag(tmp_path,
 
     monkeypatch.setattr(export, "save", only_the_check)
     trainer = object.__new__(TaggerTrainer)
-    trainer.task = NamedEntities()
-    trainer.module = lambda *_: type("Module", (), {"signature_names": ()})()
-    trainer.warmup = trainer.about = lambda *_: None
+    trainer.module = lambda *_: mock.Mock(signature_names=())
+    trainer.task, trainer.about = NamedEntities(), lambda *_: None
     with pytest.raises(UserError) as found:
         trainer.save(None, str(tmp_path), check=lambda model: None)
     assert str(found.value).startswith(f"--export_dir={tmp_path}, as it was saved: ")
