@@ -12,6 +12,7 @@ import stand_in
 from programs import program, small_corpus
 
 from tasks import benchmark, benchmark_models, results
+from tasks.experiments import speed_tables
 from tasks.framework import tables
 from tasks.tagging import demo
 from zoo import __main__ as zoo_program
@@ -44,9 +45,9 @@ def test_the_tables_in_the_readme_are_those_of_the_results_files(name, shown):
 @pytest.mark.parametrize("name", ["benchmark", "benchmark_gpu"])
 def test_the_tables_of_a_benchmark_are_those_of_its_figures(name):
     found = json.loads((ROOT / f"docs/{name}.json").read_text())
-    assert (ROOT / f"docs/{name}.md").read_text() == benchmark.tables(found)
+    assert (ROOT / f"docs/{name}.md").read_text() == speed_tables.tables(found)
     found["rows"] = [row for row in found["rows"] if "dtype" not in row]
-    assert markdown.replace(README, name, benchmark.summary(found)) == README
+    assert markdown.replace(README, name, speed_tables.summary(found)) == README
 
 
 def run(seed, f1, seconds=30.0, **config):

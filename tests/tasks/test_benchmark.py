@@ -4,6 +4,7 @@ import pytest
 
 from tasks import __main__ as listing
 from tasks import benchmark
+from tasks.experiments import layer_speed
 
 
 def test_flags_say_what_is_measured():
@@ -46,7 +47,7 @@ def test_what_is_left_open_suits_the_device():
 
 
 def test_a_gpu_that_is_asked_for_has_to_be_there():
-    if benchmark.on_gpu():
+    if layer_speed.on_gpu():
         pytest.skip("there is one")
     with pytest.raises(SystemExit, match="--device=gpu: expected a GPU that TensorFlow sees"):
         benchmark.main(["--device=gpu"])
@@ -68,3 +69,14 @@ def test_the_programs_are_listed(capsys):
     shown = capsys.readouterr().out
     assert "  ner               Named entities: persons" in shown
     assert "framework" not in shown
+
+
+def test_what_is_served_is_timed_on_the_clock_and_in_processor_time(monkeypatch):
+    monkeypatch.setattr(layer_speed, "_SERVED_ROWS", (2,))
+    monkeypatch.setattr(layer_speed, "_SERVED_SIZE", (3, 4, 5))
+    rows = list(layer_speed.measure_served(["lstm"], [True], 0))
+    assert [row["layer"] for row in rows] == ["lstm", "lstm, both directions"]
+    for row in rows:
+        assert (row["part"], row["size"], row["padded"]) == ("served", "2x3x4x5", True)
+        assert row["times_keras"] == row["keras"] / row["ours"]
+        assert row["times_keras_cpu"] > 0
