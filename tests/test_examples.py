@@ -165,3 +165,25 @@ def test_errors_say_what_was_expected(folder):
     tagger = run("frozen_layer", f"--model={folder / 'tags'}", check=False)
     assert tagger.returncode == 1
     assert "expected a classifier" in tagger.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("java") is None, reason="Spark needs Java")
+def test_spark_asks_a_model(folder, tmp_path):
+    pytest.importorskip("pyspark")
+    pytest.importorskip("pandas")
+    rows = [{"id": number, "text": line} for number, line in enumerate([*LINES, None])]
+    (tmp_path / "in.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    run_process(
+        "spark_udf",
+        "--model=sentiment_demo",
+        "--input=in.jsonl",
+        "--output=out",
+        check=True,
+        capture_output=True,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(EXAMPLES.parent), "PYSPARK_PYTHON": sys.executable},
+    )
+    found = [row for path in tmp_path.glob("out/*.json") for row in lines_of(path)]
+    labels = {row["id"]: json.loads(row["answer"])["label"] for row in found}
+    assert labels == dict(enumerate(zoo.load("sentiment_demo")(LINES)["label"]))

@@ -9,6 +9,7 @@ python -m zoo collect NAME RUN      results and card, from what training runs wr
 python -m zoo resave NAME ...       the same weights in the graph of this version, as a new version
 python -m zoo cards                 writes all cards and, of a clone, the table in README.md
 python -m zoo serve-config          writes what TensorFlow Serving is started with
+python -m zoo score NAME [FLAGS]    files of texts through a model, by Apache Beam
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from zoo.catalog.results import RESULTS, RunResults, read_entry
 from zoo.quiet import import_tensorflow
 from zoo.saving import versions
 from zoo.serving import command as serving
+from zoo.serving import score_command as scoring
 
 # TensorFlow takes seconds to import: what needs it is imported by the commands that need it.
 
@@ -168,6 +170,15 @@ def _parser() -> argparse.ArgumentParser:
     serving.add_arguments(
         commands.add_parser("serve-config", help="what TensorFlow Serving is started with")
     )
+    scoring.add_arguments(
+        commands.add_parser(
+            "score",
+            help="files of texts through a model; further flags go to Apache Beam",
+            epilog=scoring.EPILOG,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+        )
+    )
     return parser
 
 
@@ -188,7 +199,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command; returns the exit code."""
     parser = _parser()
     given, rest = parser.parse_known_args(arguments)
-    if rest and given.command != "train":
+    if rest and given.command not in ("train", "score"):
         parser.error(f"unexpected arguments: {' '.join(rest)}")
     try:
         folder = _folder(given)
@@ -211,6 +222,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 paths = serving.run(given, folder)
                 print(*paths, sep="\n")
                 print(f"Start it: docker compose -f {paths[-1]} up")
+            case "score":
+                print(scoring.run(given, rest))
             case _:
                 show_table(folder)
     except (ValueError, OSError, RuntimeError) as error:

@@ -1,9 +1,6 @@
-"""Classified texts as text: for a terminal, for JSON lines."""
+"""Classified texts as text: for a terminal."""
 
 from __future__ import annotations
-
-import dataclasses
-from typing import Any
 
 from zoo.predictions import Classified
 
@@ -13,10 +10,3 @@ def line(one: Classified, colour: bool) -> str:
     label = f"{one.label} {one.probability:.1%}"
     text = " ".join(one.text.split())
     return f"\033[1m{label}\033[0m  {text}" if colour else f"{label}  {text}"
-
-
-def record(one: Classified) -> dict[str, Any]:
-    """What JSON lines say, beside the text."""
-    values = dataclasses.asdict(one)
-    del values["text"]
-    return values

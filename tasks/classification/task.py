@@ -63,9 +63,6 @@ class ClassificationTask(Task[ClassificationConfig]):
     def predict(self, model: Predictor, texts: Sequence[str]) -> list[Classified]:
         return predictions.classified(texts, model(texts)["probabilities"], model.labels())
 
-    def record(self, prediction: Classified) -> dict[str, Any]:
-        return formats.record(prediction)
-
     def rows(self, prediction: Classified) -> list[tuple]:
         return [(prediction.label, prediction.probability)]
 

@@ -161,15 +161,6 @@ def decoded(line: bytes, place: str) -> str:
     return text.removesuffix("\r").removeprefix(_BYTE_ORDER_MARK)
 
 
-def is_unicode(text: str) -> bool:
-    """Whether a text can be written: half of a surrogate pair, as JSON may hold, cannot."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
 def recognise(file: TextFile) -> Kind:
     """What a text file is.
 

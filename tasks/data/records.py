@@ -7,12 +7,12 @@ import dataclasses
 import json
 import re
 import sys
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from tasks.data.errors import DataError
-from tasks.data.formats import Kind, TextFile, is_unicode, recognise, says_nothing
+from tasks.data.formats import Kind, TextFile, recognise, says_nothing
+from zoo.rows import is_unicode, twin, without_twins
 
 _DELIMITERS = {",": "commas", ";": "semicolons", "\t": "TABs", "|": "bars"}
 
@@ -86,7 +86,7 @@ def _json_records(file: TextFile, wanted: Wanted) -> Iterator[Record]:
             continue
         place = file.place(number)
         try:
-            row = json.loads(line, object_pairs_hook=_without_twins)
+            row = json.loads(line, object_pairs_hook=without_twins)
         except (ValueError, RecursionError) as error:
             raise DataError(
                 f"{place}: expected an object of JSON on each line, found: {error}"
@@ -102,20 +102,8 @@ def _json_records(file: TextFile, wanted: Wanted) -> Iterator[Record]:
         yield Record(row, place)
 
 
-def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    row = dict(pairs)
-    if len(row) < len(pairs):
-        raise ValueError(f"the key {_twin([name for name, _ in pairs])!r} twice")
-    return row
-
-
 def _which(wanted: Wanted) -> str:
     return f"{' and '.join(f'--{flag}' for flag in wanted)} say{'s' * (len(wanted) == 1)} which"
-
-
-def _twin(names: Sequence[str]) -> str | None:
-    """A name that comes more than once."""
-    return next((name for name, count in Counter(names).items() if count > 1), None)
 
 
 # --- Tables --------------------------------------------------------------------------------------
@@ -127,10 +115,10 @@ def _table_records(file: TextFile, wanted: Wanted) -> Iterator[Record]:
         return
     delimiter = _delimiter(file, wanted)
     names = [name or f"column_{index}" for index, name in enumerate(_split(first, delimiter))]
-    twin = _twin(names)
-    if twin is not None:
+    repeated = twin(names)
+    if repeated is not None:
         raise DataError(
-            f"{file.place(number)}: expected columns of different names, found {twin!r} twice"
+            f"{file.place(number)}: expected columns of different names, found {repeated!r} twice"
         )
     for place, row in _rows(file, number + 1, delimiter, len(names)):
         yield Record(dict(zip(names, row, strict=True)), place)

@@ -12,10 +12,10 @@ from typing import Any
 from absl import flags as absl_flags
 
 from tasks.data.errors import UserError
-from tasks.data.formats import is_unicode
 from tasks.framework.configuration import RunConfig, TaskConfig
 from zoo.configuration import Configuration, Option, options
 from zoo.configuration.base import hints
+from zoo.rows import is_unicode
 
 
 @dataclasses.dataclass(frozen=True)

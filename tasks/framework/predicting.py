@@ -15,6 +15,7 @@ from tasks.data.inputs import Input
 from tasks.framework.configuration import RunConfig, TaskConfig
 from tasks.framework.task import Task
 from tasks.framework.text_io import check_output, inputs_of, with_progress, write_output
+from zoo.records import renamed
 
 # From inputs and their predictions to the pieces of a file.
 Writer = Callable[[Iterable[tuple[Input, Any]]], Iterator[str]]
@@ -79,16 +80,6 @@ def writer(task: Task, ending: str, names: Sequence[str]) -> Writer:
         write = task.formats[ending]
         return lambda pairs: (write(given, prediction) for given, prediction in pairs)
     return functools.partial(_WRITERS[ending], task, names)
-
-
-def renamed(name: str, names: Sequence[str]) -> str:
-    """The name of what is predicted, beside the columns of an input.
-
-    Example:
-        >>> renamed("label", ["id", "text"]), renamed("label", ["text", "label"])
-        ('label', 'predicted_label')
-    """
-    return renamed(f"predicted_{name}", names) if name in names else name
 
 
 def json_lines(

@@ -17,6 +17,7 @@ from tasks.data.errors import UserError, why
 from tasks.data.inputs import Input, read_inputs
 from tasks.framework import fitting, starting
 from tasks.framework.configuration import RunConfig, TaskConfig
+from zoo import records
 from zoo.catalog.building import load_weights
 from zoo.catalog.loading import Model
 from zoo.catalog.results import without_folders
@@ -93,9 +94,9 @@ class Task(abc.ABC, Generic[C]):
         """A prediction in the form that --mode=predict is asked to show or write it in."""
         return prediction
 
-    @abc.abstractmethod
     def record(self, prediction: Any) -> dict[str, Any]:
         """A prediction as an object of JSON, without the text."""
+        return records.record(prediction)
 
     @abc.abstractmethod
     def rows(self, prediction: Any) -> list[tuple]:

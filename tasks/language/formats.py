@@ -1,10 +1,8 @@
-"""Scored text as text: for a terminal, for JSON lines."""
+"""Scored text as text: for a terminal."""
 
 from __future__ import annotations
 
-import dataclasses
 import math
-from typing import Any
 
 from zoo.predictions import ScoredTokens
 
@@ -15,10 +13,3 @@ def line(one: ScoredTokens, colour: bool) -> str:
     each = " ".join(f"{token}({math.exp(p):.2g})" for token, p in pairs)
     head = f"log P {one.log_probability:.3f}, perplexity {one.perplexity:.2f}"
     return f"\033[1m{head}\033[0m  {each}" if colour else f"{head}  {each}"
-
-
-def record(one: ScoredTokens) -> dict[str, Any]:
-    """What JSON lines say, beside the text."""
-    values = {**dataclasses.asdict(one), "perplexity": one.perplexity}
-    del values["text"]
-    return values

@@ -72,9 +72,6 @@ class Language(Task[LanguageConfig]):
     def predict(self, model: Predictor, texts: Sequence[str]) -> list[ScoredTokens]:
         return predictions.scored(texts, model.ask("tokens", {"text": texts}))
 
-    def record(self, prediction: ScoredTokens) -> dict[str, Any]:
-        return formats.record(prediction)
-
     def rows(self, prediction: ScoredTokens) -> list[tuple]:
         return [tuple(getattr(prediction, name) for name in self.columns)]
 

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
-import itertools
 from collections.abc import Iterator
-from typing import Any
 
 from tasks.data.formats import DOCUMENT_START
 from tasks.data.inputs import Input
 from tasks.framework.predicting import as_cell
-from zoo.predictions import Entity, TaggedText
-from zoo.text.tags import OUTSIDE, entities, scheme_of
+from zoo.predictions import TaggedText
+from zoo.text.tags import entities, scheme_of
 
 _COLOURS = {"PER": 32, "LOC": 34, "ORG": 33}
 _OTHER_COLOUR = 35
@@ -74,30 +71,6 @@ def _separator(line: str) -> str:
 def _joined(text: str) -> str:
     """A text on one line."""
     return " ".join(text.split())
-
-
-def record(one: TaggedText) -> dict[str, Any]:
-    """What JSON lines say, beside the text: tokens and their tags, and of texts where each lies;
-    where tags mark entities, these too."""
-    values = {"tokens": one.tokens, "tags": one.tags, "confidence": one.confidence}
-    if one.start or not one.tokens:
-        values |= {"start": one.start, "end": one.end}
-    if scheme_of([one.tags]) or set(one.tags) <= {OUTSIDE}:
-        values["entities"] = [dataclasses.asdict(entity) for entity in found_entities(one)]
-    return values
-
-
-def found_entities(one: TaggedText) -> list[Entity]:
-    """The entities of a tagged text, with where they lie in it; of a sentence that came in tokens,
-    in its tokens with a blank between them."""
-    ends = list(itertools.accumulate(len(token) + 1 for token in one.tokens))
-    start = one.start or [end - len(token) - 1 for end, token in zip(ends, one.tokens, strict=True)]
-    end = one.end or [end - 1 for end in ends]
-    text = one.text or " ".join(one.tokens)
-    return [
-        Entity(text[start[a] : end[b - 1]], kind, start[a], end[b - 1], min(one.confidence[a:b]))
-        for kind, a, b in entities(one.tags)
-    ]
 
 
 def rows(one: TaggedText) -> list[tuple]:

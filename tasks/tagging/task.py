@@ -89,9 +89,6 @@ class TaggingTask(Task[TaggingConfig]):
             return self.predict_tokens(model, sentences)
         return super().predict_inputs(model, inputs)
 
-    def record(self, prediction: TaggedText) -> dict[str, Any]:
-        return formats.record(prediction)
-
     def rows(self, prediction: TaggedText) -> list[tuple]:
         return formats.rows(prediction)
 

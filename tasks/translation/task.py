@@ -102,13 +102,6 @@ class Translating(Task[TranslationConfig]):
         assert isinstance(run, TranslationRun)
         return dataclasses.replace(prediction, n_best=prediction.n_best[: run.n_best - 1])
 
-    def record(self, prediction: Translation) -> dict[str, Any]:
-        values = dataclasses.asdict(prediction)
-        del values["text"]
-        if not prediction.n_best:
-            del values["n_best"]
-        return values
-
     def rows(self, prediction: Translation) -> list[tuple]:
         return [(prediction.translation, prediction.log_probability), *prediction.n_best]
 

@@ -8,10 +8,10 @@ import pytest
 import tensorflow as tf
 from hypothesis import strategies as st
 
-from tasks.tagging.formats import found_entities, record
 from zoo import predictions, text
 from zoo.configuration import TaggerConfig
 from zoo.models import Tagger
+from zoo.records import found_entities, record
 from zoo.saving.in_memory import InMemory
 from zoo.saving.tagger import TaggerModule
 

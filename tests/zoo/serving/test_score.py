@@ -1,0 +1,128 @@
+"""`python -m zoo score`: its mistakes in a line, and what it writes where Apache Beam is there."""
+
+import gzip
+import json
+import sys
+
+import pytest
+
+import zoo
+from zoo import records
+from zoo.__main__ import main
+
+TEXTS = ["Teddy Roosevelt smiled.", "", "Marie Curie met Angela Merkel in Paris."]
+
+
+@pytest.fixture
+def score(tmp_path, monkeypatch, capsys):
+    """Runs the command in an empty folder; its exit code, and what it says."""
+    monkeypatch.chdir(tmp_path)
+
+    def score(*flags, name="ner_demo"):
+        code = main(["score", name, "--output=out/scored", *flags])
+        said = capsys.readouterr()
+        return code, said.out + said.err
+
+    return score
+
+
+@pytest.fixture
+def beam():
+    return pytest.importorskip("apache_beam")
+
+
+def lines(pattern, folder):
+    found = [path for path in sorted(folder.glob(pattern)) if "-bad-" not in str(path)]
+    return [json.loads(line) for path in found for line in path.read_text("utf-8").splitlines()]
+
+
+def test_a_model_that_is_not_there_is_one_line(score):
+    code, said = score("--input=*.txt", name="ner_deno")
+    assert (code, said.count("\n")) == (1, 1)
+    assert said.startswith("zoo: expected a model of ")
+
+
+def test_without_beam_it_says_what_to_install(score, monkeypatch):
+    monkeypatch.setitem(sys.modules, "apache_beam", None)
+    code, said = score("--input=*.txt")
+    assert (code, said.count("\n")) == (1, 1)
+    assert "pip install 'lecture-rnn-zoo[beam]'" in said
+
+
+@pytest.mark.parametrize("flag", ["--batch_size=0", "--shard_rows=-1", "--max_characters=many"])
+def test_numbers_are_checked(score, flag, capsys):
+    with pytest.raises(SystemExit):
+        score("--input=*.txt", flag)
+    assert flag.partition("=")[0] in capsys.readouterr().err
+
+
+def test_its_help_needs_no_beam(monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "apache_beam", None)
+    with pytest.raises(SystemExit):
+        main(["score", "--help"])
+    assert "--flink_master" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (["--input=*.jsonl"], "--input: expected a file, or a pattern"),
+        (["--input=*.doc"], "expected files that end in .txt, "),
+        (["--input=*.txt", "--runer=x"], "expected flags of Apache Beam. Received: --runer"),
+    ],
+)
+def test_mistakes_are_a_line(score, beam, tmp_path, flags, said):
+    for name in ("a.txt", "a.doc"):
+        (tmp_path / name).write_text("so\n")
+    code, found = score(*flags)
+    assert (code, found.count("\n")) == (1, 1)
+    assert found.startswith(f"zoo: {said}")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.slow
+def test_files_of_all_formats_are_scored(score, beam, tmp_path):
+    with gzip.open(tmp_path / "in.txt.gz", "wt") as file:
+        file.write("\n".join(TEXTS))
+    rows = [{"id": i, "text": text} for i, text in enumerate(TEXTS)]
+    (tmp_path / "in.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in [*rows, {}]))
+    (tmp_path / "in.csv").write_text(f"text,tags\n{TEXTS[0]},mine\n")
+    code, said = score("--input=in.*", "--shard_rows=2")
+    assert (code, said) == (0, "out/scored-*.jsonl: 7 texts, 1 bad rows\n")
+
+    found = lines("scored-*", tmp_path / "out")
+    expected = [records.record(one) for one in records.predict(zoo.load("ner_demo"), TEXTS)]
+    by_text = dict(zip(TEXTS, expected, strict=True))
+    for row in found:
+        said = by_text[row["text"]]
+        names = [entity["text"] for entity in said["entities"]]
+        assert [entity["text"] for entity in row["entities"]] == names
+        assert row.get("predicted_tags", row["tags"]) == said["tags"]
+    assert sorted(row["id"] for row in found if "id" in row) == [0, 1, 2]
+    assert [row["tags"] for row in found if "predicted_tags" in row] == ["mine"]
+    (bad,) = tmp_path.glob("out/scored-bad-*")
+    assert json.loads(bad.read_text())["row"] == 4
+    assert {len(p.read_text().splitlines()) for p in tmp_path.glob("out/scored-0*")} <= {1, 2}
+    assert not [path for path in (tmp_path / "out").iterdir() if "temp" in path.name]
+
+    code, said = score("--input=in.*")
+    assert code == 1
+    assert "expected a name that no shards have" in said
+
+
+@pytest.mark.slow
+def test_a_signature_that_is_named_is_asked(score, beam, tmp_path):
+    (tmp_path / "in.txt").write_text("\n".join(TEXTS))
+    code, _ = score("--input=in.txt", "--signature=entities", "--runner=DirectRunner")
+    assert code == 0
+    found = {row["text"]: row["entity"] for row in lines("scored-*", tmp_path / "out")}
+    assert found[TEXTS[0]] == ["Teddy Roosevelt"]
+    assert found[""] == []
+
+
+def test_a_pipeline_that_fails_writes_nothing(score, beam, tmp_path):
+    (tmp_path / "in.txt").write_text("\n".join(TEXTS))
+    code, said = score("--input=in.txt", "--signature=greedy")
+    assert (code, said.count("\n")) == (1, 1)
+    assert "signature 'greedy': expected one of the signatures" in said
+    assert not list(tmp_path.glob("out/scored-*"))
