@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 
-from zoo.rows import BadRow, Row, ending, read
+from zoo.rows import BadRow, Row, blocks, ending, read
 
 
 def rows(content, path, **options):
@@ -104,6 +104,18 @@ def test_parquet():
     assert reason.startswith("expected a Parquet file, found: ")
 
 
+def test_parquet_with_bytes_that_are_no_text():
+    pyarrow = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    stored = pyarrow.array([b"a", b"\xff", b"b"]).view("string")
+    file = io.BytesIO()
+    parquet.write_table(pyarrow.table({"text": stored}), file)
+    first, bad, last = rows(file.getvalue(), "a.parquet")
+    assert (first.text, last.text) == ("a", "b")
+    assert bad == BadRow("a.parquet", 2, "expected UTF-8 of whole characters")
+
+
 def test_packed_files_are_known_by_the_ending_before():
     assert [ending(path) for path in ("a.TXT", "b.c/a.csv.gz")] == [".txt", ".csv"]
     assert texts(gzip.compress(b"text\na\n"), "a.csv.GZ") == ["a"]
@@ -129,3 +141,12 @@ def test_rows_are_read_as_they_are_asked_for():
 
     found = itertools.islice(read(Endless(), "a.txt"), 3)
     assert [row.text for row in found] == ["so"] * 3
+
+
+def test_blocks_are_bounded_by_rows_and_by_characters():
+    content = "\n".join(["a", "b", "c", "d" * 90, "e"]).encode() + b"\n\xff\nf"
+    found = list(blocks(read(io.BytesIO(content), "a.txt"), most=3, characters=50))
+    bad = [block for block in found if isinstance(block, BadRow)]
+    assert [row.row for row in bad] == [6]
+    kept = [[row.text[0] for row in block] for block in found if isinstance(block, list)]
+    assert kept == [["a", "b", "c"], ["d"], ["e", "f"]]

@@ -13,15 +13,17 @@ import os
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import numpy as np
 from apache_beam.ml.inference.base import ModelHandler, PredictionResult
 
+from zoo import batches
 from zoo.inputs import MAX_CHARACTERS
 from zoo.predictor import Predictor
 
-# Texts of a batch. The model sorts them by length and runs those of like length together.
+# Texts of a batch, most of them short. Those of like length run together.
 BATCH_SIZE = 1024
 # So many characters weigh as much as a short text: long texts come in batches of fewer.
-_CHARACTERS = 256
+CHARACTERS = 256
 
 
 class Handler(ModelHandler):
@@ -91,14 +93,22 @@ class Handler(ModelHandler):
         inference_args: dict[str, Any] | None = None,
     ) -> Iterable[PredictionResult]:
         """What the model says of each text of a batch."""
-        from zoo import records
-
-        if self._signature is None:
-            found: Sequence = records.predict(model, batch)
-        else:
-            found = records.rows(model.ask(self._signature, batch))
-        pairs = zip(batch, found, strict=True)
+        said = self.answers(batch, model)
+        pairs = zip(batch, said, strict=True)
         return [PredictionResult(text, one, self._name) for text, one in pairs]
+
+    def answers(self, texts: Sequence[str | bytes], model: Predictor) -> list[Any]:
+        """What the model says of each text, without what belongs to Beam.
+
+        Those of like length are asked about at a time: the answer to all at once would be padded to
+        the longest.
+        """
+        found = list[Any]([None] * len(texts))
+        for numbers in batches.by_length(np.array([len(text) for text in texts], np.int64)):
+            said = self._ask(model, [texts[number] for number in numbers])
+            for number, one in zip(numbers, said, strict=True):
+                found[number] = one
+        return found
 
     def get_num_bytes(self, batch: Sequence[str | bytes]) -> int:
         """How long the texts of a batch are."""
@@ -114,6 +124,13 @@ class Handler(ModelHandler):
         if model_path:
             self._name, self._version, self._folder = model_path, None, None
 
+    def _ask(self, model: Predictor, texts: Sequence[str | bytes]) -> Sequence[Any]:
+        from zoo import records
+
+        if self._signature is None:
+            return records.predict(model, texts)
+        return records.rows(model.ask(self._signature, texts))
+
 
 def _weight(most: int, element: str | bytes | tuple) -> int:
     """How many short texts a text weighs as much as; `KeyedModelHandler` has pairs with a key.
@@ -125,4 +142,4 @@ def _weight(most: int, element: str | bytes | tuple) -> int:
         (1, 20, 4)
     """
     text = element[1] if isinstance(element, tuple) else element
-    return min(most, 1 + len(text) // _CHARACTERS)
+    return min(most, 1 + len(text) // CHARACTERS)

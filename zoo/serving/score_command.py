@@ -34,8 +34,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--output",
         required=True,
-        help="what the names of the shards begin with: OUTPUT-00000-of-00003.jsonl, and "
-        "OUTPUT-bad-00000-of-00001.jsonl with file, line and reason of each row that is of no use",
+        help="folder of the shards: scored-00000-of-00003.jsonl, ... and, where rows are of no use, "
+        "bad-00000-of-00001.jsonl with file, line and reason of each",
     )
     parser.add_argument("--column", default="text", help="of the texts. Default: text")
     parser.add_argument(
@@ -44,10 +44,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "the programs write with --mode=predict",
     )
     parser.add_argument(
-        "--batch_size", type=_count, default=1024, help="texts of a batch. Default: 1024"
+        "--batch_size",
+        type=_count,
+        default=1024,
+        help="texts that are read at a time, fewer where they are long; those of like length run "
+        "together. Default: 1024",
     )
     parser.add_argument(
-        "--shard_rows", type=_count, default=100_000, help="most rows of a shard. Default: 100000"
+        "--shard_megabytes",
+        type=_count,
+        default=64,
+        help="at which a shard ends. Default: 64",
     )
     parser.add_argument(
         "--max_characters",
@@ -92,24 +99,28 @@ def run(given: argparse.Namespace, flags: Sequence[str]) -> str:
         ) from None
     import_tensorflow()
     from zoo.serving import scoring
-    from zoo.serving.beam import Handler
 
     options = scoring.options_of(given.runner, flags)
     files = scoring.find_files(given.input)
     scoring.check_output(given.output)
-    handler = Handler(
-        given.name,
-        folder=folder,
-        signature=given.signature,
-        batch_size=given.batch_size,
-        max_characters=given.max_characters,
-    )
     job = scoring.Job(
-        handler, files, given.output, given.column, given.shard_rows, given.max_characters
+        handler=scoring.Lines(
+            given.name,
+            folder=folder,
+            signature=given.signature,
+            batch_size=1,
+            max_characters=given.max_characters,
+        ),
+        files=files,
+        output=given.output,
+        column=given.column,
+        batch_size=given.batch_size,
+        shard_bytes=given.shard_megabytes * 2**20,
+        max_characters=given.max_characters,
     )
     counted = scoring.score(job, options)
     said = ", ".join(f"{count:,} {name}" for name, count in sorted(counted.items(), reverse=True))
-    return f"{given.output}-*.jsonl: {said}"
+    return f"{given.output}: {said}"
 
 
 def _count(text: str) -> int:

@@ -1,8 +1,9 @@
 """Files of texts through a model, as a pipeline of Apache Beam.
 
-A file is read by one worker, row by row, and its rows pass through the model into a shard without
-being gathered anywhere: memory does not grow with them. Shards have temporary names until all of
-them are whole.
+A file is read by one worker, and its rows pass in blocks through the model into a shard without
+being gathered anywhere: memory does not grow with them. What Beam takes for an element is a block:
+it spends as much time on one as a small model on a short text. Shards have temporary names until
+all of them are whole.
 """
 
 from __future__ import annotations
@@ -18,12 +19,13 @@ import apache_beam as beam
 from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 from apache_beam.metrics import Metrics, MetricsFilter
-from apache_beam.ml.inference.base import KeyedModelHandler, PredictionResult, RunInference
+from apache_beam.ml.inference.base import RunInference
 from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
 from apache_beam.runners.runner import PipelineResult
 
 from zoo import records, rows
-from zoo.serving.beam import Handler
+from zoo.predictor import Predictor
+from zoo.serving.beam import CHARACTERS, Handler
 
 _NAMESPACE = "zoo.score"
 # Parquet has dates, decimals and bytes, of which JSON knows nothing.
@@ -31,24 +33,48 @@ _JSON = json.JSONEncoder(ensure_ascii=False, default=str)
 _GOOD, _BAD = "texts", "bad rows"
 
 
+class Lines(Handler):
+    """Takes blocks of rows, and gives lines of JSON for each."""
+
+    def run_inference(
+        self,
+        batch: Sequence[list[rows.Row]],
+        model: Predictor,
+        inference_args: dict[str, Any] | None = None,
+    ) -> list[str]:
+        """Of each block the lines, as one string."""
+        return ["\n".join(self._lines(block, model)) for block in batch]
+
+    def get_num_bytes(self, batch: Sequence[list[rows.Row]]) -> int:
+        """How long the texts of blocks are."""
+        return sum(len(row.text) for block in batch for row in block)
+
+    def _lines(self, block: list[rows.Row], model: Predictor) -> Iterator[str]:
+        for row, said in zip(block, self.answers([row.text for row in block], model), strict=True):
+            found = said if isinstance(said, dict) else records.record(said)
+            yield _JSON.encode(records.beside(row.fields, found))
+
+
 @dataclass(frozen=True)
 class Job:
     """What is scored.
 
     Attributes:
-        handler: of the model.
+        handler: of the model; it takes a block at a time.
         files: in whatever file systems Beam reads.
-        output: what the names of the shards begin with.
+        output: the folder of the shards.
         column: of the texts.
-        shard_rows: most rows of a shard.
+        batch_size: rows of a block; fewer where texts are long.
+        shard_bytes: at which a shard ends, with the block that reaches them.
         max_characters: of a text; a longer one is a bad row.
     """
 
-    handler: Handler
+    handler: Lines
     files: Sequence[str]
     output: str
     column: str
-    shard_rows: int
+    batch_size: int
+    shard_bytes: int
     max_characters: int
 
 
@@ -70,13 +96,13 @@ def find_files(pattern: str) -> list[str]:
     return files
 
 
-def check_output(prefix: str) -> None:
-    """Raises ValueError where shards of this name are there already."""
-    (match,) = FileSystems.match([f"{_whole(prefix)}-*-of-*.jsonl"], [1])
+def check_output(folder: str) -> None:
+    """Raises ValueError where a folder has shards already."""
+    (match,) = FileSystems.match([FileSystems.join(_whole(folder), "*.jsonl")], [1])
     if match.metadata_list:
         raise ValueError(
-            f"--output: expected a name that no shards have. Received: {prefix!r}, of which there "
-            f"is {match.metadata_list[0].path}. Remove it, or give another name"
+            f"--output: expected a folder without shards. Received: {folder!r}, with "
+            f"{match.metadata_list[0].path}. Remove it, or give another folder"
         )
 
 
@@ -103,16 +129,11 @@ def build(pipeline: beam.Pipeline, job: Job) -> None:
         pipeline
         | "Files" >> beam.Create(job.files)
         | "ToAllWorkers" >> beam.Reshuffle()
-        | "Read" >> beam.ParDo(_Read(job.column, job.max_characters)).with_outputs(main=_GOOD)
+        | "Read" >> beam.ParDo(_Read(job)).with_outputs(main=_GOOD)
     )
-    lines = (
-        read[_GOOD]
-        | "Ask" >> RunInference(KeyedModelHandler(job.handler))
-        | "AsLine" >> beam.MapTuple(_line)
-    )
-    _ = lines | "Write" >> _shards(job, job.output)
+    _ = read[_GOOD] | "Ask" >> RunInference(job.handler) | "Write" >> _shards(job, "scored")
     reasons = read[_BAD] | "AsReason" >> beam.Map(_JSON.encode)
-    _ = reasons | "WriteBad" >> _shards(job, f"{job.output}-bad", skip_if_empty=True)
+    _ = reasons | "WriteBad" >> _shards(job, "bad", skip_if_empty=True)
 
 
 def score(job: Job, options: PipelineOptions) -> dict[str, int]:
@@ -132,35 +153,29 @@ def score(job: Job, options: PipelineOptions) -> dict[str, int]:
 
 
 class _Read(beam.DoFn):
-    """From the path of a file to fields and text of each row, and bad rows beside them."""
+    """From the path of a file to blocks of rows, and bad rows beside them."""
 
-    def __init__(self, column: str, max_characters: int):
-        self._column, self._max_characters = column, max_characters
+    def __init__(self, job: Job):
+        self._column, self._max_characters = job.column, job.max_characters
+        self._batch_size = job.batch_size
 
     def process(self, path: str) -> Iterator[Any]:
         good, bad = (Metrics.counter(_NAMESPACE, name) for name in (_GOOD, _BAD))
         # Beam's own unpacking takes a packed file that breaks off for a whole one.
         with FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED) as file:
-            for row in rows.read(file, path, self._column, self._max_characters):
-                if isinstance(row, rows.BadRow):
+            found = rows.read(file, path, self._column, self._max_characters)
+            for block in rows.blocks(found, self._batch_size, self._batch_size * CHARACTERS):
+                if isinstance(block, rows.BadRow):
                     bad.inc()
-                    yield beam.pvalue.TaggedOutput(_BAD, dataclasses.asdict(row))
+                    yield beam.pvalue.TaggedOutput(_BAD, dataclasses.asdict(block))
                 else:
-                    good.inc()
-                    yield row.fields, row.text
+                    good.inc(len(block))
+                    yield block
 
 
-def _line(fields: dict[str, Any], result: PredictionResult) -> str:
-    said = result.inference
-    return _JSON.encode(
-        records.beside(fields, said if isinstance(said, dict) else records.record(said))
-    )
-
-
-def _shards(job: Job, prefix: str, **options: Any) -> beam.PTransform:
-    return beam.io.WriteToText(
-        _whole(prefix), ".jsonl", max_records_per_shard=job.shard_rows, **options
-    )
+def _shards(job: Job, name: str, **options: Any) -> beam.PTransform:
+    prefix = FileSystems.join(_whole(job.output), name)
+    return beam.io.WriteToText(prefix, ".jsonl", max_bytes_per_shard=job.shard_bytes, **options)
 
 
 def _whole(path: str) -> str:

@@ -54,6 +54,23 @@ def test_every_task_is_answered(name):
     assert {result.model_id for result in found} == {name}
 
 
+def test_a_long_text_pads_no_others():
+    """Answers to thousands of short texts are not as wide as that to the longest."""
+    handler, asked = Handler("sentiment_demo"), []
+    model = handler.load_model()
+
+    class Watched:
+        signatures, labels = model.signatures, model.labels
+
+        def __call__(self, texts):
+            asked.append(len(texts))
+            return model(texts)
+
+    found = handler.answers(["so", "so " * 5000, "so"], Watched())
+    assert [one.text[:3] for one in found] == ["so", "so ", "so"]
+    assert asked == [1, 2]
+
+
 def test_a_named_signature_gives_its_outputs():
     handler = Handler("translate_demo", signature="greedy")
     (found,) = handler.run_inference(["The cat sleeps."], handler.load_model())

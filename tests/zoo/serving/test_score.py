@@ -19,7 +19,7 @@ def score(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
 
     def score(*flags, name="ner_demo"):
-        code = main(["score", name, "--output=out/scored", *flags])
+        code = main(["score", name, "--output=out", *flags])
         said = capsys.readouterr()
         return code, said.out + said.err
 
@@ -31,8 +31,8 @@ def beam():
     return pytest.importorskip("apache_beam")
 
 
-def lines(pattern, folder):
-    found = [path for path in sorted(folder.glob(pattern)) if "-bad-" not in str(path)]
+def lines(folder, pattern="scored-*.jsonl"):
+    found = sorted(folder.glob(f"out/{pattern}"))
     return [json.loads(line) for path in found for line in path.read_text("utf-8").splitlines()]
 
 
@@ -49,7 +49,7 @@ def test_without_beam_it_says_what_to_install(score, monkeypatch):
     assert "pip install 'lecture-rnn-zoo[beam]'" in said
 
 
-@pytest.mark.parametrize("flag", ["--batch_size=0", "--shard_rows=-1", "--max_characters=many"])
+@pytest.mark.parametrize("flag", ["--batch_size=0", "--shard_megabytes=-1", "--max_characters=many"])
 def test_numbers_are_checked(score, flag, capsys):
     with pytest.raises(SystemExit):
         score("--input=*.txt", flag)
@@ -87,10 +87,10 @@ def test_files_of_all_formats_are_scored(score, beam, tmp_path):
     rows = [{"id": i, "text": text} for i, text in enumerate(TEXTS)]
     (tmp_path / "in.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in [*rows, {}]))
     (tmp_path / "in.csv").write_text(f"text,tags\n{TEXTS[0]},mine\n")
-    code, said = score("--input=in.*", "--shard_rows=2")
-    assert (code, said) == (0, "out/scored-*.jsonl: 7 texts, 1 bad rows\n")
+    code, said = score("--input=in.*", "--batch_size=2")
+    assert (code, said) == (0, "out: 7 texts, 1 bad rows\n")
 
-    found = lines("scored-*", tmp_path / "out")
+    found = lines(tmp_path)
     expected = [records.record(one) for one in records.predict(zoo.load("ner_demo"), TEXTS)]
     by_text = dict(zip(TEXTS, expected, strict=True))
     for row in found:
@@ -100,14 +100,13 @@ def test_files_of_all_formats_are_scored(score, beam, tmp_path):
         assert row.get("predicted_tags", row["tags"]) == said["tags"]
     assert sorted(row["id"] for row in found if "id" in row) == [0, 1, 2]
     assert [row["tags"] for row in found if "predicted_tags" in row] == ["mine"]
-    (bad,) = tmp_path.glob("out/scored-bad-*")
-    assert json.loads(bad.read_text())["row"] == 4
-    assert {len(p.read_text().splitlines()) for p in tmp_path.glob("out/scored-0*")} <= {1, 2}
-    assert not [path for path in (tmp_path / "out").iterdir() if "temp" in path.name]
+    (bad,) = lines(tmp_path, "bad-*.jsonl")
+    assert (bad["row"], bad["reason"]) == (4, "expected 'text', found none")
+    assert {path.suffix for path in (tmp_path / "out").iterdir()} == {".jsonl"}
 
     code, said = score("--input=in.*")
     assert code == 1
-    assert "expected a name that no shards have" in said
+    assert "expected a folder without shards" in said
 
 
 @pytest.mark.slow
@@ -115,7 +114,7 @@ def test_a_signature_that_is_named_is_asked(score, beam, tmp_path):
     (tmp_path / "in.txt").write_text("\n".join(TEXTS))
     code, _ = score("--input=in.txt", "--signature=entities", "--runner=DirectRunner")
     assert code == 0
-    found = {row["text"]: row["entity"] for row in lines("scored-*", tmp_path / "out")}
+    found = {row["text"]: row["entity"] for row in lines(tmp_path)}
     assert found[TEXTS[0]] == ["Teddy Roosevelt"]
     assert found[""] == []
 
@@ -125,4 +124,4 @@ def test_a_pipeline_that_fails_writes_nothing(score, beam, tmp_path):
     code, said = score("--input=in.txt", "--signature=greedy")
     assert (code, said.count("\n")) == (1, 1)
     assert "signature 'greedy': expected one of the signatures" in said
-    assert not list(tmp_path.glob("out/scored-*"))
+    assert lines(tmp_path, "*.jsonl") == []
