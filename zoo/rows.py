@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import gzip
+import itertools
 import json
 import os
 import zlib
@@ -250,10 +251,8 @@ def _parquet(file: IO[bytes], column: str) -> _Found:
     if column not in names:
         yield 1, f"expected a column {column!r}, found {', '.join(names)}"
         return
-    number = 0
-    for batch in table.iter_batches(batch_size=_PARQUET_ROWS):
-        for number, fields in enumerate(_decoded(batch), start=number + 1):
-            yield number, fields
+    batches = table.iter_batches(batch_size=_PARQUET_ROWS)
+    yield from enumerate(itertools.chain.from_iterable(map(_decoded, batches)), start=1)
 
 
 def _decoded(batch: Any) -> Iterator[dict[str, Any] | str]:

@@ -34,8 +34,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--output",
         required=True,
-        help="folder of the shards: scored-00000-of-00003.jsonl, ... and, where rows are of no use, "
-        "bad-00000-of-00001.jsonl with file, line and reason of each",
+        help="folder of the shards: scored-00000-of-00003.jsonl, ... and bad-00000-of-00001.jsonl "
+        "with file, line and reason of each row that is of no use",
     )
     parser.add_argument("--column", default="text", help="of the texts. Default: text")
     parser.add_argument(
@@ -99,16 +99,16 @@ def run(given: argparse.Namespace, flags: Sequence[str]) -> str:
         ) from None
     import_tensorflow()
     from zoo.serving import scoring
+    from zoo.serving.beam import Handler
 
     options = scoring.options_of(given.runner, flags)
     files = scoring.find_files(given.input)
     scoring.check_output(given.output)
     job = scoring.Job(
-        handler=scoring.Lines(
+        handler=Handler(
             given.name,
             folder=folder,
             signature=given.signature,
-            batch_size=1,
             max_characters=given.max_characters,
         ),
         files=files,

@@ -19,7 +19,7 @@ import apache_beam as beam
 from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 from apache_beam.metrics import Metrics, MetricsFilter
-from apache_beam.ml.inference.base import RunInference
+from apache_beam.ml.inference.base import ModelHandler, RunInference
 from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
 from apache_beam.runners.runner import PipelineResult
 
@@ -33,34 +33,12 @@ _JSON = json.JSONEncoder(ensure_ascii=False, default=str)
 _GOOD, _BAD = "texts", "bad rows"
 
 
-class Lines(Handler):
-    """Takes blocks of rows, and gives lines of JSON for each."""
-
-    def run_inference(
-        self,
-        batch: Sequence[list[rows.Row]],
-        model: Predictor,
-        inference_args: dict[str, Any] | None = None,
-    ) -> list[str]:
-        """Of each block the lines, as one string."""
-        return ["\n".join(self._lines(block, model)) for block in batch]
-
-    def get_num_bytes(self, batch: Sequence[list[rows.Row]]) -> int:
-        """How long the texts of blocks are."""
-        return sum(len(row.text) for block in batch for row in block)
-
-    def _lines(self, block: list[rows.Row], model: Predictor) -> Iterator[str]:
-        for row, said in zip(block, self.answers([row.text for row in block], model), strict=True):
-            found = said if isinstance(said, dict) else records.record(said)
-            yield _JSON.encode(records.beside(row.fields, found))
-
-
 @dataclass(frozen=True)
 class Job:
     """What is scored.
 
     Attributes:
-        handler: of the model; it takes a block at a time.
+        handler: of the model.
         files: in whatever file systems Beam reads.
         output: the folder of the shards.
         column: of the texts.
@@ -69,7 +47,7 @@ class Job:
         max_characters: of a text; a longer one is a bad row.
     """
 
-    handler: Lines
+    handler: Handler
     files: Sequence[str]
     output: str
     column: str
@@ -131,7 +109,7 @@ def build(pipeline: beam.Pipeline, job: Job) -> None:
         | "ToAllWorkers" >> beam.Reshuffle()
         | "Read" >> beam.ParDo(_Read(job)).with_outputs(main=_GOOD)
     )
-    _ = read[_GOOD] | "Ask" >> RunInference(job.handler) | "Write" >> _shards(job, "scored")
+    _ = read[_GOOD] | "Ask" >> RunInference(_Lines(job.handler)) | "Write" >> _shards(job, "scored")
     reasons = read[_BAD] | "AsReason" >> beam.Map(_JSON.encode)
     _ = reasons | "WriteBad" >> _shards(job, "bad", skip_if_empty=True)
 
@@ -171,6 +149,31 @@ class _Read(beam.DoFn):
                 else:
                     good.inc(len(block))
                     yield block
+
+
+class _Lines(ModelHandler):
+    """Takes blocks of rows, one at a time, and gives the lines of JSON of each as one string."""
+
+    def __init__(self, handler: Handler):
+        super().__init__(min_batch_size=1, max_batch_size=1)
+        self._handler = handler
+
+    def load_model(self) -> Predictor:
+        return self._handler.load_model()
+
+    def run_inference(
+        self, batch: Sequence[list[rows.Row]], model: Predictor, inference_args: Any = None
+    ) -> list[str]:
+        return ["\n".join(self._lines(block, model)) for block in batch]
+
+    def get_num_bytes(self, batch: Sequence[list[rows.Row]]) -> int:
+        return sum(self._handler.get_num_bytes([row.text for row in block]) for block in batch)
+
+    def _lines(self, block: list[rows.Row], model: Predictor) -> Iterator[str]:
+        answers = self._handler.answers([row.text for row in block], model)
+        for row, said in zip(block, answers, strict=True):
+            found = said if isinstance(said, dict) else records.record(said)
+            yield _JSON.encode(records.beside(row.fields, found))
 
 
 def _shards(job: Job, name: str, **options: Any) -> beam.PTransform:

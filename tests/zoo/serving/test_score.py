@@ -49,7 +49,9 @@ def test_without_beam_it_says_what_to_install(score, monkeypatch):
     assert "pip install 'lecture-rnn-zoo[beam]'" in said
 
 
-@pytest.mark.parametrize("flag", ["--batch_size=0", "--shard_megabytes=-1", "--max_characters=many"])
+@pytest.mark.parametrize(
+    "flag", ["--batch_size=0", "--shard_megabytes=-1", "--max_characters=many"]
+)
 def test_numbers_are_checked(score, flag, capsys):
     with pytest.raises(SystemExit):
         score("--input=*.txt", flag)
