@@ -79,8 +79,8 @@ def check_output(folder: str) -> None:
     (match,) = FileSystems.match([FileSystems.join(_whole(folder), "*.jsonl")], [1])
     if match.metadata_list:
         raise ValueError(
-            f"--output: expected a folder without shards. Received: {folder!r}, with "
-            f"{match.metadata_list[0].path}. Remove it, or give another folder"
+            f"--output: expected a folder without .jsonl files. Received: {folder!r}, with "
+            f"{match.metadata_list[0].path}. Give another folder"
         )
 
 

@@ -108,7 +108,7 @@ def test_files_of_all_formats_are_scored(score, beam, tmp_path):
 
     code, said = score("--input=in.*")
     assert code == 1
-    assert "expected a folder without shards" in said
+    assert "expected a folder without .jsonl files" in said
 
 
 @pytest.mark.slow
