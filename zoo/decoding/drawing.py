@@ -6,6 +6,12 @@ import tensorflow as tf
 
 # Uniform numbers are drawn in blocks of this size, so that the t-th of a seed is always the same.
 BLOCK = 256
+# Tokens whose probability is summed up before the one among them is looked for.
+_TOGETHER = 256
+# Bins of the filters: 32 powers of two of 128 each, as a float's first 16 bits order them, up to 1.
+_BINS, _BIN_OF_ONE = 4096, 0x3F80
+# Of the probability that top-p leaves, so that the likeliest token always stays.
+_LEAST = 1e-30
 
 
 def draw(
@@ -33,32 +39,70 @@ def draw(
     Returns:
         Token ids `[batch]`, and log P of each at temperature 1, nothing forbidden.
     """
-    log_p = tf.nn.log_softmax(scores)
-    allowed = tf.where(forbidden, scores.dtype.min, scores)
-    greedy = tf.argmax(allowed, axis=1, output_type=tf.int32)
-    heat = tf.maximum(temperature, 1e-4)[:, None]
-    p = tf.nn.softmax((allowed - tf.reduce_max(allowed, axis=1, keepdims=True)) / heat)
-    p = tf.where(forbidden, 0.0, p)
+    # Few operations, each over the whole vocabulary: they take most of what a draw costs.
+    heat = tf.where(temperature > 0, tf.maximum(temperature, 1e-4), 1.0)
+    allowed = scores / heat[:, None] + tf.where(forbidden, -float("inf"), 0.0)
+    p = tf.nn.softmax(allowed)
     filters = tf.reduce_any(top_k > 0) | tf.reduce_any(top_p < 1)
     p = tf.cond(filters, lambda: _likeliest(p, top_k, top_p), lambda: p)
-    cumulated = tf.cumsum(p, axis=1)
-    place = uniform[:, None] * cumulated[:, -1:]
-    drawn = tf.reduce_sum(tf.cast(cumulated <= place, tf.int32), axis=1)
-    # Rounding may put the place at the very end: the last token that can be drawn.
-    last = tf.shape(p)[1] - 1 - tf.argmax(tf.reverse(p > 0, [1]), axis=1, output_type=tf.int32)
-    drawn = tf.where(temperature > 0, tf.minimum(drawn, last), greedy)
-    return drawn, tf.gather(log_p, drawn, batch_dims=1)
+    greedy = tf.argmax(allowed, axis=1, output_type=tf.int32)
+    ids = tf.where(temperature > 0, _drawn(p, uniform), greedy)
+    return ids, -tf.nn.sparse_softmax_cross_entropy_with_logits(ids, scores)
+
+
+def _drawn(p: tf.Tensor, uniform: tf.Tensor) -> tf.Tensor:
+    """The token at each row's place, by the sums of blocks and then within one of them."""
+    blocks = tf.pad(p, [[0, 0], [0, -tf.shape(p)[1] % _TOGETHER]])
+    blocks = tf.reshape(blocks, [tf.shape(p)[0], -1, _TOGETHER])
+    sums = tf.reduce_sum(blocks, axis=2)
+    block, rest = _at(sums, uniform * tf.cumsum(sums, axis=1)[:, -1])
+    within, _ = _at(tf.gather(blocks, block, batch_dims=1), rest)
+    return block * _TOGETHER + within
+
+
+def _at(weights: tf.Tensor, place: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Where a place lies in cumulated weights, and how far behind the beginning of that one."""
+    before = tf.cumsum(weights, axis=1, exclusive=True)
+    found = tf.reduce_sum(tf.cast(before + weights <= place[:, None], tf.int32), axis=1)
+    # Rounding may put the place at the very end: the last that has a weight.
+    numbers = tf.range(tf.shape(weights)[1])
+    found = tf.minimum(found, tf.reduce_max(tf.where(weights > 0, numbers, 0), axis=1))
+    return found, place - tf.gather(before, found, batch_dims=1)
 
 
 def _likeliest(p: tf.Tensor, top_k: tf.Tensor, top_p: tf.Tensor) -> tf.Tensor:
-    """Probabilities, 0 where top-k or top-p leave a token out; of equal ones, all stay."""
+    """What of p top-k and top-p leave, 0 elsewhere; of equal ones, all stay.
+
+    Tokens are counted in bins of like probability, and only the bin in which the last one lies is
+    sorted.
+    """
+    filtered = (top_k > 0) | (top_p < 1)
     size = tf.shape(p)[1]
-    ordered = tf.sort(p, axis=1, direction="DESCENDING")
     k = tf.where(top_k > 0, tf.minimum(top_k, size), size)
-    enough = tf.reduce_sum(tf.cast(tf.cumsum(ordered, axis=1) < top_p[:, None], tf.int32), axis=1)
-    count = tf.minimum(k, tf.where(top_p < 1, tf.minimum(enough + 1, size), size))
-    least = tf.gather(ordered, count - 1, batch_dims=1)
-    return tf.where(p >= least[:, None], p, 0.0)
+    bins = tf.bitwise.right_shift(tf.bitcast(p, tf.int32), 16) - (_BIN_OF_ONE - _BINS + 1)
+    bins = tf.maximum(bins, 0)
+
+    def in_bins(weights: tf.Tensor | None) -> tuple[tf.Tensor, tf.Tensor]:
+        """Sums of each bin, and of all likelier ones."""
+        sums = tf.math.bincount(bins, weights, _BINS, _BINS, axis=-1)
+        return sums, tf.cumsum(sums, axis=1, exclusive=True, reverse=True)
+
+    counts, before = in_bins(None)
+    masses, mass_before = in_bins(p)
+    mass = tf.maximum(top_p, _LEAST) * (masses + mass_before)[:, 0]
+    mass = tf.where(top_p < 1, mass, float("inf"))
+    # A token stays where fewer than k are likelier, with less than the mass.
+    begins = (before < k[:, None]) & (mass_before < mass[:, None])
+    edge = tf.argmax(begins, axis=1, output_type=tf.int32)
+    counts, before, mass_before = (
+        tf.gather(x, edge, batch_dims=1)[:, None] for x in (counts, before, mass_before)
+    )
+    most = tf.reduce_max(tf.where(filtered[:, None], counts, 1))
+    ordered = tf.math.top_k(tf.where(bins == edge[:, None], p, 0.0), most).values
+    stays = tf.range(most) < tf.minimum(k[:, None] - before, counts)
+    stays &= tf.cumsum(ordered, axis=1, exclusive=True) < mass[:, None] - mass_before
+    least = tf.reduce_min(tf.where(stays, ordered, float("inf")), axis=1)
+    return tf.where(p >= tf.where(filtered, least, 0.0)[:, None], p, 0.0)
 
 
 def uniforms(seeds: tf.Tensor, count: tf.Tensor) -> tf.Tensor:

@@ -261,6 +261,40 @@ def test_what_is_forbidden_is_drawn_again():
     np.testing.assert_allclose(shares(np.inf, forbidden=forbidden)[0], 0)
 
 
+def left(p, k, mass):
+    """The tokens that top-k and top-p leave of a row, by a sort of it."""
+    descending = np.sort(p)[::-1]
+    before = np.cumsum(descending) - descending
+    stays = (np.arange(len(p)) < (k if k > 0 else len(p))) & ((before < mass) | (mass >= 1))
+    return p >= descending[: max(1, stays.sum())].min()
+
+
+@pytest.mark.parametrize("size", [5, 700, 5000])
+def test_a_row_is_drawn_alike_alone_and_beside_rows_with_other_filters(size):
+    generator, rows = np.random.default_rng(size), 60
+    scores = generator.integers(-40, 5, [rows, size]).astype(np.float32) / 4  # many are equal
+    k = generator.integers(0, 12, rows).astype(np.int32)
+    mass = generator.uniform(-0.1, 1.2, rows).astype(np.float32)
+    k[::3], mass[::6] = 0, 1.0  # some ask for neither
+    uniform = generator.uniform(size=rows).astype(np.float32)
+    none, one = np.zeros(size, bool), np.ones(rows, np.float32)
+    draw = tf.function(drawing.draw, autograph=False)
+    ids, log_p = (x.numpy() for x in draw(scores, uniform, one, k, mass, none))
+    for i in range(rows):
+        alone = slice(i, i + 1)
+        found, found_log_p = draw(
+            *(x[alone] for x in (scores, uniform, one, k, mass)), forbidden=none
+        )
+        assert (found[0], found_log_p[0]) == (ids[i], log_p[i])
+        p = np.exp(scores[i].astype(np.float64))
+        p /= p.sum()
+        assert log_p[i] == pytest.approx(np.log(p[ids[i]]), abs=1e-4)
+        p = np.where(left(p, k[i], mass[i]), p, 0)
+        cumulated = np.cumsum(p) / p.sum()
+        assert cumulated[ids[i]] - p[ids[i]] / p.sum() - 1e-5 <= uniform[i]
+        assert uniform[i] <= cumulated[ids[i]] + 1e-5
+
+
 def test_numbers_of_a_seed_do_not_depend_on_how_many_are_drawn():
     one = drawing.uniforms(tf.constant([7]), tf.constant(10)).numpy()
     more = drawing.uniforms(tf.constant([3, 7]), tf.constant(1000)).numpy()
