@@ -52,7 +52,10 @@ def draw(
 
 def _drawn(p: tf.Tensor, uniform: tf.Tensor) -> tf.Tensor:
     """The token at each row's place, by the sums of blocks and then within one of them."""
-    blocks = tf.pad(p, [[0, 0], [0, -tf.shape(p)[1] % _TOGETHER]])
+    size = p.shape[1]
+    if size <= _TOGETHER:
+        return _at(p, uniform * tf.cumsum(p, axis=1)[:, -1])[0]
+    blocks = tf.pad(p, [[0, 0], [0, -size % _TOGETHER]])
     blocks = tf.reshape(blocks, [tf.shape(p)[0], -1, _TOGETHER])
     sums = tf.reduce_sum(blocks, axis=2)
     block, rest = _at(sums, uniform * tf.cumsum(sums, axis=1)[:, -1])
@@ -73,12 +76,33 @@ def _at(weights: tf.Tensor, place: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
 def _likeliest(p: tf.Tensor, top_k: tf.Tensor, top_p: tf.Tensor) -> tf.Tensor:
     """What of p top-k and top-p leave, 0 elsewhere; of equal ones, all stay.
 
-    Tokens are counted in bins of like probability, and only the bin in which the last one lies is
-    sorted.
+    A token stays where fewer than k are likelier, which have less than the mass of top-p.
     """
+    size = p.shape[1]
     filtered = (top_k > 0) | (top_p < 1)
-    size = tf.shape(p)[1]
     k = tf.where(top_k > 0, tf.minimum(top_k, size), size)
+    mass = tf.where(top_p < 1, tf.maximum(top_p, _LEAST), float("inf"))
+    sought, most = p, tf.constant(size)
+    if size > _BINS:
+        sought, most, k, mass = _last_bin(p, k, mass, filtered)
+    ordered = tf.math.top_k(sought, most).values
+    stays = tf.range(most) < k[:, None]
+    stays &= tf.cumsum(ordered, axis=1, exclusive=True) < mass[:, None]
+    least = tf.reduce_min(tf.where(stays, ordered, float("inf")), axis=1)
+    return tf.where(p >= tf.where(filtered, least, 0.0)[:, None], p, 0.0)
+
+
+def _last_bin(
+    p: tf.Tensor, k: tf.Tensor, mass: tf.Tensor, filtered: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Where the last token that stays is to be sought, so that not all need be sorted.
+
+    Tokens are counted in bins of like probability.
+
+    Returns:
+        p in each row's last bin, 0 elsewhere; how many tokens the largest one has; and what is left
+        of k and mass for it.
+    """
     bins = tf.bitwise.right_shift(tf.bitcast(p, tf.int32), 16) - (_BIN_OF_ONE - _BINS + 1)
     bins = tf.maximum(bins, 0)
 
@@ -89,20 +113,15 @@ def _likeliest(p: tf.Tensor, top_k: tf.Tensor, top_p: tf.Tensor) -> tf.Tensor:
 
     counts, before = in_bins(None)
     masses, mass_before = in_bins(p)
-    mass = tf.maximum(top_p, _LEAST) * (masses + mass_before)[:, 0]
-    mass = tf.where(top_p < 1, mass, float("inf"))
-    # A token stays where fewer than k are likelier, with less than the mass.
+    mass *= (masses + mass_before)[:, 0]  # 1, as it is rounded here
     begins = (before < k[:, None]) & (mass_before < mass[:, None])
     edge = tf.argmax(begins, axis=1, output_type=tf.int32)
-    counts, before, mass_before = (
-        tf.gather(x, edge, batch_dims=1)[:, None] for x in (counts, before, mass_before)
+    count, before, mass_before = (
+        tf.gather(x, edge, batch_dims=1) for x in (counts, before, mass_before)
     )
-    most = tf.reduce_max(tf.where(filtered[:, None], counts, 1))
-    ordered = tf.math.top_k(tf.where(bins == edge[:, None], p, 0.0), most).values
-    stays = tf.range(most) < tf.minimum(k[:, None] - before, counts)
-    stays &= tf.cumsum(ordered, axis=1, exclusive=True) < mass[:, None] - mass_before
-    least = tf.reduce_min(tf.where(stays, ordered, float("inf")), axis=1)
-    return tf.where(p >= tf.where(filtered, least, 0.0)[:, None], p, 0.0)
+    most = tf.reduce_max(tf.where(filtered, count, 1))
+    sought = tf.where(bins == edge[:, None], p, 0.0)
+    return sought, most, tf.minimum(k - before, count), mass - mass_before
 
 
 def uniforms(seeds: tf.Tensor, count: tf.Tensor) -> tf.Tensor:
