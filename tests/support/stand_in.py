@@ -9,6 +9,7 @@ error and in which words, is as in `tensorflow_serving/util/json_tensor.cc`,
         ...
 """
 
+import argparse
 import contextlib
 import http.server
 import json
@@ -483,3 +484,26 @@ def _spec(match):
     if label:
         spec.version_label = urllib.parse.unquote(label)
     return spec
+
+
+def main():
+    """`python tests/support/stand_in.py NAME=FOLDER ...`: starts when it is given a line, and
+    ends with its standard input."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("models", nargs="+", metavar="NAME=FOLDER")
+    parser.add_argument("--rest_port", type=int, default=0)
+    parser.add_argument("--grpc_port", type=int, default=0)
+    flags = parser.parse_args()
+    # What takes seconds.
+    import programs  # noqa: F401
+    from tensorflow_serving.apis import model_service_pb2_grpc  # noqa: F401
+
+    if not sys.stdin.readline():
+        return
+    folders = dict(model.split("=", 1) for model in flags.models)
+    with Models(folders) as models, Server(models, flags.rest_port, flags.grpc_port):
+        sys.stdin.read()
+
+
+if __name__ == "__main__":
+    main()
