@@ -226,8 +226,8 @@ def report(asked, clients, seconds, start, end, restarts, memory):
     """The figures of a run: questions that lie in a restart have latencies of their own."""
 
     def latencies(rows):
-        values = 1000 * np.array([e - b for _, b, e, _ in rows] or [np.nan])
-        return {f"{p:g}": round(float(np.percentile(values, p)), 1) for p in PERCENTILES}
+        values = [1000 * (e - b) for _, b, e, _ in rows]
+        return {f"{p:g}": round(float(np.percentile(values, p)), 1) for p in PERCENTILES if values}
 
     def in_restart(row):
         return any(killed < row[2] and row[1] < ready for killed, ready in restarts)
@@ -242,7 +242,7 @@ def report(asked, clients, seconds, start, end, restarts, memory):
             "killed_after": round(killed - start, 1),
             "seconds_down": round(ready - killed, 2),
             "clients_recovered": len(first),
-            "last_recovered_seconds": round(max(first.values(), default=np.nan) - ready, 2),
+            "last_recovered_seconds": round(max(first.values(), default=ready) - ready, 2),
         }
 
     steady = [row for row in asked if row[3] == "right" and not in_restart(row)]
@@ -265,6 +265,7 @@ def markdown(found, command):
     latency = [
         [name, *(f"{value:g}" for value in found[key].values())]
         for name, key in (("steady", "latency_ms"), ("in restarts", "latency_ms_in_restarts"))
+        if found[key]
     ]
     restarts, memory = (
         [[f"{value:g}" for value in one.values()] for one in found[key]]
