@@ -20,7 +20,8 @@ from typing import Any
 import tensorflow as tf
 
 from layers.engine.blocks import forward_in_blocks
-from layers.engine.loops import steps_in_order
+from layers.engine.compiling import shared_function
+from layers.engine.loops import steps_forward, steps_in_order
 from layers.engine.passes import forward
 from layers.engine.plan import Plan
 from layers.engine.sharding import Result, Tensors
@@ -28,6 +29,8 @@ from layers.engine.sharding import Result, Tensors
 # Up to this batch, a portable graph leaves the sequence to one kernel where a cell has one; beyond,
 # products over all steps and the whole batch are faster.
 ROWS_OF_ONE_KERNEL = 4
+# Up to so many multiplications in a step, all of a compiled forward pass is one call.
+WORK_OF_ONE_CALL = 2**19
 
 
 def infer(plan: Plan, tensors: Tensors) -> Result:
@@ -36,10 +39,29 @@ def infer(plan: Plan, tensors: Tensors) -> Result:
     Returns:
         Outputs `[batch, time, units]` or None, and the last states, each `[batch, units]`.
     """
+    if plan.compiled and _is_small(tensors):
+        return _in_one_call(plan, tensors)
     if plan.compiled or tensors.dropout is not None:
         return forward(plan, tensors)[:2]
     results = (_fastest if tf.executing_eagerly() else _in_graph)(plan, tensors)
     return (results[0], tuple(results[1:])) if plan.sequences else (None, tuple(results))
+
+
+def _is_small(tensors: Tensors) -> bool:
+    """Whether what is around a step costs as much as the step, by all that is known of shapes."""
+    batch, time = tensors.x.shape[:2]
+    units, columns = tensors.recurrent_kernel.shape
+    return bool(batch and time) and batch * units * columns <= WORK_OF_ONE_CALL
+
+
+def _in_one_call(plan: Plan, tensors: Tensors) -> Result:
+    """Projection and loop as one call of XLA, whose large products would be slower."""
+    fields = {field.name: getattr(tensors, field.name) for field in dataclasses.fields(tensors)}
+    return shared_function(_compiled_whole, plan)(**fields)
+
+
+def _compiled_whole(plan: Plan, **fields: Any) -> Result:
+    return forward(plan, Tensors(**fields), functools.partial(steps_forward, plan))[:2]
 
 
 def _in_order(plan: Plan, tensors: Tensors) -> list[tf.Tensor]:
