@@ -130,6 +130,10 @@ class Pooling(keras.layers.Layer):
         """What `step` carries from step to step, before the first one: each `[batch, ...]`.
 
         The maximum; or Σ e^s<t> a<t>, Σ e^s<t> and the largest s<t>, by which the sums are divided.
+
+        Example:
+            >>> [state.shape for state in Pooling("mean").zero_states(2, width=3)]
+            [TensorShape([2, 3]), TensorShape([2, 1]), TensorShape([2, 1])]
         """
         widths = [width] if self.kind == "max" else [width, 1, 1]
         return [tf.zeros([batch, one]) for one in widths]
@@ -164,7 +168,13 @@ class Pooling(keras.layers.Layer):
         return [total * before + share * a, shares * before + share, new_peak]
 
     def pooled(self, states: Sequence[tf.Tensor]) -> tf.Tensor:
-        """The pooled vectors of the steps so far, `[batch, features]`; zeros of none."""
+        """The pooled vectors of the steps so far, `[batch, features]`; zeros of none.
+
+        Example:
+            >>> pooling = Pooling("max")
+            >>> pooling.pooled(pooling.zero_states(1, width=2)).numpy().tolist()
+            [[0.0, 0.0]]
+        """
         return states[0] if self.kind == "max" else tf.math.divide_no_nan(states[0], states[1])
 
     def compute_mask(self, inputs: object, mask: tf.Tensor | None = None) -> None:

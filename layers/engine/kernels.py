@@ -20,7 +20,6 @@ from typing import Any
 import tensorflow as tf
 
 from layers.engine.blocks import forward_in_blocks
-from layers.engine.compiling import shared_function
 from layers.engine.loops import steps_forward, steps_in_order
 from layers.engine.passes import forward
 from layers.engine.plan import Plan
@@ -57,11 +56,17 @@ def _is_small(tensors: Tensors) -> bool:
 def _in_one_call(plan: Plan, tensors: Tensors) -> Result:
     """Projection and loop as one call of XLA, whose large products would be slower."""
     fields = {field.name: getattr(tensors, field.name) for field in dataclasses.fields(tensors)}
-    return shared_function(_compiled_whole, plan)(**fields)
+    return _compiled(plan)(**fields)
 
 
-def _compiled_whole(plan: Plan, **fields: Any) -> Result:
-    return forward(plan, Tensors(**fields), functools.partial(steps_forward, plan))[:2]
+@functools.lru_cache(maxsize=512)
+def _compiled(plan: Plan) -> Callable:
+    """The forward pass of a plan, compiled for each of the shapes, all of which are known."""
+
+    def whole(**fields: Any) -> Result:
+        return forward(plan, Tensors(**fields), functools.partial(steps_forward, plan))[:2]
+
+    return tf.function(whole, jit_compile=True, autograph=False)
 
 
 def _in_order(plan: Plan, tensors: Tensors) -> list[tf.Tensor]:
