@@ -9,6 +9,8 @@ from zoo.serving.deadline import LONGEST_SECONDS, SECONDS_BEFORE_RETRY, Deadline
 from zoo.serving.errors import Lost, ServerError
 from zoo.serving.messages import AVAILABLE, State
 
+_SILENT = "no answer in time"
+
 
 class Asked(Protocol):
     """What is asked here of a client."""
@@ -35,8 +37,12 @@ def wait(client: Asked, seconds: float) -> None:
         TimeoutError: it would not answer after as many seconds.
         ServerError: it failed to load, and the server has given it up.
     """
-    deadline, pause = Deadline(seconds), SECONDS_BEFORE_RETRY
+    deadline, pause, told = Deadline(seconds), SECONDS_BEFORE_RETRY, ""
     while why := problem(client, deadline.within(client.timeout)):
+        if why != _SILENT:
+            told = why
+        elif told:  # the last question may have had no time left
+            why = f"{_SILENT}, and before that: {told}"
         if isinstance(why, GivenUp) or not deadline.pause(pause):
             kind = ServerError if isinstance(why, GivenUp) else TimeoutError
             raise kind(
@@ -60,6 +66,6 @@ def problem(client: Asked, deadline: Deadline) -> str:
     except Lost as lost:
         return f"no server, {lost}"
     except TimeoutError:
-        return "no answer in time"
+        return _SILENT
     except ServerError as error:
         return error.said
