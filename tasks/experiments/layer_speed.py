@@ -21,8 +21,6 @@ from layers.engine import function_here
 from layers.engine.compiling import has_gpu
 
 _CALLS_PER_TURN = 3
-# PyTorch's threads go on spinning after a call, and would take a core from whoever comes next.
-_TORCH_REST = 0.1
 
 COLUMNS_PER_UNIT = {"rnn": 1, "gru": 3, "gru_after": 3, "lstm": 4}
 # Those for which stock Keras has cuDNN on a GPU, where XLA has no place.
@@ -208,26 +206,37 @@ def medians(field: dict[str, Contestant], seconds: float) -> dict[str, float]:
 
 
 def timed(field: dict[str, Contestant], seconds: float) -> dict[str, Times]:
-    """How long one call takes, the contestants taking turns."""
+    """How long one call takes, the contestants taking turns.
+
+    PyTorch comes behind the others: its threads go on spinning after a call, and would take a core
+    from whoever is next.
+    """
+    alone = [{name: field[name]} for name in ("torch",) if name in field]
+    return {
+        name: times
+        for turns in ({n: run for n, run in field.items() if n != "torch"}, *alone)
+        for name, times in _in_turn(turns, seconds).items()
+    }
+
+
+def _in_turn(field: dict[str, Contestant], seconds: float) -> dict[str, Times]:
     for run in field.values():
         run()
         run()
-    times: dict[str, list[tuple[float, float]]] = {name: [] for name in field}
+    taken: dict[str, list[tuple[float, float]]] = {name: [] for name in field}
     gc.collect()
     end = time.perf_counter() + seconds * len(field)
-    while time.perf_counter() < end or len(times["ours"]) < 6:
+    while time.perf_counter() < end or any(len(values) < 6 for values in taken.values()):
         for name, run in field.items():
             run()
             for _ in range(_CALLS_PER_TURN):
                 start, before = time.perf_counter(), time.process_time()
                 run()
                 took = time.perf_counter() - start, time.process_time() - before
-                times[name].append(took)
-            if name == "torch":
-                time.sleep(_TORCH_REST)
+                taken[name].append(took)
     return {
         name: Times(*(1000 * statistics.median(kind) for kind in zip(*values, strict=True)))
-        for name, values in times.items()
+        for name, values in taken.items()
     }
 
 

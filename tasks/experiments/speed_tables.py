@@ -11,7 +11,7 @@ from zoo.catalog import markdown
 PARTS = {
     "train": ("training step: forward pass and all gradients", "ms"),
     "forward": ("forward pass", "ms"),
-    "served": ("as a server runs it: 100 steps, 128 units, rows and steps unknown, no XLA", "ms"),
+    "served": ("served, in a graph without XLA", "ms"),
     "length": ("training step of 1,000 and 2,000 steps", "ms"),
     "memory": ("peak memory of training steps", "MiB"),
 }

@@ -181,7 +181,7 @@ def test_word_order_is_what_a_bag_of_words_cannot_know(tmp_path):
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (["--mode=nonsense"], "expected one of train, evaluate, predict, export, explain"),
+        (["--mode=nonsense"], "expected one of train, evaluate, predict, export, stream, explain"),
         (["--label_column=points"], "expected a column 'points', found text, stars"),
         (["--test_file={other}"], "Received in the test data: ['9']"),
         (["--train_file={one}", "--valid_file="], "expected two classes or more"),

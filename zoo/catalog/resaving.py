@@ -88,18 +88,18 @@ def _module(
     def asset(name: str) -> str:
         return os.fspath(found.folder / "assets" / name)
 
+    if isinstance(found.config, EncoderDecoderConfig) and not found.saved:
+        raise ValueError(
+            f"{found.folder}: expected a SavedModel that says how it searches, as --beam_size and "
+            "--length_penalty set it. Received one that was saved before it was noted; save it "
+            "from the folder of its run, with --mode=export"
+        )
     model, vocabulary = load_weights(found), asset("vocabulary.txt")
     if isinstance(found.config, LanguageModelConfig):
         return LanguageModule(model, Tokens(vocabulary, found.recipe["tokens"]), weights)
     if isinstance(found.config, TaggerConfig):
         return TaggerModule(model, Vocabulary(vocabulary), asset("tags.txt"), weights)
     if isinstance(found.config, EncoderDecoderConfig):
-        if not found.saved:
-            raise ValueError(
-                f"{found.folder}: expected a SavedModel that says how it searches, as --beam_size "
-                "and --length_penalty set it. Received one that was saved before it was noted; "
-                "save it from the folder of its run, with --mode=export"
-            )
         if found.recipe["subwords"]:
             both = Subwords(vocabulary)
             return TranslatorModule(model, both, both, weights, **found.saved)

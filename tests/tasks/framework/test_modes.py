@@ -29,7 +29,6 @@ def test_a_model_that_cannot_answer_is_no_version(tmp_path, flags, monkeypatch):
 
     for method, mode, weights in (
         ("predict_examples", "train", "float16"),
-        ("predict", "train", "float32"),
         ("predict", "export", "float32"),
     ):
         with monkeypatch.context() as patch:
