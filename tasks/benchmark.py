@@ -8,8 +8,8 @@ r"""Speed and memory of the recurrent layers against stock Keras and PyTorch.
 Every comparison runs its contestants in turn, over and over, and takes medians, so that whatever
 else the machine does hits all alike; the first call of a turn, which finds cold caches and sleeping
 threads, does not count. Stock Keras is the faster of XLA on and off; on a GPU its LSTM and its
-GRU(reset_after=True) use cuDNN, and XLA not. PyTorch takes part where it is importable, but for a
-GPU.
+GRU(reset_after=True) use cuDNN, and XLA not. PyTorch comes behind the others, where it is
+importable, but for a GPU.
 """
 
 from __future__ import annotations
