@@ -502,6 +502,62 @@ class Recurrent(keras.layers.Layer):
             mask=self._check_mask(mask, x),
         )
 
+    def state_gradients(
+        self,
+        sequences: tf.Tensor,
+        d_outputs: tf.Tensor,
+        initial_state: tf.Tensor | Sequence[tf.Tensor] | None = None,
+        mask: tf.Tensor | None = None,
+    ) -> dict[str, tf.Tensor]:
+        """How a loss changes with the states of every step: what the way back carries through time.
+
+            ∂L/∂a<t-1> = ∂L<t-1>/∂a<t-1> + (∂a<t>/∂a<t-1>)ᵀ ∂L/∂a<t>
+
+        of the basic RNN; the other cells have more than one path, see their `step_back`. With one
+        loss, L<T>, it is a product of T - t matrices: it vanishes or explodes with the distance.
+
+        Source: Andrew Ng, Sequence Models, week 1, "Backpropagation through time" and "Vanishing
+        gradients with RNNs".
+
+        Args:
+            sequences: `[batch, time, features]`.
+            d_outputs: ∂L<t>/∂a<t>, derivatives of a loss by the outputs, `[batch, time, units]`,
+                in the order of time.
+            initial_state, mask: as in `call`.
+
+        Returns:
+            ∂L/∂s<t> for each state s by its name, in the order of time, `[batch, time, units]`
+            each: `"a"` for `RNN`, `"c"` for `GRU`, whose a<t> = c<t>, and `"a"` and `"c"` for
+            `LSTM`, each with the other one fixed. Padded steps are zeros. No dropout acts.
+
+        Example:
+            >>> layer = RNN(2, use_bias=False, kernel_initializer="zeros")
+            >>> layer.build((None, None, 1))
+            >>> layer.recurrent_kernel.assign(0.5 * np.eye(2))  # ∂L/∂a<t> = 0.5^(T-t), T = 4
+            >>> d = tf.pad(tf.ones([1, 1, 2]), [[0, 0], [3, 0], [0, 0]])
+            >>> layer.state_gradients(tf.zeros([1, 4, 1]), d)["a"].numpy()[0, :, 0].tolist()
+            [0.125, 0.25, 0.5, 1.0]
+        """
+        x = self._as_numbers(sequences)
+        if not self.built:
+            self.build(tuple(x.shape))
+            self.built = True
+        self._check_input(x)
+        d_outputs = self._as_numbers(d_outputs)
+        if not d_outputs.shape.is_compatible_with([*x.shape[:2], self.units]):
+            raise ValueError(
+                f"{self.name}: expected derivatives by the outputs of shape [batch, time, units] = "
+                f"{(*x.shape[:2], self.units)}. Received shape: {tuple(d_outputs.shape)}"
+            )
+        return engine.derivatives(
+            engine.Plan(self.cell, self.units, reverse=self.go_backwards),
+            d_outputs,
+            x,
+            self._initial_states(x, initial_state),
+            **self.weight_tensors(),
+            mask=self._check_mask(mask, x),
+        )
+
     def weight_tensors(self) -> dict[str, tf.Tensor | None]:
         """The weights as tensors of the precision in which the loops compute.
 

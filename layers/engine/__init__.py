@@ -36,20 +36,21 @@ Who does what, each module using only those above it:
     gradient.py    the backward pass as the gradient of the forward pass
     cudnn.py       a whole run by NVIDIA's kernel
     checking.py    a kernel compared with the loop before it is believed
-    running.py     `run` and `quantities`, which layers call; loop or kernel is chosen here
+    running.py     `run`, `quantities` and `derivatives`, which layers call; loop or kernel
     feeding.py     the loop in which each step waits for attention, and its way back
 """
 
 from layers.engine.cell import Cell, CudnnForm, Step
 from layers.engine.compiling import function_here, precision_of_loops
 from layers.engine.plan import Plan
-from layers.engine.running import quantities, run
+from layers.engine.running import derivatives, quantities, run
 
 __all__ = [
     "Cell",
     "CudnnForm",
     "Plan",
     "Step",
+    "derivatives",
     "function_here",
     "precision_of_loops",
     "quantities",

@@ -206,7 +206,8 @@ def steps_back(
         weights, dropout, mask, steps: as in `steps_forward`.
 
     Returns:
-        dz in blocks, each `[time, batch, width * units]`; the derivatives by the first states, each
+        dz in blocks, each `[time, batch, width * units]`, behind them, where `plan.keep` says so,
+        the derivatives by the states after each step; the derivatives by the first states, each
         `[batch, units]`; and the kernel transposed, `[gates * units, features]`. It is transposed
         here because outside of XLA the graph optimizer would fold the transpose into the product
         dZ W_xᵀ, which is a third slower than transposing first.
@@ -244,13 +245,17 @@ def steps_back(
             d_previous *= dropout
         d_old = [direct + kept for direct, kept in zip(d_direct, d_kept, strict=True)]
         d_old[0] += d_previous
-        blocks = [_write(array, t, (block,)) for array, block in zip(blocks, d_z, strict=True)]
+        kept = (*d_z, *d_new) if plan.keep == "derivatives" else d_z
+        blocks = [_write(array, t, (block,)) for array, block in zip(blocks, kept, strict=True)]
         return tuple(d_old), blocks
 
+    widths = cell.block_widths
+    if plan.keep == "derivatives":
+        widths += (1,) * len(cell.states)
     d_states, blocks = repeat(
         end - first,
         one_step,
-        (tuple(d_states), [_array(d_states[0], count, width) for width in cell.block_widths]),
+        (tuple(d_states), [_array(d_states[0], count, width) for width in widths]),
     )
     return [array.stack()[:count] for array in blocks], d_states, tf.transpose(kernel)
 

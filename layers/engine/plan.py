@@ -24,7 +24,7 @@ class Plan:
         cudnn: whether cuDNN takes the place of the loops: True, False, or `"auto"`, where it can.
         keep: what to keep of each step: `"slopes"`, for back-propagation; `"quantities"`, for
             people who look at them; or `"nothing"`: a gradient that is asked for all the same then
-            runs the forward pass once more.
+            runs the forward pass once more. On the way back, `"derivatives"`: those by the states.
 
     Example:
         >>> Plan(GRU(4).cell, units=4) == Plan(GRU(4).cell, units=4)
@@ -39,4 +39,4 @@ class Plan:
     compiled: bool = False
     by_hand: bool = True
     cudnn: bool | str = dataclasses.field(default="auto", compare=False)  # no loop asks for it
-    keep: Literal["slopes", "quantities", "nothing"] = "slopes"
+    keep: Literal["slopes", "quantities", "nothing", "derivatives"] = "slopes"

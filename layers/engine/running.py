@@ -1,4 +1,4 @@
-"""What layers call: one run of a cell over sequences, and the gates of one run."""
+"""What layers call: one run of a cell over sequences; the gates of one run, and its way back."""
 
 from __future__ import annotations
 
@@ -9,10 +9,16 @@ from collections.abc import Sequence
 import tensorflow as tf
 
 from layers.engine.checking import agrees
-from layers.engine.compiling import in_xla, is_for_here, padding_to_bucket, precision_of_loops
+from layers.engine.compiling import (
+    in_xla,
+    is_for_here,
+    padding_to_bucket,
+    precision_of_loops,
+    shared_function,
+)
 from layers.engine.cudnn import run_by_cudnn, why_not
 from layers.engine.gradient import differentiable
-from layers.engine.loops import steps_forward
+from layers.engine.loops import steps_back, steps_forward
 from layers.engine.passes import forward
 from layers.engine.plan import Plan
 from layers.engine.sharding import Result, Tensors, join
@@ -145,3 +151,53 @@ def quantities(
         real = mask[:, :, None]
         by_name = {name: tf.where(real, v, tf.zeros_like(v)) for name, v in by_name.items()}
     return by_name
+
+
+def derivatives(
+    plan: Plan,
+    d_outputs: tf.Tensor,
+    x: tf.Tensor,
+    states: Sequence[tf.Tensor],
+    kernel: tf.Tensor,
+    recurrent_kernel: tf.Tensor,
+    bias: tf.Tensor | None = None,
+    recurrent_bias: tf.Tensor | None = None,
+    mask: tf.Tensor | None = None,
+) -> dict[str, tf.Tensor]:
+    """What back-propagation through time carries from step to step: ∂L/∂s<t> of every state s.
+
+    Args:
+        plan: cell and direction.
+        d_outputs: what L has to do with the outputs directly, `[batch, time, units]`.
+        x, states, kernel, recurrent_kernel, bias, recurrent_bias, mask: as in `run`.
+
+    Returns:
+        `[batch, time, units]` each, by the names of `Cell.states`. Padded steps are zeros.
+
+    Example:
+        >>> plan = Plan(RNN(4).cell, units=4)
+        >>> x, start = tf.ones([2, 5, 3]), tf.zeros([2, 4])
+        >>> named = derivatives(plan, tf.ones([2, 5, 4]), x, [start], tf.ones([3, 4]), tf.eye(4))
+        >>> named["a"].shape
+        TensorShape([2, 5, 4])
+    """
+    plan = dataclasses.replace(plan, keep="slopes", sequences=False, compiled=False)
+    tensors = Tensors(x, tuple(states), kernel, recurrent_kernel, bias, recurrent_bias, mask=mask)
+    tensors = tensors.cast(precision_of_loops(x.dtype))
+    _, last, residuals = forward(plan, tensors)
+    back = dataclasses.replace(plan, keep="derivatives")
+    kept, _, _ = shared_function(steps_back, back)(
+        tf.transpose(tf.cast(d_outputs, tensors.x.dtype), [1, 0, 2]),
+        tuple(tf.zeros_like(state) for state in last),
+        residuals.kept[0],
+        residuals.weights,
+        tensors.kernel,
+        None,
+        residuals.mask,
+        None,
+    )
+    names = plan.cell.states
+    return {
+        name: tf.cast(tf.transpose(d, [1, 0, 2]), x.dtype)
+        for name, d in zip(names, kept[-len(names) :], strict=True)
+    }

@@ -7,7 +7,7 @@ import dataclasses
 import re
 import typing
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from absl import flags as absl_flags
 
@@ -16,6 +16,38 @@ from tasks.framework.configuration import RunConfig, TaskConfig
 from zoo.configuration import Configuration, Option, options
 from zoo.configuration.base import hints
 from zoo.rows import is_unicode
+
+C = TypeVar("C", bound=Configuration)
+
+
+def parsed(kind: type[C], arguments: Sequence[str], command: str = "") -> C:
+    """The configuration that the arguments of a command line say, each of its options a flag.
+
+    Args:
+        kind: of configuration.
+        arguments: behind the program's name.
+        command: the whole command, for a field of that name; `given` is given the names of the
+            flags that were said.
+
+    Raises:
+        UserError: there is no such flag, or it has no such value; or an argument is no UTF-8.
+
+    Example:
+        >>> parsed(RunConfig, ["--mode=export"]).mode
+        'export'
+    """
+    flags = _read(_flags_of(kind), arguments)
+    given = tuple(name for name in options(kind) if flags[name].present)
+    values: dict[str, Any] = {name: flags[name].value for name in options(kind)}
+    try:
+        return kind.from_dict({**values, "given": given, "command": command})
+    except ValueError as error:
+        raise UserError(f"--{error}") from None
+
+
+def help_of(kind: type[Configuration]) -> str:
+    """The flags of a configuration."""
+    return _flags_of(kind).module_help(_section(kind))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,16 +80,7 @@ class Options:
             UserError: there is no such flag or preset, or it has no such value; or an argument is
                 no UTF-8.
         """
-        broken = [argument for argument in arguments if not is_unicode(argument)]
-        if broken:
-            raise UserError(f"expected arguments in UTF-8. Received: {broken[0]!a}")
-        flags = self._flags()
-        try:
-            rest = flags(["", *arguments])[1:]
-        except absl_flags.Error as error:
-            raise UserError(_message(error)) from None
-        if rest:
-            raise UserError(f"unexpected arguments: {' '.join(rest)}")
+        flags = _read(self._flags(), arguments)
         values = self._of_preset(flags["preset"].value, presets or {})
         for name in self._options():
             if flags[name].present or name not in values:
@@ -88,12 +111,30 @@ class Options:
         return {**self.recipe.options(), **options(self.run)}
 
     def _flags(self) -> absl_flags.FlagValues:
-        """Flags of their own and not absl's global ones: programs may run in one process."""
-        flags = absl_flags.FlagValues()
-        for kind in (*self.recipe.parts().values(), self.run):
-            for name, (field, said) in options(kind).items():
-                _define(flags, kind, name, field.default, said)
-        return flags
+        return _flags_of(*self.recipe.parts().values(), self.run)
+
+
+def _flags_of(*kinds: type[Configuration]) -> absl_flags.FlagValues:
+    """Flags of their own and not absl's global ones: programs may run in one process."""
+    flags = absl_flags.FlagValues()
+    for kind in kinds:
+        for name, (field, said) in options(kind).items():
+            _define(flags, kind, name, field.default, said)
+    return flags
+
+
+def _read(flags: absl_flags.FlagValues, arguments: Sequence[str]) -> absl_flags.FlagValues:
+    """The flags with what the arguments of a command line say."""
+    broken = [argument for argument in arguments if not is_unicode(argument)]
+    if broken:
+        raise UserError(f"expected arguments in UTF-8. Received: {broken[0]!a}")
+    try:
+        rest = flags(["", *arguments])[1:]
+    except absl_flags.Error as error:
+        raise UserError(_message(error)) from None
+    if rest:
+        raise UserError(f"unexpected arguments: {' '.join(rest)}")
+    return flags
 
 
 def _section(kind: type[Configuration]) -> str:

@@ -58,27 +58,13 @@ class Program:
         Returns:
             The exit code.
         """
-        arguments = list(sys.argv[1:] if arguments is None else arguments)
-        config, run = None, None
-        with _stoppable():
-            try:
-                if any(argument in _HELP for argument in arguments):
-                    print(self.help(), flush=True)
-                    return 0
-                config, run = self.parse(arguments)
-                self._run(config, run)
-            except UserError as error:
-                print(f"{self.name}: {error}", file=sys.stderr)
-                return 1
-            except BrokenPipeError:  # what reads our output has read enough
-                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            except KeyboardInterrupt as stop:
-                signal.setitimer(signal.ITIMER_REAL, 0)
-                resumes = run is not None and run.mode == "train" and run.model_dir
-                how = "; the same command resumes it" if resumes else ""
-                print(f"\n{self.name}: stopped{how}.", file=sys.stderr)
-                return 128 + (stop.args[0] if stop.args else signal.SIGINT)
-        return 0
+        return main_of(self.name, self.help, self._start, arguments)
+
+    def _start(self, arguments: Sequence[str], resumable: list[str]) -> None:
+        config, run = self.parse(arguments)
+        if run.mode == "train" and run.model_dir:
+            resumable.append(run.model_dir)
+        self._run(config, run)
 
     def parse(self, arguments: Sequence[str]) -> tuple[TaskConfig, RunConfig]:
         """The configurations that arguments say.
@@ -105,16 +91,61 @@ class Program:
         return PRESETS.get(self.presets or self.name, {})
 
     def _run(self, config: TaskConfig, run: RunConfig) -> None:
-        from zoo import quiet
-
-        quiet.import_tensorflow()
-        from tasks.framework import memory
+        import_quietly()
         from tasks.framework.modes import MODES
 
-        absl_logging.set_verbosity(absl_logging.ERROR)  # warnings of libraries are for developers
-        memory.keep_freed()
         mode = self.modes[run.mode]() if run.mode in self.modes else MODES[run.mode]
         mode(self.task(), config, run)
+
+
+def import_quietly() -> None:
+    """Imports TensorFlow, and keeps it and others from saying what only developers want to know."""
+    from zoo import quiet
+
+    quiet.import_tensorflow()
+    from tasks.framework import memory
+
+    absl_logging.set_verbosity(absl_logging.ERROR)  # warnings of libraries are for developers
+    memory.keep_freed()
+
+
+def main_of(
+    name: str,
+    help: Callable[[], str],
+    start: Callable[[Sequence[str], list[str]], None],
+    arguments: Sequence[str] | None = None,
+) -> int:
+    """Runs a program to its end, whatever ends it.
+
+    Args:
+        name: of the program.
+        help: what `--help` shows.
+        start: does what the arguments say; it adds to the list where the same command goes on
+            with what was stopped.
+        arguments: by default those of the command line.
+
+    Returns:
+        The exit code.
+    """
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    resumable: list[str] = []
+    with _stoppable():
+        try:
+            if any(argument in _HELP for argument in arguments):
+                print(help(), flush=True)
+                return 0
+            start(arguments, resumable)
+        except UserError as error:
+            print(f"{name}: {error}", file=sys.stderr)
+            return 1
+        except BrokenPipeError:  # what reads our output has read enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        except KeyboardInterrupt as stop:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            how = "; the same command resumes it" if resumable else ""
+            print(f"\n{name}: stopped{how}.", file=sys.stderr)
+            return 128 + (stop.args[0] if stop.args else signal.SIGINT)
+    return 0
 
 
 class _stoppable:  # noqa: N801

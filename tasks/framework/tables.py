@@ -196,6 +196,48 @@ def attention_table(found: Mapping[str, Any]) -> str:
     )
 
 
+def gradient_flow_table(found: Mapping[str, Any]) -> str:
+    """How much of a gradient is left at some distances, of each cell, fresh and trained."""
+    distances = found["distances"]
+    shown = sorted({d for d in (1, 10, 100) if d in distances} | {distances[-1]})
+    longest = found["trained_on"][-1]
+    header = ["‖∂L<T>/∂a<t>‖, at a distance of", *(f"{d:,}, fresh" for d in shown)]
+    header += [*(f"{d:,}, trained" for d in shown), f"(ŷ - y)² after {longest} steps"]
+    cells = []
+    for name in found["fresh"]:
+        rows = [dict(zip(distances, found[s][name], strict=True)) for s in ("fresh", "trained")]
+        error = found["errors"].get(name, {}).get(str(longest))
+        left = [f"{row[d]:.1e}" for row in rows for d in shown]
+        cells.append([name, *left, "" if error is None else f"{error:.5f}"])
+    return markdown.table(header, cells) + (
+        f"\n`{found['command']}`: each beside that at a distance of 0, of networks of "
+        f"{found['units']} units, trained to say the first number of up to {longest}; who always "
+        'says 0 has an error of 0.33333. "c" is the memory cell.\n'
+    )
+
+
+def exploding_table(found: Mapping[str, Any]) -> str:
+    """Each run that `tasks.gradients` clipped or not, and what became of it."""
+    header = ["network", "clipped to", "first loss", "last loss", "largest gradient norm"]
+    header += ["steps that became NaN"]
+    cells = []
+    for run in found["runs"]:
+        first, last = (
+            "NaN" if loss is None else f"{loss:.3f}"
+            for loss in (run["losses"][0], run["last_loss"])
+        )
+        largest = "NaN" if run["largest_norm"] is None else f"{run['largest_norm']:.2g}"
+        gone = f"{run['nan_steps']} of {len(run['losses'])}"
+        if run["first_nan"] is not None:
+            gone += f", from step {run['first_nan']} on"
+        clip = f"{run['clip_norm']:g}" if run["clip_norm"] else "–"
+        cells.append([run["network"], clip, first, last, largest, gone])
+    return markdown.table(header, cells) + (
+        f"\n`{found['command']}`: the same seed with and without; the last loss is the mean of 50 "
+        "steps, and 0.333 that of always saying 0.\n"
+    )
+
+
 def agreement_table(found: Mapping[str, Any]) -> str:
     """Right verbs of each cell, by the words between subject and verb."""
     distances = list(next(iter(found["shares"].values())))
