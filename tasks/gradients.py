@@ -53,7 +53,8 @@ class GradientsConfig(Configuration):
         1.0, "With --mode=exploding: gradients are clipped to this global norm.", at_least=1e-6
     )
     quick: bool = option(False, "Train a little only: to see that all runs.")
-    seed: int = option(0, "Of weights and sequences.", at_least=0, at_most=2**31 - 1)
+    seed: int = option(0, "Of weights and sequences.", at_least=0, at_most=2**30)
+    seeds: int = option(3, "With --mode=flow: so many, from --seed up.", at_least=1, at_most=100)
     model: str | None = option(
         None, "With --mode=words: a name of the zoo, or the folder of a SavedModel."
     )
@@ -123,7 +124,8 @@ def _flow(config: GradientsConfig, folder: str, write: Write) -> None:
 
     print("\nEvery cell, fresh and trained:", flush=True)
     updates = gradient_flow.QUICK_UPDATES if config.quick else gradient_flow.UPDATES
-    found = gradient_flow.by_cell(config.units, config.steps, config.seed, updates, _say)
+    seeds = range(config.seed, config.seed + (1 if config.quick else config.seeds))
+    found = gradient_flow.by_cell(config.units, config.steps, seeds, updates, _say)
     gradient_figures.flow(found, os.path.join(folder, "gradient_flow.png"))
     write("gradient_flow", found)
     print(f"\n{tables.gradient_flow_table({'command': config.command, **found})}", end="")
@@ -137,7 +139,8 @@ def _radius(config: GradientsConfig, folder: str, write: Write) -> None:
     gradient_figures.radius(found, os.path.join(folder, "gradient_radius.png"))
     write("gradient_radius", found)
     for radius, row in found["norms"].items():
-        _say(f"{radius}: {row[-1]:.1e} at a distance of {found['distances'][-1]:,}")
+        end = f"{row[-1]:.1e}" if row[-1] else "less than any number"
+        _say(f"{radius}: {end} at a distance of {found['distances'][-1]:,}")
 
 
 def _exploding(config: GradientsConfig, folder: str, write: Write) -> None:
@@ -167,16 +170,16 @@ def _words(config: GradientsConfig, folder: str, write: Write) -> None:
     found = [read(one) for one in texts]
     for number, one in enumerate(found, start=1):
         print(f"\n{influence_views.as_text(one)}", flush=True)
-        path = os.path.join(folder, f"words_{number}.png" if number > 1 else "words.png")
+        path = os.path.join(folder, f"influences_{number}.png" if number > 1 else "influences.png")
         words = list(map(influence_views.visible, one.words))
         gradient_figures.influences(words, influence_views.labels(one), one.shares(), path)
-    page = os.path.join(folder, "words.html")
+    page = os.path.join(folder, "influences.html")
     files.write_text(page, influence_views.as_html(found, f"What moves what is said: {name}"))
     shown = [
         {"words": one.words, "decisions": one.decisions, "values": one.values.tolist()}
         for one in found
     ]
-    write("words", {"model": name, "texts": shown})
+    write("influences", {"model": name, "texts": shown})
     print(f"\nClick a word: {page}")
 
 

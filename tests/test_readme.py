@@ -14,6 +14,7 @@ from programs import program, small_corpus
 from tasks import benchmark, benchmark_models, results
 from tasks.experiments import speed_tables
 from tasks.framework import tables
+from tasks.framework.experiment import Experiment
 from tasks.tagging import demo
 from zoo import __main__ as zoo_program
 from zoo.catalog import markdown
@@ -34,6 +35,8 @@ README = (ROOT / "README.md").read_text("utf-8")
         ("models", tables.speed_table),
         ("agreement", tables.agreement_table),
         ("attention", tables.attention_table),
+        ("gradient_flow", tables.gradient_flow_table),
+        ("exploding", tables.exploding_table),
     ],
 )
 def test_the_tables_in_the_readme_are_those_of_the_results_files(name, shown):
@@ -193,6 +196,8 @@ def parsed(task, flags):
     if module is benchmark_models:
         named = [flag.partition("=")[2] for flag in flags if flag.startswith("--task=")]
         return benchmark_models.program_of(named[-1] if named else "ner").parse(flags)
+    if isinstance(module.PROGRAM, Experiment):
+        return None, module.PROGRAM.parse(flags)
     return module.PROGRAM.parse(flags)
 
 

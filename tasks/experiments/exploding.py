@@ -2,8 +2,8 @@
 
 Without it, one large gradient throws the weights to where nothing is finite any more. Clipping
 keeps its direction and cuts its length. Two networks for which that happens: the lecture's with
-tanh, and one with ReLU whose W_aa starts as the identity, which holds numbers exactly and so has
-the more to lose (Le, Jaitly and Hinton 2015).
+tanh, W_aa of a spectral radius of 1.25, and one with ReLU whose W_aa starts as the identity, which
+can hold a number exactly (Le, Jaitly and Hinton 2015).
 
 Source: Andrew Ng, Sequence Models, week 1, "Vanishing gradients with RNNs"; Pascanu, Mikolov and
 Bengio 2013.
@@ -21,9 +21,10 @@ import numpy as np
 from tasks.experiments import recall
 from tasks.experiments.gradient_flow import rounded
 
+_Orthogonal = keras.initializers.Orthogonal
 # By the name of a network: further arguments of its layer, and the learning rate of SGD.
 NETWORKS: dict[str, tuple[dict[str, Any], float]] = {
-    "RNN, tanh": ({}, 0.1),
+    "RNN, tanh, radius 1.25": ({"recurrent_initializer": _Orthogonal(gain=1.25)}, 0.1),
     "RNN, ReLU, W_aa = I": ({"activation": "relu", "recurrent_initializer": "identity"}, 0.01),
 }
 STEPS = 100

@@ -24,6 +24,8 @@ _STYLES: list[dict[str, Any]] = [
     {"color": "#5a8f29", "linestyle": (0, (8, 2, 2, 2))},
     {"color": "#8c8c8c", "linestyle": "-"},
 ]
+# Inches of a table of words; of a longer text, letters are smaller.
+_WIDEST = 30
 # Lines end here: below it, all is gone.
 _LEAST = 1e-80
 
@@ -75,7 +77,7 @@ def clipping(runs: Sequence[Mapping[str, Any]], path: str) -> None:
             style = {"color": "#4f9fd0" if run["clip_norm"] else "#000000", "linewidth": 1.6}
             label = f"clipped to {run['clip_norm']:g}" if run["clip_norm"] else "not clipped"
             for axes, key in zip(grid[:, column], ("losses", "norms"), strict=True):
-                _by_update(axes, run[key], style, label)
+                _by_update(axes, run[key], {**style, "zorder": 2 if run["clip_norm"] else 3}, label)
         for column, name in enumerate(names):
             grid[0, column].set(title=name)
             grid[1, column].set(xlabel="step of training")
@@ -91,7 +93,7 @@ def _by_update(axes: Axes, values: Sequence[float | None], style: Mapping, label
         axes.plot(*zip(*known, strict=True), label=label, **style)
     if len(known) < len(values):
         last = known[-1] if known else (1, 1.0)
-        axes.plot(*last, marker="X", markersize=13, color=style["color"], linestyle="none")
+        axes.plot(*last, marker="X", markersize=13, linestyle="none", **style)
         axes.annotate(" NaN", last, va="center", fontsize=14)
     axes.set(yscale="log")
     axes.grid(alpha=0.3)
@@ -101,8 +103,9 @@ def influences(
     words: Sequence[str], decisions: Sequence[str], shares: np.ndarray, path: str
 ) -> None:
     """How much each word (column) moves each decision (row), as shares of a row's largest."""
-    with plt.rc_context(_SLIDE):
-        size = (3 + 0.5 * len(words), 2.6 + 0.42 * len(decisions))
+    cell = min(0.5, _WIDEST / len(words))
+    with plt.rc_context({**_SLIDE, "font.size": max(4.0, 30 * cell)}):
+        size = (3 + cell * len(words), 2.6 + cell * len(decisions))
         figure, axes = plt.subplots(figsize=size, layout="constrained")
         image = axes.imshow(shares, cmap="Greys", vmin=0, vmax=1, aspect="auto")
         # A word may hold what is mathematics to matplotlib, such as two dollar signs.

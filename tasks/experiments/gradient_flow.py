@@ -69,45 +69,61 @@ def _logarithms(vectors: np.ndarray) -> np.ndarray:
         return np.log(largest[..., 0]) + np.log(np.linalg.norm(scaled, axis=-1))
 
 
-def by_cell(units: int, steps: int, seed: int, updates: int, say: Say) -> dict[str, Any]:
+def by_cell(units: int, steps: int, seeds: Sequence[int], updates: int, say: Say) -> dict[str, Any]:
     """Every cell fresh, and trained on `tasks.experiments.recall` with up to 100 steps.
 
     Args:
         units: of each network.
         steps: the longest distance T - t.
-        seed: of weights and sequences.
+        seeds: of weights and sequences, for each of which all networks are made and trained.
         updates: of training, for each of `LENGTHS`.
         say: is told how far it is.
 
     Returns:
         `distances`; `fresh` and `trained`, each a row of norms by the name of a cell, with one more
-        for c<t> of the LSTM; `errors`, of the trained networks, by the name and the steps.
+        for c<t> of the LSTM, the geometric mean over the seeds; `errors`, the mean of (ŷ - y)² of
+        the trained networks, by the name and the steps.
     """
     distances = _distances(steps)
-    x, y = recall.batch(np.random.default_rng([seed, 1]), _SEQUENCES, steps + 1)
     lengths = [length for length in LENGTHS for _ in range(updates)]
-    found: dict[str, Any] = {"distances": distances, "fresh": {}, "trained": {}, "errors": {}}
-    found |= {"units": units, "trained_on": LENGTHS, "updates": len(lengths)}
+    seen: dict[str, dict[str, list]] = {"fresh": {}, "trained": {}}
+    errors: dict[str, dict[str, float]] = {}
     for label, cell in CELLS.items():
-        network = recall.network(cell, units, seed)
-        probe = recall.network(cell, units, seed, dtype="float64")
+        after: dict[str, list[float]] = {str(n): [] for n in (LENGTHS[-1], steps)}
+        for seed in seeds:
+            network = recall.network(cell, units, seed)
+            probe = recall.network(cell, units, seed, dtype="float64")
+            x, y = recall.batch(np.random.default_rng([seed, 1]), _SEQUENCES, steps + 1)
+            for state in seen:
+                if state == "trained":
+                    optimizer = keras.optimizers.Adam(_LEARNING_RATE)
+                    recall.train(network, lengths, optimizer, _CLIP_NORM, seed)
+                probe.set_weights(network.get_weights())
+                for name, row in norms(probe, x, y).items():
+                    key = f"{label}, c" if (cell, name) == ("lstm", "c") else label
+                    seen[state].setdefault(key, []).append(row[distances])
+            for n, measured in after.items():
+                measured.append(recall.error(network, int(n), seed))
+            error = after[str(LENGTHS[-1])][-1]
+            say(f"{label}, seed {seed}: (ŷ - y)² after {LENGTHS[-1]} steps {error:.5f}")
+        errors[label] = {n: rounded([float(np.mean(row))])[0] or 0.0 for n, row in after.items()}
+    return {
+        "units": units,
+        "seeds": list(seeds),
+        "trained_on": LENGTHS,
+        "updates": len(lengths),
+        "distances": distances,
+        **{
+            state: {label: rounded(_geometric_mean(some)) for label, some in rows.items()}
+            for state, rows in seen.items()
+        },
+        "errors": errors,
+    }
 
-        def see(number: int, update: recall.Update, label: str = label) -> None:
-            if number % (2 * updates) == 0:
-                say(f"{label}: {number} of {len(lengths)} updates, loss {update.loss:.4f}")
 
-        for state in ("fresh", "trained"):
-            if state == "trained":
-                optimizer = keras.optimizers.Adam(_LEARNING_RATE)
-                recall.train(network, lengths, optimizer, _CLIP_NORM, seed, see=see)
-            probe.set_weights(network.get_weights())
-            for name, row in norms(probe, x, y).items():
-                key = f"{label}, c" if (cell, name) == ("lstm", "c") else label
-                found[state][key] = rounded(row[distances])
-        found["errors"][label] = {
-            str(n): rounded([recall.error(network, n, seed)])[0] for n in (LENGTHS[-1], steps)
-        }
-    return found
+def _geometric_mean(rows: Sequence[np.ndarray]) -> np.ndarray:
+    with np.errstate(divide="ignore"):
+        return np.exp(np.mean(np.log(rows), axis=0))
 
 
 def by_radius(units: int, steps: int, seed: int) -> dict[str, Any]:

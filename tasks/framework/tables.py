@@ -211,8 +211,9 @@ def gradient_flow_table(found: Mapping[str, Any]) -> str:
         cells.append([name, *left, "" if error is None else f"{error:.5f}"])
     return markdown.table(header, cells) + (
         f"\n`{found['command']}`: each beside that at a distance of 0, of networks of "
-        f"{found['units']} units, trained to say the first number of up to {longest}; who always "
-        'says 0 has an error of 0.33333. "c" is the memory cell.\n'
+        f"{found['units']} units, trained to say the first number of up to {longest}; means of "
+        f"{len(found['seeds'])} seed(s). Who always says 0 has an error of 0.33333. `c` is the "
+        "memory cell.\n"
     )
 
 

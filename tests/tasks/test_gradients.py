@@ -287,10 +287,10 @@ def test_words_of_a_training_run_and_of_a_fresh_cell(tmp_path):
             "gradients", "--mode=words", *flags, "--text=the cat was full", "--text=$ $ a",
             "--output_dir", folder,
         )  # fmt: skip
-        found = json.loads((folder / "words.json").read_text())
+        found = json.loads((folder / "influences.json").read_text())
         first, second = found["texts"]
         assert first["words"] == ["the", "cat", "was", "full", "<EOS>"]
         assert np.shape(second["values"]) == (4, 4)
-        assert (folder / "words.png").exists() and (folder / "words_2.png").exists()
-        assert "Text 2" in (folder / "words.html").read_text("utf-8")
+        assert (folder / "influences.png").exists() and (folder / "influences_2.png").exists()
+        assert "Text 2" in (folder / "influences.html").read_text("utf-8")
         assert "was" in done.stdout
