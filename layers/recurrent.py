@@ -533,7 +533,7 @@ class Recurrent(keras.layers.Layer):
         Example:
             >>> layer = RNN(2, use_bias=False, kernel_initializer="zeros")
             >>> layer.build((None, None, 1))
-            >>> layer.recurrent_kernel.assign(0.5 * np.eye(2))  # ∂L/∂a<t> = 0.5^(T-t), T = 4
+            >>> _ = layer.recurrent_kernel.assign(0.5 * np.eye(2))  # ∂L/∂a<t> = 0.5^(T-t), T = 4
             >>> d = tf.pad(tf.ones([1, 1, 2]), [[0, 0], [3, 0], [0, 0]])
             >>> layer.state_gradients(tf.zeros([1, 4, 1]), d)["a"].numpy()[0, :, 0].tolist()
             [0.125, 0.25, 0.5, 1.0]

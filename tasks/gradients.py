@@ -156,17 +156,17 @@ def _exploding(config: GradientsConfig, folder: str, write: Write) -> None:
 
 
 def _words(config: GradientsConfig, folder: str, write: Write) -> None:
-    from tasks.experiments import gradient_figures, influence_views, influences
+    from tasks.experiments import gradient_figures, influence_readers, influence_views
     from zoo import files
 
     texts = config.text or (_TEXT,)
     if config.model or config.model_dir:
         flag = "model" if config.model else "model_dir"
         name = str(config.model or config.model_dir)
-        read = influences.reader_of(name, flag)
+        read = influence_readers.reader_of(name, flag)
     else:
         name = f"fresh {config.cell}"
-        read = influences.fresh_reader(config.cell, config.units, config.seed, texts)
+        read = influence_readers.fresh_reader(config.cell, config.units, config.seed, texts)
     found = [read(one) for one in texts]
     for number, one in enumerate(found, start=1):
         print(f"\n{influence_views.as_text(one)}", flush=True)
@@ -176,7 +176,12 @@ def _words(config: GradientsConfig, folder: str, write: Write) -> None:
     page = os.path.join(folder, "influences.html")
     files.write_text(page, influence_views.as_html(found, f"What moves what is said: {name}"))
     shown = [
-        {"words": one.words, "decisions": one.decisions, "values": one.values.tolist()}
+        {
+            "words": one.words,
+            "decided": one.decided,
+            "decisions": one.decisions,
+            "values": one.values.tolist(),
+        }
         for one in found
     ]
     write("influences", {"model": name, "texts": shown})

@@ -38,9 +38,9 @@ def as_text(found: Influences) -> str:
 
 def labels(found: Influences) -> list[str]:
     """What was said, each of a word behind that word."""
-    if not found.of_words:
+    if found.whole:
         return list(map(visible, found.decisions))
-    pairs = zip(found.words, found.decisions, strict=True)
+    pairs = zip(found.decided, found.decisions, strict=True)
     return [f"{visible(word)} {visible(said)}" for word, said in pairs]
 
 
@@ -79,32 +79,36 @@ def as_html(found: Sequence[Influences], title: str) -> str:
 
 def _section(number: int, one: Influences) -> str:
     """A text. Each word is a button where it is decided about, and so is what is said of all."""
-    words = "\n".join(
-        _word(word, i if one.of_words else None, one.decisions[i] if one.of_words else "")
-        for i, word in enumerate(one.words)
-    )
-    whole = "" if one.of_words else f"<p>{_word(one.decisions[0], 0, 'the whole text')}</p>\n"
-    rows = "\n".join(
+    undecided = len(one.words) - len(one.decided)
+    words = [_word(word) for word in one.words[:undecided]]
+    for i, word in enumerate(one.decided):
+        words.append(_button("word", word, i, one.decisions[i]))
+    whole = [_button("whole", one.decisions[0], 0, "the whole text")] if one.whole else []
+    rows = [
         f"<li>{html.escape(label)}: {html.escape(named) or '–'}</li>"
         for label, named in zip(labels(one), _named(one), strict=True)
-    )
+    ]
     shares = json.dumps([[round(float(v), 3) for v in row] for row in one.shares()])
-    return (
-        f'<section data-shares="{shares}">\n<h2>Text {number}</h2>\n{whole}'
-        f'<p class="words">\n{words}\n</p>\n<p class="said" aria-live="polite"></p>\n'
-        f"<details><summary>In words</summary>\n<ul>\n{rows}\n</ul>\n</details>\n</section>"
-    )
+    lines = [
+        f'<section data-shares="{shares}">',
+        f"<h2>Text {number}</h2>",
+        *(f"<p>{button}</p>" for button in whole),
+        *('<p class="words">', *words, "</p>"),
+        '<p class="said" aria-live="polite"></p>',
+        *("<details><summary>In words</summary>", "<ul>", *rows, "</ul>", "</details>"),
+        "</section>",
+    ]
+    return "\n".join(lines)
 
 
-def _word(word: str, decision: int | None, title: str) -> str:
-    shown = html.escape(visible(word))
-    if decision is None:
-        return f'<span class="word">{shown}</span>'
-    kind = "word" if title != "the whole text" else "whole"
-    said = html.escape(visible(title))
+def _word(word: str) -> str:
+    return f'<span class="word">{html.escape(visible(word))}</span>'
+
+
+def _button(kind: str, shown: str, decision: int, title: str) -> str:
     return (
-        f'<button class="{kind}" data-decision="{decision}" title="{said}" '
-        f'aria-pressed="false">{shown}</button>'
+        f'<button class="{kind}" data-decision="{decision}" title="{html.escape(visible(title))}" '
+        f'aria-pressed="false">{html.escape(visible(shown))}</button>'
     )
 
 
@@ -143,7 +147,7 @@ for (const section of document.querySelectorAll("section")) {
     for (const one of buttons) one.setAttribute("aria-pressed", one === button);
     shares[button.dataset.decision].forEach((share, i) => {
       words[i].style.background = `rgb(0 0 0 / ${share})`;
-      words[i].style.color = share > 0.45 ? "#fff" : "#000";
+      words[i].style.color = share > 0.55 ? "#fff" : "#000";
     });
     section.querySelector(".said").textContent =
       section.querySelectorAll("li")[button.dataset.decision].textContent;

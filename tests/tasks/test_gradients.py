@@ -12,12 +12,13 @@ from programs import program
 
 from tasks import gradients
 from tasks.experiments import exploding, gradient_flow, influence_views, influences, recall
+from tasks.experiments.influence_readers import fresh_reader, reader_of
 from tasks.experiments.influences import Influences
 from tasks.framework import tables, train
 from tasks.language import Language, LanguageConfig
 
 QUICK = ["--quick", "--units=4", "--steps=30"]
-reader_of = functools.cache(influences.reader_of)
+reader_of = functools.cache(reader_of)
 
 
 # --- Flow ----------------------------------------------------------------------------------------
@@ -144,7 +145,7 @@ def test_figures_and_their_numbers_are_written(tmp_path, monkeypatch):
         (["--mode=words", "--model=sentiment_demo", "--text=Good"], "Received: 1 word in 'Good'."),
         (["--mode=words", "--model=ner_demo", "--text= \n"], "Received: no words in ' \\n'."),
         (["--mode=words", "--text=" + "a " * 400], "Received: 401 words in 'a a a"),
-        (["--mode=words", "--model=translate_demo"], "a model of tasks.translate"),
+        (["--mode=words", "--model=translate_demo", "--text= "], "Received: no words in ' '."),
         (["--output_dir=/dev/null"], "--output_dir: expected a folder to write to."),
     ],
 )
@@ -162,33 +163,54 @@ def test_help_names_the_modes():
 # --- Words ---------------------------------------------------------------------------------------
 
 
-def difference_of_scores(reader, one, decision, word, size=1e-3):
-    """‖∂s/∂x‖ by moving what is read of one word along the gradient, both ways."""
-    _, inputs = reader.read(one)
-    stack = reader.stack
-    call, found = stack.call, []
-    with tf.GradientTape() as tape, influences._watched(stack, tape) as seen:
+def difference_of_scores(reader, inputs, part, decision, step_of_time, size=1e-3):
+    """‖∂s/∂x<t>‖ by moving what is read at one step along the gradient, both ways."""
+    layer, _ = reader.layers[part]
+    call, found = layer.call, []
+    with tf.GradientTape() as tape, influences.watched(layer, tape) as seen:
         score = reader.decide(inputs)[0, decision]
-    step = tape.gradient(score, seen[0])[0, word + reader.later]
+    step = tape.gradient(score, seen[0])[0, step_of_time]
     step *= size / tf.norm(step)
     for sign in (1, -1):
-        moved = tf.tensor_scatter_nd_add(
-            tf.zeros_like(seen[0]), [[0, word + reader.later]], [sign * step]
-        )
-        stack.call = lambda x, *args, moved=moved, **kwargs: call(x + moved, *args, **kwargs)
+        moved = tf.tensor_scatter_nd_add(tf.zeros_like(seen[0]), [[0, step_of_time]], [sign * step])
+        layer.call = lambda x, *args, moved=moved, **kwargs: call(x + moved, *args, **kwargs)
         found.append(float(reader.decide(inputs)[0, decision]))
-    del stack.call
+    del layer.call
     return (found[0] - found[1]) / (2 * size)
 
 
 @pytest.mark.parametrize(
-    ("model", "decision", "word"), [("ner_demo", 1, 3), ("sentiment_demo", 0, 2), ("lm_demo", 3, 1)]
+    ("model", "part", "decision", "word"),
+    [
+        ("ner_demo", 0, 1, 3),
+        ("sentiment_demo", 0, 0, 2),
+        ("lm_demo", 0, 3, 1),
+        ("translate_demo", 0, 1, 2),
+        ("translate_demo", 1, 2, 0),
+    ],
 )
-def test_influences_are_derivatives(model, decision, word):
+def test_influences_are_derivatives(model, part, decision, word):
     reader, one = reader_of(model), "The cats were full."
-    expected = difference_of_scores(reader, one, decision, word)
+    parts, inputs = reader.read(one)
+    _, later = reader.layers[part]
+    expected = difference_of_scores(reader, inputs, part, decision, word + later)
     assert expected > 1e-3
-    assert reader(one).values[decision, word] == pytest.approx(expected, rel=2e-2)
+    column = word + sum(map(len, parts[:part]))
+    assert reader(one).values[decision, column] == pytest.approx(expected, rel=2e-2)
+
+
+def test_a_translator_reads_a_text_and_what_it_wrote():
+    found = reader_of("translate_demo")("The cats were full.")
+    assert found.words[-1] == "<EOS>" and found.decided[-1] == "<EOS>"
+    read = len(found.words) - len(found.decided)
+    assert found.words[read - 1] == "<EOS>"
+    assert np.all(found.values[:, :read] > 0)
+    written = found.values[:, read:]
+    assert np.all(written[np.triu_indices(len(written))] == 0)
+    assert np.all(written[np.tril_indices(len(written), -1)] > 0)
+    elements = Elements(influence_views.as_html([found], "title"))
+    shown = [tag for tag, a in elements.found if a.get("class") == "word"]
+    assert shown == ["span"] * read + ["button"] * len(written)
 
 
 def test_what_is_said_of_a_word_is_what_the_model_says():
@@ -211,7 +233,7 @@ def test_both_directions_influence():
 
 
 def test_many_decisions_are_found_as_few_are(monkeypatch):
-    reader = influences.fresh_reader("gru", 4, 0, ["a b c d e"])
+    reader = fresh_reader("gru", 4, 0, ["a b c d e"])
     whole = reader("a b c d e").values
     monkeypatch.setattr(influences, "_AT_ONCE", 4)
     np.testing.assert_allclose(reader("a b c d e").values, whole, rtol=1e-4)
@@ -259,7 +281,7 @@ def test_a_page_holds_texts_as_they_are_and_needs_no_network():
 
 
 def test_a_label_of_a_whole_text_is_the_button():
-    found = Influences(["so", "good"], ["positive"], np.array([[1.0, 2.0]]))
+    found = Influences(["so", "good"], ["positive"], np.array([[1.0, 2.0]]), whole=True)
     elements = Elements(influence_views.as_html([found], "title"))
     assert [a["class"] for tag, a in elements.found if tag == "button"] == ["whole"]
     assert influence_views.as_text(found) == "positive |▒█| good  so 0.50"
