@@ -120,8 +120,6 @@ def _language_model(model: LanguageModel, found: Source) -> Reader:
 
 def _of_tokens(model: LanguageModel, tokens: Tokens) -> Reader:
     def read(one: str) -> tuple[list[list[str]], Inputs]:
-        if not one.strip():
-            return [], {}
         shown = _strings(tokenize(tf.constant([one]), tokens.kind).flat_values)
         return [shown], {"targets": tokens.ids(tf.constant([one])).to_tensor()}
 
@@ -145,8 +143,6 @@ def _translator(model: EncoderDecoder, found: Source) -> Reader:
         writes = Tokens(_file(found), "words")
 
     def read(one: str) -> tuple[list[list[str]], Inputs]:
-        if not one.strip():
-            return [], {}
         x = reads.ids(tf.constant([" ".join(one.split())])).to_tensor()
         memory, states = model.read(x)
         limit = tf.shape(x)[1:] * _TOKENS_PER_TOKEN

@@ -67,8 +67,8 @@ class Reader:
         layers: what reads the words, `[batch, time, features]`, and by how many steps each word is
             read later than it is decided about; of a translator, what reads those that it wrote
             comes second.
-        read: from a text to the words that each of them reads, and to the inputs of the model, a
-            batch of one; no words for a blank text.
+        read: from a text that is not blank to the words that each of them reads, and to the inputs
+            of the model, a batch of one.
         decide: from the inputs, rows of them, to scores of decisions `[batch, decisions]`.
         say: what was decided, from the inputs, a batch of one.
         whole: see `Influences`.
@@ -86,7 +86,7 @@ class Reader:
         Raises:
             UserError: it has no words, too few or too many.
         """
-        parts, inputs = self.read(one)
+        parts, inputs = self.read(one) if one.strip() else ([], {})
         words = [word for part in parts for word in part]
         if not 2 <= len(words) <= MOST_WORDS:
             much = {0: "no words", 1: "1 word"}.get(len(words), f"{len(words):,} words")

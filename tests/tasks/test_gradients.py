@@ -111,7 +111,7 @@ def test_a_clipped_update_is_as_long_as_it_may_be():
 
 
 def test_figures_and_their_numbers_are_written(tmp_path, monkeypatch):
-    monkeypatch.setattr(gradient_flow, "LENGTHS", (3, 6))
+    monkeypatch.setattr(gradient_flow, "LENGTHS", (6,))
     monkeypatch.setattr(exploding, "STEPS", 20)
     done = program("gradients", *QUICK, "--output_dir", tmp_path)
     names = ("gradient_flow", "gradient_radius", "exploding")
