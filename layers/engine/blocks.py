@@ -40,9 +40,8 @@ def forward_in_blocks(plan: Plan, tensors: Tensors) -> Result:
     Returns:
         Outputs `[batch, time, units]` or None, and the last states, each `[batch, units]`.
     """
-    fields = {field.name: getattr(tensors, field.name) for field in dataclasses.fields(tensors)}
     body = _whole if tensors.mask is None else _packed
-    outputs, *states = _shared(body, plan, tensors.kernel.shape[0])(**fields)
+    outputs, *states = _shared(body, plan, tensors.kernel.shape[0])(**tensors.by_name())
     states = [
         tf.ensure_shape(state, first.shape)
         for state, first in zip(states, tensors.states, strict=True)

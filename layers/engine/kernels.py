@@ -11,7 +11,6 @@ one else does.
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import uuid
 from collections.abc import Callable
@@ -55,8 +54,7 @@ def _is_small(tensors: Tensors) -> bool:
 
 def _in_one_call(plan: Plan, tensors: Tensors) -> Result:
     """Projection and loop as one call of XLA, whose large products would be slower."""
-    fields = {field.name: getattr(tensors, field.name) for field in dataclasses.fields(tensors)}
-    return _compiled(plan)(**fields)
+    return _compiled(plan)(**tensors.by_name())
 
 
 @functools.lru_cache(maxsize=512)
@@ -109,11 +107,7 @@ def _fastest(plan: Plan, tensors: Tensors) -> list[tf.Tensor]:
 
 def _in_graph(plan: Plan, tensors: Tensors) -> list[tf.Tensor]:
     """A call of the plain loop, beside it in the library what TensorFlow puts in its place."""
-    given = {
-        field.name: getattr(tensors, field.name)
-        for field in dataclasses.fields(tensors)
-        if getattr(tensors, field.name) is not None
-    }
+    given = {name: tensor for name, tensor in tensors.by_name().items() if tensor is not None}
     flat = tf.nest.flatten(given)
     specs = tuple(tf.TensorSpec(tensor.shape, tensor.dtype) for tensor in flat)
     signature = (plan, tuple(sorted(given)), len(tensors.states), specs)

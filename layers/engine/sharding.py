@@ -44,6 +44,10 @@ class Tensors:
     # What has a gradient, in the order of the custom gradient's arguments; the states follow.
     DIFFERENTIABLE: ClassVar = ("x", "kernel", "recurrent_kernel", "bias", "recurrent_bias")
 
+    def by_name(self) -> dict[str, Any]:
+        """As arguments of a function, what is not there as None."""
+        return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+
     def replace(self, **changes: Any) -> Tensors:
         """The same tensors but for some."""
         return dataclasses.replace(self, **changes)

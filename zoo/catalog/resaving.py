@@ -52,7 +52,8 @@ def resave(
         OSError: the folder cannot be written to.
 
     Example:
-        >>> folder = resave("ner_demo", "/tmp/smaller", weights="int8")
+        >>> import tempfile
+        >>> folder = resave("ner_demo", tempfile.mkdtemp(), weights="int8")
         >>> (folder / "assets" / "vocabulary.txt").exists()
         True
     """

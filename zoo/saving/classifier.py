@@ -9,6 +9,7 @@ from zoo.models import Classifier
 from zoo.saving.parts import (
     Request,
     Untracked,
+    given_back,
     named,
     of_batch,
     of_states,
@@ -97,8 +98,7 @@ class ClassifierModule(tf.Module):
         ids = words.with_flat_values(self.vocabulary(words.flat_values)).to_tensor()
         with self.weights.reading():
             model = self._model.value
-            zeros = model.zero_states(1)
-            before = [tf.cast(s, zero.dtype) for s, zero in zip(states, zeros, strict=True)]
+            before = given_back(states, model.zero_states(1))
             probabilities, after = model.read_on(ids, before, token_count == 0)
         return {
             **self._said(probabilities),

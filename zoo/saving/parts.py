@@ -79,6 +79,11 @@ def named(specs: Sequence[tf.TensorSpec], states: Sequence[tf.Tensor]) -> dict[s
     }
 
 
+def given_back(states: Sequence[tf.Tensor], zeros: Sequence[tf.Tensor]) -> list[tf.Tensor]:
+    """States as a caller kept them, in the precision of a model's own before the first step."""
+    return [tf.cast(state, zero.dtype) for state, zero in zip(states, zeros, strict=True)]
+
+
 def opening(module: tf.Module, texts: tf.Tensor) -> list[Request]:
     """Whole texts for the signature `stream` of a module, each a stream of its own; nothing for a
     module that has none."""

@@ -12,6 +12,7 @@ from zoo.models import Tagger
 from zoo.saving.parts import (
     Request,
     Untracked,
+    given_back,
     named,
     of_batch,
     of_states,
@@ -147,8 +148,7 @@ class TaggerModule(tf.Module):
         inputs = {name: _placed(values, real) for name, values in read.items()}
         with self.weights.reading():
             model = self._model.value
-            zeros = model.zero_states(1)
-            before = [tf.cast(s, zero.dtype) for s, zero in zip(states, zeros, strict=True)]
+            before = given_back(states, model.zero_states(1))
             found, after = model.read_on(inputs, before, token_count == 0)
         each = tf.boolean_mask(found, real)
         names = self.tag_names.lookup(tf.argmax(each, axis=1))
