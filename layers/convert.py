@@ -122,7 +122,8 @@ def to_keras(layer: keras.layers.Layer) -> keras.layers.Layer:
 
     Raises:
         ValueError: where Keras has no such function: the simplified GRU, an LSTM whose output
-            activation differs from its activation, an initial state other than zeros.
+            activation differs from its activation, an initial state other than zeros, layer
+            normalization, zoneout.
 
     Example:
         >>> to_keras(GRU(4)).reset_after
@@ -136,6 +137,7 @@ def to_keras(layer: keras.layers.Layer) -> keras.layers.Layer:
             f"Received: {type(layer).__module__}.{type(layer).__name__}"
         )
     _require_zero_start(layer, "Keras")
+    _require_plain_steps(layer, "Keras")
     config = layer.get_config()
     arguments = {name: config[name] for name in _SHARED_ARGUMENTS}
     # Without sequences, zeros would take the place of the last state where the end is padding.
@@ -383,6 +385,15 @@ def _require_zero_start(layer: Recurrent, other: str) -> None:
         )
 
 
+def _require_plain_steps(layer: Recurrent, other: str) -> None:
+    if layer.layer_normalization or layer.zones_out:
+        raise ValueError(
+            f"{layer.name}: {other}'s layers have neither layer normalization nor zoneout, and no "
+            f"weights make up for them. Received: layer_normalization={layer.layer_normalization}, "
+            f"zoneout={layer.zoneout}"
+        )
+
+
 def _require_one_activation(layer: LSTM, other: str) -> None:
     if layer.output_activation != layer.activation:
         raise ValueError(
@@ -422,6 +433,7 @@ def _require_torch_layer(layer: keras.layers.Layer) -> None:
             f"Received: {type(layer).__module__}.{type(layer).__name__}"
         )
     _require_zero_start(layer, "PyTorch")
+    _require_plain_steps(layer, "PyTorch")
     if isinstance(layer, GRU):
         cells = {"before": "gru", None: "gru_simplified", "after": "gru_reset_after"}
         _require_torch_cell(cells[layer.reset_gate], "to_torch")

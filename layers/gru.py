@@ -171,7 +171,7 @@ class ResetAfterGRUCell(Cell):
     blocks = (2, 1, 1)
     input_products = (0, 1)
     recurrent_products = ((0, 0), (0, 2))
-    recurrent_bias_block = 2
+    recurrent_bias_blocks = (2,)
 
     def step(
         self,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import keras
 import numpy as np
@@ -23,6 +23,8 @@ from layers.arguments import (
     truth,
 )
 from layers.engine.compiling import compiles
+from layers.normalization import NormalizedCell, normalize
+from layers.zoneout import ZoneoutCell, checked_zoneout, rates, taken
 
 
 class Recurrent(keras.layers.Layer):
@@ -68,6 +70,14 @@ class Recurrent(keras.layers.Layer):
         seed: of all dropouts.
         weight_dropout: share of the recurrent weights U that is dropped in training, the same ones
             for the whole batch and at every step (Merity, Keskar and Socher 2018).
+        layer_normalization: normalize both products over their columns, and scale them by γ, before
+            the bias is added (Ba, Kiros and Hinton 2016; `layers.normalization`):
+
+                z<t> = γ_x * norm(W_x x<t>) + γ_a * norm(U a<t-1>) + b
+
+        zoneout: probability with which a unit of a state keeps its old value in training, drawn for
+            each step; out of training the new state is the mean of both (Krueger et al. 2017;
+            `layers.zoneout`). One number, or one for each state.
         state_initializer: what a<0> is without an `initial_state`: zeros, or one vector for all
             sequences, drawn when the layer is built.
         learn_initial_state: train that vector.
@@ -100,6 +110,8 @@ class Recurrent(keras.layers.Layer):
         recurrent_kernel: U, `[units, gates * units]`, in the same order.
         bias: b, `[gates * units]`, in the same order; None without biases.
         recurrent_bias: b_cc, `[units]`, of a GRU with `reset_gate="after"`; else None.
+        kernel_gain, recurrent_gain: γ_x and γ_a, `[gates * units]` each, in the same order, with
+            `layer_normalization`; else None.
         start: the initial states, each `[units]`, where they are not zeros; else None.
         states: the last states of a stateful layer, each `[batch, units]`; else None.
 
@@ -140,6 +152,8 @@ class Recurrent(keras.layers.Layer):
         seed: int | None = None,
         *,
         weight_dropout: float = 0.0,
+        layer_normalization: bool = False,
+        zoneout: float | Sequence[float] = 0.0,
         state_initializer: Identifier = "zeros",
         learn_initial_state: bool = False,
         gradient: str = "by_hand",
@@ -171,6 +185,8 @@ class Recurrent(keras.layers.Layer):
         self.go_backwards = truth("go_backwards", go_backwards)
         self.stateful = truth("stateful", stateful)
         self.unroll = truth("unroll", unroll)
+        self.layer_normalization = truth("layer_normalization", layer_normalization)
+        self.zoneout = checked_zoneout(zoneout)
         self.state_initializer = keras.initializers.get(state_initializer)
         self.learn_initial_state = truth("learn_initial_state", learn_initial_state)
         self.zero_output_for_mask = truth("zero_output_for_mask", zero_output_for_mask)
@@ -182,6 +198,8 @@ class Recurrent(keras.layers.Layer):
         # How many such layers run side by side; a stack says so of its two directions.
         self.at_once = 1
         self.recurrent_bias: keras.Variable | None = None
+        self.kernel_gain: keras.Variable | None = None
+        self.recurrent_gain: keras.Variable | None = None
         self.start: list[keras.Variable] | None = None
         self.states: list[keras.Variable] | None = None
 
@@ -202,8 +220,16 @@ class Recurrent(keras.layers.Layer):
 
     @property
     def cell(self) -> engine.Cell:
-        """The equations with this layer's activations, and the order of the gates."""
-        return self.make_cell()
+        """The equations of this layer, and the order of the gates."""
+        cell = self.make_cell()
+        if self.layer_normalization:
+            cell = NormalizedCell(cell)
+        return ZoneoutCell(cell, rates(self.zoneout, cell.states)) if self.zones_out else cell
+
+    @property
+    def zones_out(self) -> bool:
+        """Whether some state now and then keeps its old value."""
+        return bool(np.any(self.zoneout))
 
     @property
     def state_size(self) -> list[int]:
@@ -242,10 +268,17 @@ class Recurrent(keras.layers.Layer):
         self.bias = None
         if self.use_bias:
             self.bias = self._add_bias("bias", gates * self.units, self.initial_bias)
-            if self.cell.recurrent_bias_block is not None:
+            if self.make_cell().recurrent_bias_blocks:
                 self.recurrent_bias = self._add_bias(
                     "recurrent_bias", self.units, self.bias_initializer
                 )
+        if self.layer_normalization:
+            self.kernel_gain, self.recurrent_gain = (
+                self.add_weight(
+                    name=name, shape=(gates * self.units,), initializer="ones", autocast=False
+                )
+                for name in ("kernel_gain", "recurrent_gain")
+            )
         if self.starts_elsewhere:
             self.start = [
                 self.add_weight(
@@ -305,7 +338,8 @@ class Recurrent(keras.layers.Layer):
             For each gate g of the cell `"W_g"`, `[units, units + features]`, the weights of the
             state on the left and of the input on the right, and `"b_g"`, `[units]`. In the basic
             RNN, the only g is `a`. A GRU with `reset_gate="after"` also has `"b_cc"`, `[units]`,
-            the bias inside the product.
+            the bias inside the product. With `layer_normalization` there are `"gain_x_g"` and
+            `"gain_a_g"`, `[units]`, γ of the products with x<t> and with the state.
 
         Raises:
             ValueError: the layer has no weights yet.
@@ -329,7 +363,16 @@ class Recurrent(keras.layers.Layer):
             weights |= {f"b_{gate}": b for gate, b in zip(gates, biases, strict=True)}
             if self.recurrent_bias is not None:
                 weights["b_cc"] = keras.ops.convert_to_numpy(self.recurrent_bias)
+        for name, gain in self._gains.items():
+            cut = np.split(keras.ops.convert_to_numpy(gain), len(gates))
+            weights |= {f"{name}_{gate}": one for gate, one in zip(gates, cut, strict=True)}
         return weights
+
+    @property
+    def _gains(self) -> dict[str, keras.Variable]:
+        if not self.layer_normalization:
+            return {}
+        return {"gain_x": self.kernel_gain, "gain_a": self.recurrent_gain}
 
     def set_lecture_weights(self, weights: Mapping[str, np.ndarray]) -> None:
         """Sets the weights.
@@ -360,6 +403,8 @@ class Recurrent(keras.layers.Layer):
             self.bias.assign(np.concatenate([weights[f"b_{gate}"] for gate in gates]))
             if self.recurrent_bias is not None:
                 self.recurrent_bias.assign(weights["b_cc"])
+        for name, gain in self._gains.items():
+            gain.assign(np.concatenate([weights[f"{name}_{gate}"] for gate in gates]))
 
     def require_built(self, method: str) -> None:
         """Nothing, for a layer that has weights.
@@ -408,6 +453,7 @@ class Recurrent(keras.layers.Layer):
             x = x * self._dropout_factor(self.dropout, tf.shape(x)[0], x.shape[2])[:, None, :]
         if training and self.recurrent_dropout:
             dropout = self._dropout_factor(self.recurrent_dropout, tf.shape(x)[0], self.units)
+        x, tensors = self._for_loops(x, tensors, mask, bool(training))
 
         cudnn = getattr(self, "use_cudnn", "auto")
         plan = engine.Plan(
@@ -424,10 +470,12 @@ class Recurrent(keras.layers.Layer):
         outputs, states = engine.run(
             plan, x, states, **tensors, dropout=dropout, mask=mask, at_once=self.at_once
         )
+        states = tuple(tf.cast(state, self.compute_dtype) for state in states)
 
         if self.states is not None:
             for variable, state in zip(self.states, states, strict=True):
                 variable.assign(tf.cast(state, variable.dtype))
+        outputs = None if outputs is None else tf.cast(outputs, self.compute_dtype)
         if not self.return_sequences:
             outputs = states[0]
             if mask is not None and not self.zero_output_for_mask:
@@ -457,9 +505,7 @@ class Recurrent(keras.layers.Layer):
             (TensorShape([2, 4]), TensorShape([2, 4]))
         """
         tensors, precision = self.weight_tensors(), engine.precision_of_loops(self.compute_dtype)
-        z_x = tf.matmul(tf.cast(self._as_numbers(x), precision), tensors["kernel"])
-        if tensors["bias"] is not None:
-            z_x += tensors["bias"]
+        z_x = self._project(self._as_numbers(x), tensors)
         weights = self.cell.arrange(tensors["recurrent_kernel"], tensors["recurrent_bias"])
         before = tuple(tf.cast(state, precision) for state in states)
         after = self.cell.step(z_x, before, before[0], weights).states
@@ -493,14 +539,10 @@ class Recurrent(keras.layers.Layer):
             self.build(tuple(x.shape))
             self.built = True
         self._check_input(x)
-        states = self._initial_states(x, initial_state)
-        return engine.quantities(
-            engine.Plan(self.cell, self.units, reverse=self.go_backwards),
-            x,
-            states,
-            **self.weight_tensors(),
-            mask=self._check_mask(mask, x),
-        )
+        states, mask = self._initial_states(x, initial_state), self._check_mask(mask, x)
+        x, tensors = self._for_loops(x, self.weight_tensors(), mask)
+        plan = engine.Plan(self.cell, self.units, reverse=self.go_backwards)
+        return engine.quantities(plan, x, states, **tensors, mask=mask)
 
     def state_gradients(
         self,
@@ -549,14 +591,10 @@ class Recurrent(keras.layers.Layer):
                 f"{self.name}: expected derivatives by the outputs of shape [batch, time, units] = "
                 f"{(*x.shape[:2], self.units)}. Received shape: {tuple(d_outputs.shape)}"
             )
-        return engine.derivatives(
-            engine.Plan(self.cell, self.units, reverse=self.go_backwards),
-            d_outputs,
-            x,
-            self._initial_states(x, initial_state),
-            **self.weight_tensors(),
-            mask=self._check_mask(mask, x),
-        )
+        states, mask = self._initial_states(x, initial_state), self._check_mask(mask, x)
+        x, tensors = self._for_loops(x, self.weight_tensors(), mask)
+        plan = engine.Plan(self.cell, self.units, reverse=self.go_backwards)
+        return engine.derivatives(plan, d_outputs, x, states, **tensors, mask=mask)
 
     def weight_tensors(self) -> dict[str, tf.Tensor | None]:
         """The weights as tensors of the precision in which the loops compute.
@@ -565,8 +603,9 @@ class Recurrent(keras.layers.Layer):
 
         Returns:
             `"kernel"` `[features, gates * units]`, `"recurrent_kernel"` `[units, gates * units]`,
-            `"bias"` `[gates * units]` or None, and `"recurrent_bias"` `[units]` or None: the names
-            and shapes of `layers.engine.run`.
+            `"bias"` `[gates * units]` or None, and `"recurrent_bias"`, what is inside the recurrent
+            products, or None: b_cc, `[units]`, and before it γ_a where there is one. Names and
+            shapes are those of `layers.engine.run`.
 
         Example:
             >>> layer = LSTM(4)
@@ -581,9 +620,43 @@ class Recurrent(keras.layers.Layer):
             "recurrent_bias": self.recurrent_bias,
         }
         precision = engine.precision_of_loops(self.compute_dtype).name
-        return {
+        tensors = {
             name: None if w is None else keras.ops.cast(w, precision) for name, w in weights.items()
         }
+        if self.layer_normalization:
+            inside = [keras.ops.cast(self.recurrent_gain, precision)]
+            if self.make_cell().recurrent_bias_blocks:
+                b_cc = tensors["recurrent_bias"]
+                inside.append(tf.zeros([self.units], precision) if b_cc is None else b_cc)
+            tensors["recurrent_bias"] = tf.concat(inside, axis=0)
+        return tensors
+
+    def _project(self, x: tf.Tensor, tensors: Mapping[str, tf.Tensor | None]) -> tf.Tensor:
+        """What steps get of their inputs: W_x x<t> + b of all gates, or its normalized form."""
+        kernel = cast(tf.Tensor, tensors["kernel"])
+        z_x = tf.matmul(tf.cast(x, kernel.dtype), kernel)
+        if self.layer_normalization:
+            z_x = keras.ops.cast(self.kernel_gain, z_x.dtype.name) * normalize(z_x)
+        return z_x if tensors["bias"] is None else z_x + tensors["bias"]
+
+    def _for_loops(
+        self,
+        x: tf.Tensor,
+        tensors: dict[str, tf.Tensor | None],
+        mask: tf.Tensor | None,
+        training: bool = False,
+    ) -> tuple[tf.Tensor, dict[str, tf.Tensor | None]]:
+        """Inputs and weights of `engine.run`, which projects the inputs where nothing else acts."""
+        draws = training and self.zones_out
+        if not (self.layer_normalization or draws):
+            return x, tensors
+        if mask is not None:  # whatever the padding holds, it is no input
+            x = tf.where(mask[:, :, None], x, tf.zeros([], x.dtype))
+        z_x = [self._project(x, tensors)]
+        for rate in rates(self.zoneout, self.cell.states) if draws else ():
+            shape = (*tf.unstack(tf.shape(x)[:2]), self.units)
+            z_x.append(tf.cast(taken(rate, shape, self.seed_generator), z_x[0].dtype))
+        return tf.concat(z_x, axis=-1), {**tensors, "kernel": None, "bias": None}
 
     def _dropout_factor(self, rate: float, batch: tf.Tensor, width: int) -> tf.Tensor:
         return keras.random.dropout(
@@ -718,6 +791,8 @@ class Recurrent(keras.layers.Layer):
             "dropout": self.dropout,
             "recurrent_dropout": self.recurrent_dropout,
             "weight_dropout": self.weight_dropout,
+            "layer_normalization": self.layer_normalization,
+            "zoneout": self.zoneout,
             "seed": self.seed,
             "return_sequences": self.return_sequences,
             "return_state": self.return_state,

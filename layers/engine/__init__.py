@@ -40,7 +40,7 @@ Who does what, each module using only those above it:
     feeding.py     the loop in which each step waits for attention, and its way back
 """
 
-from layers.engine.cell import Cell, CudnnForm, Step
+from layers.engine.cell import Cell, CudnnForm, Step, WrappedCell
 from layers.engine.compiling import function_here, precision_of_loops
 from layers.engine.plan import Plan
 from layers.engine.running import derivatives, quantities, run
@@ -50,6 +50,7 @@ __all__ = [
     "CudnnForm",
     "Plan",
     "Step",
+    "WrappedCell",
     "derivatives",
     "function_here",
     "precision_of_loops",

@@ -41,7 +41,7 @@ def forward_in_blocks(plan: Plan, tensors: Tensors) -> Result:
         Outputs `[batch, time, units]` or None, and the last states, each `[batch, units]`.
     """
     body = _whole if tensors.mask is None else _packed
-    outputs, *states = _shared(body, plan, tensors.kernel.shape[0])(**tensors.by_name())
+    outputs, *states = _shared(body, plan, tensors.x.shape[2])(**tensors.by_name())
     states = [
         tf.ensure_shape(state, first.shape)
         for state, first in zip(states, tensors.states, strict=True)
@@ -138,7 +138,7 @@ def _packed(plan: Plan, **fields: tf.Tensor) -> list[tf.Tensor | None]:
     """Rows with padding anywhere."""
     tensors = Tensors(**fields)
     weights = plan.cell.arrange(tensors.recurrent_kernel, tensors.recurrent_bias)
-    packing = _pack(tensors.mask, plan.reverse)
+    packing, gates = _pack(tensors.mask, plan.reverse), tensors.recurrent_kernel.shape[1]
     x = tf.reshape(tensors.x, [-1, tensors.x.shape[2]])
     ends = tf.cumsum(tf.reduce_sum(packing.counts, axis=1))
 
@@ -147,7 +147,7 @@ def _packed(plan: Plan, **fields: tf.Tensor) -> list[tf.Tensor | None]:
         begins = tf.stack([tf.cumsum(counts, exclusive=True), tf.zeros_like(counts)], axis=1)
         z_sizes, state_sizes = (
             tf.stack([counts, tf.fill(tf.shape(counts), columns)], axis=1)
-            for columns in (tensors.kernel.shape[1], plan.units)
+            for columns in (gates, plan.units)
         )
         source = packing.source[ends[i] - tf.reduce_sum(counts) : ends[i]]
         # The rows that a turn goes on with read what is none of theirs, or what is behind the end.
@@ -161,7 +161,7 @@ def _packed(plan: Plan, **fields: tf.Tensor) -> list[tf.Tensor | None]:
             states = [tf.ensure_shape(tf.slice(s, [0, 0], size), shape) for s in states]
             for k in range(length):
                 z = tf.slice(z_x, tf.gather(begins, t + k if k else t), z_size)
-                z = tf.ensure_shape(z, [None, tensors.kernel.shape[1]])
+                z = tf.ensure_shape(z, [None, gates])
                 states = list(plan.cell.step(z, tuple(states), states[0], weights).states)
                 histories = [h.write(t + k, s) for h, s in zip(histories, states, strict=True)]
             return t + length, states, histories

@@ -87,8 +87,8 @@ class Cell:
         input_products: the blocks that, side by side, are the derivative of the input projection
             z_x; by default all of them.
         recurrent_products: (factor, block) pairs whose products factorᵀ dz, side by side, are dU.
-        recurrent_bias_block: the block whose sum is the derivative of the bias inside the
-            recurrent product, for a cell that has one.
+        recurrent_bias_blocks: the blocks whose sums, side by side, are the derivative of the vector
+            inside the recurrent products, for a cell that has one.
 
     Example:
         >>> cell, zeros = RNN(2).cell, tf.zeros([1, 2])
@@ -106,7 +106,7 @@ class Cell:
     blocks: tuple[int, ...] = ()
     input_products: tuple[int, ...] = ()
     recurrent_products: tuple[tuple[int, int], ...] = ((0, 0),)
-    recurrent_bias_block: int | None = None
+    recurrent_bias_blocks: tuple[int, ...] = ()
 
     def step(
         self,
@@ -140,7 +140,7 @@ class Cell:
         Args:
             d_states: derivatives of the loss by the states after the step, each `[batch, units]`.
             slopes: what `step` returned as slopes, each `[batch, units]`.
-            transposed: the matrices that `arrange` returns, transposed: `[n * units, units]` where
+            transposed: what `arrange` returns, its matrices transposed: `[n * units, units]` where
                 `arrange` has `[units, n * units]`.
 
         Returns:
@@ -157,7 +157,8 @@ class Cell:
 
         Args:
             recurrent_kernel: U of all gates, `[units, gates * units]`.
-            recurrent_bias: the bias inside the recurrent product, `[units]`, or None.
+            recurrent_bias: the vector inside the recurrent products, or None: in a GRU with
+                `reset_gate="after"` the bias b_cc, `[units]`.
 
         Returns:
             By default `"U"`, `[units, gates * units]`, and `"b"`, `[units]`, where there is one.
@@ -190,3 +191,41 @@ class Cell:
     def input_blocks(self) -> tuple[int, ...]:
         """Numbers of the blocks of dz that are the derivative of the input projection."""
         return self.input_products or tuple(range(len(self.block_widths)))
+
+
+@dataclasses.dataclass(frozen=True)
+class WrappedCell(Cell):
+    """A cell that does something to the steps of another one; it has what that one has.
+
+    Attributes:
+        cell: the other one.
+
+    Example:
+        >>> WrappedCell(GRU(4).cell).gates
+        ('u', 'r', 'c')
+    """
+
+    cell: Cell
+
+    def __post_init__(self) -> None:
+        self._have(
+            states=self.cell.states,
+            gates=self.cell.gates,
+            quantities=self.cell.quantities,
+            slopes=self.cell.slopes,
+            factors=self.cell.factors,
+            blocks=self.cell.block_widths,
+            input_products=self.cell.input_blocks,
+            recurrent_products=self.cell.recurrent_products,
+            recurrent_bias_blocks=self.cell.recurrent_bias_blocks,
+        )
+
+    def _have(self, **attributes: tuple) -> None:
+        """Sets attributes of `Cell`, as far as subclasses have others than the cell."""
+        for name, value in attributes.items():
+            object.__setattr__(self, name, value)
+
+    def arrange(
+        self, recurrent_kernel: tf.Tensor, recurrent_bias: tf.Tensor | None
+    ) -> dict[str, tf.Tensor]:
+        return self.cell.arrange(recurrent_kernel, recurrent_bias)

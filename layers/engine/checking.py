@@ -86,7 +86,7 @@ def _example(cell: Cell, dtype: tf.DType) -> Tensors:
         kernel=numbers(_FEATURES, columns),
         recurrent_kernel=numbers(_UNITS, columns),
         bias=numbers(columns),
-        recurrent_bias=None if cell.recurrent_bias_block is None else numbers(_UNITS),
+        recurrent_bias=numbers(_UNITS) if cell.recurrent_bias_blocks else None,
         mask=tf.constant([[1, 1, 1, 1, 1], [1, 1, 1, 0, 0], [0, 1, 0, 1, 1]]) > 0,
     )
 

@@ -75,7 +75,7 @@ def flat_weights(cell: Cell, tensors: Tensors) -> tf.Tensor:
         [1.0, 1.0, 2.0, 3.0, 0.0]
     """
     form, units = _form(cell), tensors.recurrent_kernel.shape[0]
-    none = tf.zeros([units], tensors.kernel.dtype)
+    none = tf.zeros([units], tensors.x.dtype)
 
     def in_order(weights: tf.Tensor) -> tf.Tensor:
         if form.gates == cell.gates and not form.negated:
@@ -133,7 +133,7 @@ def _not_empty(tensors: Tensors) -> Tensors:
     rows, steps = tf.maximum(1 - batch, 0), tf.maximum(1 - time, 0)
     x = tf.pad(tensors.x, [[0, rows], [0, steps], [0, 0]])
     return tensors.replace(
-        x=tf.ensure_shape(x, [None, None, tensors.kernel.shape[0]]),
+        x=tf.ensure_shape(x, [None, None, tensors.x.shape[2]]),
         states=tuple(tf.pad(state, [[0, rows], [0, 0]]) for state in tensors.states),
         mask=None if tensors.mask is None else tf.pad(tensors.mask, [[0, rows], [0, steps]]),
     )

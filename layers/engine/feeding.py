@@ -432,7 +432,7 @@ def _products(plan: FeedingPlan, tensors: Nest, kept: Nest, looped: Nest) -> Nes
         for n, d_z in enumerate(looped["d_z"])
     )
     found["recurrent_biases"] = (
-        tuple(summed([d_z[cell.recurrent_bias_block]]) for d_z in looped["d_z"])
+        tuple(summed([d_z[i] for i in cell.recurrent_bias_blocks]) for d_z in looped["d_z"])
         if tensors["recurrent_biases"]
         else ()
     )

@@ -149,7 +149,8 @@ def _function(
     structure = {name: (0,) * states if name == "states" else 0 for name in names}
 
     def run(*flat: tf.Tensor) -> list[tf.Tensor]:
-        return body(plan, Tensors(**tf.nest.pack_sequence_as(structure, list(flat))))
+        given = tf.nest.pack_sequence_as(structure, list(flat))
+        return body(plan, Tensors(**{"kernel": None, **given}))
 
     return _concrete(run, specs, attributes or {})
 

@@ -190,11 +190,11 @@ def steps_back(
     d_states: tuple[tf.Tensor, ...],
     slopes: tf.Tensor,
     weights: dict[str, tf.Tensor],
-    kernel: tf.Tensor,
+    kernel: tf.Tensor | None,
     dropout: tf.Tensor | None,
     mask: tf.Tensor | None,
     steps: tf.Tensor | None,
-) -> tuple[list[tf.Tensor], tuple[tf.Tensor, ...], tf.Tensor]:
+) -> tuple[list[tf.Tensor], tuple[tf.Tensor, ...], tf.Tensor | None]:
     """Steps back through time: `steps_forward` in the opposite order.
 
     Args:
@@ -202,18 +202,18 @@ def steps_back(
         d_outputs: derivatives by the outputs, `[time, batch, units]`, or None.
         d_states: derivatives by the last states, each `[batch, units]`.
         slopes: `[time * slopes, batch, units]`, as `steps_forward` keeps them.
-        kernel: W_x of all gates, `[features, gates * units]`.
+        kernel: W_x of all gates, `[features, gates * units]`, or None.
         weights, dropout, mask, steps: as in `steps_forward`.
 
     Returns:
         dz in blocks, each `[time, batch, width * units]`, behind them, where `plan.keep` says so,
         the derivatives by the states after each step; the derivatives by the first states, each
-        `[batch, units]`; and the kernel transposed, `[gates * units, features]`. It is transposed
-        here because outside of XLA the graph optimizer would fold the transpose into the product
-        dZ W_xᵀ, which is a third slower than transposing first.
+        `[batch, units]`; and the kernel transposed, `[gates * units, features]`, or None. It is
+        transposed here because outside of XLA the graph optimizer would fold the transpose into the
+        product dZ W_xᵀ, which is a third slower than transposing first.
     """
     cell = plan.cell
-    transposed = {name: tf.transpose(w) for name, w in weights.items() if w.shape.rank == 2}
+    transposed = {name: tf.transpose(w) for name, w in weights.items()}
     count = tf.shape(slopes)[0] // len(cell.slopes)
     first, end = _steps_to_take(plan, count, mask, steps)
     # What a function traced for any batch gave does not say its own: one of 1 would be lost.
@@ -257,7 +257,8 @@ def steps_back(
         one_step,
         (tuple(d_states), [_array(d_states[0], count, width) for width in widths]),
     )
-    return [array.stack()[:count] for array in blocks], d_states, tf.transpose(kernel)
+    kernel = None if kernel is None else tf.transpose(kernel)
+    return [array.stack()[:count] for array in blocks], d_states, kernel
 
 
 def _step_of(

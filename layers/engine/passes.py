@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
-from typing import cast
 
 import tensorflow as tf
 
@@ -67,11 +66,15 @@ def forward(
 def project(rows: tf.Tensor, tensors: Tensors) -> tf.Tensor:
     """W_x x + b of all gates, `[rows, gates * units]`, for inputs `[rows, features]`.
 
+    Without a kernel, the inputs are that, as they are.
+
     Example:
         >>> tensors = Tensors(tf.ones([1, 1, 2]), (), 3 * tf.ones([2, 4]), tf.ones([4, 4]))
         >>> project(tf.ones([1, 2]), tensors).numpy().tolist()
         [[6.0, 6.0, 6.0, 6.0]]
     """
+    if tensors.kernel is None:
+        return rows
     z_x = rows @ tensors.kernel
     return z_x if tensors.bias is None else tf.nn.bias_add(z_x, tensors.bias)
 
@@ -116,9 +119,14 @@ def backward(
     d_z = [tf.reshape(_first(block, steps), [-1, block.shape[2]]) for block in blocks]
     factors = [tf.reshape(_first(factor, steps), [-1, factor.shape[2]]) for factor in factors]
     ones = tf.ones_like(rows[:, :1])
-    widths = [blocks[i].shape[2] for i in cell.input_blocks]
-    kernels = tf.split(kernel_transposed, widths, axis=0)
-    d_x = tf.add_n([d_z[i] @ w for i, w in zip(cell.input_blocks, kernels, strict=True)])
+    of_inputs = [d_z[i] for i in cell.input_blocks]
+    if kernel_transposed is None:
+        d_x = tf.concat(
+            [*of_inputs, tf.zeros_like(rows[:, plan.units * len(cell.gates) :])], axis=1
+        )
+    else:
+        kernels = tf.split(kernel_transposed, [d.shape[1] for d in of_inputs], axis=0)
+        d_x = tf.add_n([d @ w for d, w in zip(of_inputs, kernels, strict=True)])
     shape = tf.shape(tensors.x)
     d_x = tf.transpose(tf.reshape(d_x, [shape[1], shape[0], tensors.x.shape[2]]), [1, 0, 2])
 
@@ -127,15 +135,16 @@ def backward(
 
     derivatives = {
         "x": d_x,
-        "kernel": over_all_steps([(rows, i) for i in cell.input_blocks]),
         "recurrent_kernel": over_all_steps([(factors[f], i) for f, i in cell.recurrent_products]),
     }
+    if tensors.kernel is not None:
+        derivatives["kernel"] = over_all_steps([(rows, i) for i in cell.input_blocks])
     # A sum over rows as a product with ones: a third of the time of tf.reduce_sum here.
     if tensors.bias is not None:
         derivatives["bias"] = over_all_steps([(ones, i) for i in cell.input_blocks])[0]
     if tensors.recurrent_bias is not None:
-        block = cast(int, cell.recurrent_bias_block)
-        derivatives["recurrent_bias"] = over_all_steps([(ones, block)])[0]
+        inside = [(ones, i) for i in cell.recurrent_bias_blocks]
+        derivatives["recurrent_bias"] = over_all_steps(inside)[0]
     return derivatives, list(d_states)
 
 

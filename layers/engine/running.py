@@ -28,7 +28,7 @@ def run(
     plan: Plan,
     x: tf.Tensor,
     states: Sequence[tf.Tensor],
-    kernel: tf.Tensor,
+    kernel: tf.Tensor | None,
     recurrent_kernel: tf.Tensor,
     bias: tf.Tensor | None = None,
     recurrent_bias: tf.Tensor | None = None,
@@ -45,10 +45,12 @@ def run(
         plan: cell, direction, and how to run.
         x: inputs `[batch, time, features]`.
         states: states before the first step, each `[batch, units]`.
-        kernel: W_x of all gates, `[features, gates * units]`.
+        kernel: W_x of all gates, `[features, gates * units]`; or None, where x is W_x x + b of all
+            gates already, `[batch, time, gates * units]`, and behind it whatever else the cell
+            wants at each step, which has no gradient.
         recurrent_kernel: U of all gates, `[units, gates * units]`.
         bias: b of all gates, `[gates * units]`, or None.
-        recurrent_bias: the bias inside the recurrent product, `[units]`, for a cell that has one.
+        recurrent_bias: the vector inside the recurrent products, for a cell that has one.
         dropout: factor `[batch, units]` on the state inside the recurrent products, or None.
         mask: bool `[batch, time]`, True where a step is real, or None. A padded step leaves the
             states as they are, outputs zeros and adds nothing to any gradient.
@@ -119,7 +121,7 @@ def quantities(
     plan: Plan,
     x: tf.Tensor,
     states: Sequence[tf.Tensor],
-    kernel: tf.Tensor,
+    kernel: tf.Tensor | None,
     recurrent_kernel: tf.Tensor,
     bias: tf.Tensor | None = None,
     recurrent_bias: tf.Tensor | None = None,
@@ -158,7 +160,7 @@ def derivatives(
     d_outputs: tf.Tensor,
     x: tf.Tensor,
     states: Sequence[tf.Tensor],
-    kernel: tf.Tensor,
+    kernel: tf.Tensor | None,
     recurrent_kernel: tf.Tensor,
     bias: tf.Tensor | None = None,
     recurrent_bias: tf.Tensor | None = None,

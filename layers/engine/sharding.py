@@ -33,7 +33,7 @@ class Tensors:
 
     x: tf.Tensor
     states: tuple[tf.Tensor, ...]
-    kernel: tf.Tensor
+    kernel: tf.Tensor | None
     recurrent_kernel: tf.Tensor
     bias: tf.Tensor | None = None
     recurrent_bias: tf.Tensor | None = None

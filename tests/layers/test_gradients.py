@@ -58,17 +58,12 @@ def test_compiled_equals_automatic(case, reverse):
     cases.assert_close(cases.gradients(by_hand, x, states, cases.MASK), expected)
 
 
-def lecture_gradients(layer, gradients):
-    """Gradients of kernel, recurrent kernel and biases, by the lecture's names."""
-    names = layer.cell.gates
-    kernel, recurrent_kernel, *biases = [np.asarray(g) for g in gradients]
-    kernels = np.split(np.concatenate([recurrent_kernel, kernel]).T, len(names))
-    by_name = {f"W_{name}": matrix for name, matrix in zip(names, kernels, strict=True)}
-    if biases:
-        by_name |= zip(
-            (f"b_{name}" for name in names), np.split(biases[0], len(names)), strict=True
-        )
-    return by_name | ({"b_cc": biases[1]} if len(biases) == 2 else {})
+def lecture_gradients(case, gradients):
+    """Gradients of all weights by the lecture's names: they are cut as the weights are."""
+    layer = case.make()
+    for variable, gradient in zip(layer.trainable_variables, gradients, strict=True):
+        variable.assign(gradient)
+    return layer.lecture_weights()
 
 
 @every_case
@@ -76,7 +71,7 @@ def test_by_hand_equals_numeric_differences_of_the_equations(case):
     layer, _ = make_pair(case, go_backwards=True)
     x, states = cases.inputs(case)
     d_x, *d = cases.gradients(layer, x, states, cases.MASK)
-    d_states, d_weights = d[: len(states)], lecture_gradients(layer, d[len(states) :])
+    d_states, d_weights = d[: len(states)], lecture_gradients(case, d[len(states) :])
     derivatives = {"x": d_x, **dict(zip(case.states, d_states, strict=True)), **d_weights}
     point = {"x": x, **dict(zip(case.states, states, strict=True)), **layer.lecture_weights()}
 

@@ -89,6 +89,17 @@ CASES = [
         functools.partial(equations.lstm, g_output=equations.identity),
         {"output_activation": None},
     ),
+    *[
+        dataclasses.replace(
+            case,
+            name=f"{case.name}_normalized",
+            step=equations.normalized(case.step, together),
+            arguments={**case.arguments, "layer_normalization": True},
+        )
+        for case, together in zip(
+            PLAIN, (["a"], ["uc"], ["ur", "c"], ["urc"], ["ufco"]), strict=True
+        )
+    ],
 ]
 
 

@@ -27,9 +27,36 @@ def identity(z):
     return z
 
 
+def products(W, gate, left, x):
+    """W_gate [left, x] in its two parts, that of the state and that of the input."""
+    gates = W.get("together", {}).get(gate, gate)
+    units = len(left)
+    of_state = [W[f"W_{g}"][:, :units] @ left for g in gates]
+    of_input = [W[f"W_{g}"][:, units:] @ x for g in W.get("all", gates)]
+    if "together" not in W:
+        return of_state[0], of_input[0]
+    here, there = gates.index(gate), W["all"].index(gate)
+    return (
+        W[f"gain_a_{gate}"] * norm(np.stack(of_state))[here],
+        W[f"gain_x_{gate}"] * norm(np.stack(of_input))[there],
+    )
+
+
+def norm(z):
+    return (z - z.mean()) / np.sqrt(z.var() + 1e-3)
+
+
+def normalized(step, together):
+    """A step with layer normalization of each product; `together`: gates that share a product."""
+    by_gate = {gate: gates for gates in together for gate in gates}
+    return lambda W, *tensors, **gs: step(
+        W | {"together": by_gate, "all": "".join(together)}, *tensors, **gs
+    )
+
+
 def affine(W, gate, left, x):
     """W_gate [left, x] + b_gate"""
-    return W[f"W_{gate}"] @ np.concatenate([left, x]) + W.get(f"b_{gate}", 0)
+    return np.add(*products(W, gate, left, x)) + W.get(f"b_{gate}", 0)
 
 
 def rnn(W, x, a, g=np.tanh):
@@ -55,9 +82,9 @@ def gru(W, x, c, g=np.tanh, σ=sigmoid):
 
 
 def gru_reset_after(W, x, c, g=np.tanh, σ=sigmoid):
-    W_cc, W_cx = np.split(W["W_c"], [len(c)], axis=1)
+    z_cc, z_cx = products(W, "c", c, x)
     gate_r = σ(affine(W, "r", c, x))
-    c_tilde = g(W_cx @ x + W.get("b_c", 0) + gate_r * (W_cc @ c + W.get("b_cc", 0)))
+    c_tilde = g(z_cx + W.get("b_c", 0) + gate_r * (z_cc + W.get("b_cc", 0)))
     gate_u = σ(affine(W, "u", c, x))
     return {
         "gate_u": gate_u,
