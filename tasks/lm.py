@@ -6,6 +6,7 @@ python -m tasks.lm --data=files --running --tokens=split --train_file=a.txt --va
 python -m tasks.lm --mode=score --model=lm_demo --text="The apple and pear salad."
 python -m tasks.lm --mode=generate --model=lm_demo --prompt="The cats" --temperature=0.8
 python -m tasks.lm --mode=agreement --model_dir=runs/agreement
+python -m tasks.lm --mode=pairs --model=lm_demo --input_file=pairs.tsv
 """
 
 from __future__ import annotations
@@ -45,13 +46,19 @@ def agreement() -> Mode:
     return agreement_mode
 
 
+def pairs() -> Mode:
+    from tasks.language.pairs import pairs_mode
+
+    return pairs_mode
+
+
 PROGRAM = Program(
     "lm",
     __doc__,
     LanguageConfig,
     task,
     LanguageRun,
-    {"score": score, "generate": generate, "agreement": agreement},
+    {"score": score, "generate": generate, "agreement": agreement, "pairs": pairs},
 )
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import matplotlib
@@ -13,6 +13,22 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
 from zoo import files
+
+# Large letters, for slides.
+SLIDE: dict[Any, Any] = {
+    "font.size": 15,
+    "axes.titlesize": 16,
+    "legend.fontsize": 13,
+    "lines.linewidth": 2.2,
+}
+# From dark to light, each with a pattern of its own.
+STYLES: list[dict[str, Any]] = [
+    {"color": "#000000", "linestyle": "-"},
+    {"color": "#0072b2", "linestyle": (0, (7, 2))},
+    {"color": "#b34700", "linestyle": (0, (2, 1.5))},
+    {"color": "#5a8f29", "linestyle": (0, (8, 2, 2, 2))},
+    {"color": "#8c8c8c", "linestyle": "-"},
+]
 
 
 def save(figure: Figure, path: str) -> None:
@@ -66,15 +82,3 @@ def _order(name: str) -> tuple:
     """Numbers by their value, tags by the type of their entity, O last."""
     is_number = name.isascii() and name.removeprefix("-").isdigit()
     return name == "O", not is_number, int(name) if is_number else 0, name[2:], name
-
-
-def lines(rows: Mapping[str, Mapping[Any, float]], path: str, x: str, y: str) -> None:
-    """Shares by a number, one line for each name."""
-    figure, axes = plt.subplots(figsize=(6, 3.6), layout="constrained")
-    for name, points in rows.items():
-        axes.plot(list(points), list(points.values()), marker="o", markersize=4, label=name)
-    axes.axhline(0.5, color="grey", linestyle=":")
-    axes.set(xlabel=x, ylabel=y, ylim=(0.4, 1.02))
-    axes.grid(alpha=0.3)
-    axes.legend()
-    save(figure, path)

@@ -240,11 +240,19 @@ def exploding_table(found: Mapping[str, Any]) -> str:
 
 
 def agreement_table(found: Mapping[str, Any]) -> str:
-    """Right verbs of each cell, by the words between subject and verb."""
-    distances = list(next(iter(found["shares"].values())))
-    header = ["right verbs, at a distance of", *distances, "training"]
-    cells = [
-        [cell, *(f"{row[d]:.0%}" for d in distances), f"{found['training_seconds'][cell]:.0f} s"]
-        for cell, row in found["shares"].items()
-    ]
-    return markdown.table(header, cells) + f"\n`{found['command']}`, {found['cases']} cases each.\n"
+    """Right verbs of each network, by the attractors between subject and verb."""
+    by_attractors = list(found["rows"][0]["shares"]["attractors"])
+    header = ["right verbs past so many attractors", *by_attractors, "new nouns", "parameters"]
+    cells = []
+    for row in found["rows"]:
+        groups, *_, new = row["shares"].values()
+        means = [statistics.mean(groups[name]) for name in by_attractors]
+        of_new = statistics.mean(share for seeds in new.values() for share in seeds)
+        shown = [f"{mean:.0%}" for mean in (*means, of_new)]
+        cells.append([row["network"], *shown, f"{row['parameters']:,}"])
+    seeds = len(next(iter(groups.values())))
+    return markdown.table(header, cells) + (
+        f"\n`{found['command']}`: {found['cases']} sentences each that training does not have, "
+        f"means of {seeds} seeds; new nouns: those that training shows only beside their verb, "
+        f"past 0 to {by_attractors[-1]} attractors.\n"
+    )

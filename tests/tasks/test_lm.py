@@ -20,7 +20,7 @@ from programs import (
 from tasks import lm
 from tasks.experiments import agreement
 from tasks.framework import train
-from tasks.language import Language, demo
+from tasks.language import Language, attractors
 
 SMALL = ["--units=8", "--embedding_dim=8", "--batch_size=4", "--epochs=3", "--learning_rate=0.02"]
 SMALL += ["--nojit"]
@@ -220,14 +220,19 @@ def test_what_a_user_can_put_right_is_one_line(flags, message, tmp_path):
 
 
 @pytest.mark.slow
-def test_agreement_is_a_table_and_a_plot(tmp_path, monkeypatch):
-    monkeypatch.setattr(agreement, "CELLS", ("rnn", "lstm"))
-    flags = ["--units=8", "--epochs=1", "--batch_size=128", "--nojit"]
-    with small_corpus(demo):
-        run = program("lm", "--mode=agreement", *flags, "--model_dir", tmp_path)
-    found = json.loads((tmp_path / "agreement.json").read_text())["shares"]
-    assert found.keys() == {"rnn", "lstm"}
-    assert all(0 <= share <= 1 for row in found.values() for share in row.values())
-    assert "10" in found["lstm"]
+def test_agreement_is_a_table_and_a_figure(tmp_path, monkeypatch):
+    monkeypatch.setattr(agreement, "CELLS", ("lstm",))
+    monkeypatch.setattr(agreement, "SEEDS", 1)
+    monkeypatch.setattr(agreement, "CASES", 5)
+    flags = ["--units=8", "--epochs=1", "--batch_size=128", "--nojit", "--model_dir", tmp_path]
+    with small_corpus(attractors):
+        run = program("lm", "--mode=agreement", *flags)
+        again = program("lm", "--mode=agreement", *flags)
+    assert "ms/step" in run.stdout and "ms/step" not in again.stdout  # what is done stays done
+    rows = json.loads((tmp_path / "agreement.json").read_text())["rows"]
+    assert [row["network"] for row in rows] == ["lstm, 8 units", "rnn, 26 units"]
+    for row in rows:
+        assert list(row["shares"]["attractors"]) == [str(n) for n in range(9)]
+        assert all(0 <= share <= 1 for (share,) in row["shares"]["attractors"].values())
     assert (tmp_path / "agreement.png").exists()
-    assert "lstm" in run.stdout
+    assert "| lstm, 8 units |" in run.stdout

@@ -14,11 +14,10 @@ GOLD, SCORES = ["a", "b"], {"a": [0.9, 0.2], "b": [0.1, 0.8]}
     [
         lambda path: figures.learning_curves([{"epoch": 1, "loss": 1.0, "f1": 0.5}], "f1", path),
         lambda path: figures.confusion_matrix(GOLD, GOLD, path),
-        lambda path: figures.lines({"lstm": {1: 0.9}}, path, "x", "y"),
         lambda path: roc_curves(GOLD, SCORES, path),
         lambda path: calibration(GOLD, SCORES, path),
     ],
-    ids=["learning_curves", "confusion_matrix", "lines", "roc_curves", "calibration"],
+    ids=["learning_curves", "confusion_matrix", "roc_curves", "calibration"],
 )
 def test_a_figure_that_cannot_be_finished_leaves_the_old_one(draw, tmp_path, monkeypatch):
     path = tmp_path / "figure.png"
