@@ -16,7 +16,7 @@ import json
 import os
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tasks import lm, ner, pos, sentiment, translate
 from tasks.framework import tables
@@ -53,12 +53,7 @@ def benchmark() -> Mode:
         entry = measure(task, config, run.batches, run.turns)
         entry["config"] = without_folders(entry["config"])
         entry = {"command": portable(run.command), **entry}
-        found = []
-        if os.path.exists(run.output):
-            with open(run.output, encoding="utf-8") as file:
-                found = json.load(file)
-        merged = tables.merged(found, [entry], lambda e: tables.recipe(e["task"], e["config"]))
-        files.write_json(run.output, merged)
+        collect(run.output, entry)
         for name in ("trained_per_second", "served_per_second"):
             print(f"{name}:", ", ".join(f"{key} {value:.0f}" for key, value in entry[name].items()))
         for name in (
@@ -76,20 +71,34 @@ def benchmark() -> Mode:
     return benchmark_mode
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the benchmark with the flags of the task that `--task` names; returns the exit code."""
-    arguments = list(sys.argv[1:] if arguments is None else arguments)
+def collect(path: str, entry: dict[str, Any]) -> None:
+    """Writes an entry into a file of entries, in place of that of the same recipe."""
+    found = []
+    if os.path.exists(path):
+        with open(path, encoding="utf-8") as file:
+            found = json.load(file)
+    merged = tables.merged(found, [entry], lambda e: tables.recipe(e["task"], e["config"]))
+    files.write_json(path, merged)
+
+
+def named_task(arguments: Sequence[str]) -> Program:
+    """The program of the task that `--task` names; of one that is none, flags say so later."""
     named = "ner"
     for word, next_word in itertools.zip_longest(arguments, arguments[1:], fillvalue=""):
         flag, equals, value = word.partition("=")
         if flag in ("--task", "-task"):
             named = value if equals else next_word
-    return program_of(named).main(arguments)
+    return PROGRAMS.get(named, ner.PROGRAM)
 
 
-def program_of(name: str) -> Program:
-    """The benchmark with the flags of a task; of one that is none, it says so when it runs."""
-    task = PROGRAMS.get(name, ner.PROGRAM)
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the benchmark with the flags of the task that `--task` names; returns the exit code."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    return program_of(named_task(arguments)).main(arguments)
+
+
+def program_of(task: Program) -> Program:
+    """The benchmark with the flags of a task."""
     return Program(
         "benchmark_models",
         __doc__,

@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +22,10 @@ from zoo.catalog.results import RunResults
 
 # What collects the runs, what `tasks.benchmark_models` wrote, and the file with the tables.
 COLLECTION, MODELS, README = "docs/results.json", "docs/benchmark_models.json", "README.md"
-# By the name of a table, what an experiment wrote and how it is shown: of
+# By the name of a table, what an experiment wrote and how it is shown: of `tasks.cells`,
 # `tasks.lm --mode=agreement`, `tasks.translate --mode=attention` and `tasks.gradients`.
-EXPERIMENTS = {
+EXPERIMENTS: dict[str, tuple[str, Callable[[Any], str]]] = {
+    "cells": ("docs/cells.json", tables.cells_table),
     "agreement": ("docs/agreement.json", tables.agreement_table),
     "attention": ("docs/attention.json", tables.attention_table),
     "gradient_flow": ("docs/gradient_flow.json", tables.gradient_flow_table),

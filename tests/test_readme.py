@@ -193,9 +193,8 @@ ASKING = ("predict", "score", "generate", "explain")
 def parsed(task, flags):
     """The configurations of a command, of the program or the benchmark."""
     module = importlib.import_module(f"tasks.{task}")
-    if module is benchmark_models:
-        named = [flag.partition("=")[2] for flag in flags if flag.startswith("--task=")]
-        return benchmark_models.program_of(named[-1] if named else "ner").parse(flags)
+    if hasattr(module, "program_of"):
+        return module.program_of(benchmark_models.named_task(flags)).parse(flags)
     if isinstance(module.PROGRAM, Experiment):
         return None, module.PROGRAM.parse(flags)
     return module.PROGRAM.parse(flags)

@@ -182,6 +182,28 @@ def _count(number: float | None) -> str:
     return "–" if number is None else f"{number:,.0f}"
 
 
+def cells_table(entries: Sequence[Mapping[str, Any]]) -> str:
+    """What `tasks.cells` measured: a row for each recipe and cell."""
+    header = ["recipe", "cell", "score", "validation", "test", "parameters", "training"]
+    cells = []
+    for entry in entries:
+        for name, row in entry["cells"].items():
+            seconds = statistics.mean(row["seconds"])
+            cells.append(
+                [
+                    f"`{entry['command'].split('--output')[0].strip()}`",
+                    name,
+                    entry["score"],
+                    _mean(row["validation"], entry["score"]),
+                    _mean(row["test"], entry["score"]),
+                    f"{row['parameters']:,}",
+                    f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.1f} min",
+                    f"{row['one_text_ms']:.1f} ms",
+                ]
+            )
+    return markdown.table([*header, "one text on one core"], cells)
+
+
 def attention_table(found: Mapping[str, Any]) -> str:
     """BLEU of each network, by the clauses of a sentence."""
     lengths = [f"{clauses} ({words:.0f} words)" for clauses, words in found["words"].items()]

@@ -1,0 +1,40 @@
+"""The same recipe with one cell and with another."""
+
+import json
+
+import pytest
+from programs import program, small_corpus
+
+from tasks.classification import demo
+from tasks.framework import tables
+from zoo.catalog import speed
+from zoo.catalog.results import Speed
+
+SMALL = ["--task=sentiment", "--units=4", "--embedding_dim=4", "--epochs=1", "--nojit", "--seeds=1"]
+
+
+def test_cells_are_compared_by_quality_size_and_time(tmp_path, monkeypatch):
+    asked = []
+
+    def measure(folder, texts):
+        asked.append(texts)
+        return {"1": Speed(median_ms=len(asked), p99_ms=9.0, per_second=1.0)}
+
+    monkeypatch.setattr(speed, "measure", measure)
+    flags = [*SMALL, "--cells=gru,rnn", "--output", tmp_path / "cells.json"]
+    with small_corpus(demo):
+        run = program("cells", *flags)
+    (entry,) = json.loads((tmp_path / "cells.json").read_text())
+    assert list(entry["cells"]) == ["gru", "rnn"]
+    gru, rnn = entry["cells"].values()
+    assert gru["parameters"] > rnn["parameters"]
+    assert (gru["one_text_ms"], rnn["one_text_ms"]) == (1, 2)
+    assert all(0 <= row["validation"][0] <= 1 and row["seconds"][0] > 0 for row in (gru, rnn))
+    assert asked[0] == asked[1] and len(asked[0]) > 10
+    assert tables.cells_table([entry]) in run.stdout
+
+
+@pytest.mark.parametrize("cells", ["gru", "gru,gru", "gru,gruu"])
+def test_what_are_no_cells_to_compare_is_one_line(cells):
+    run = program("cells", f"--cells={cells}", check=False)
+    assert run.returncode == 1 and "--cells: expected two or more of none, rnn" in run.stderr
