@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from tasks.experiments import lecture_page
 from tasks.framework import tables
 from zoo import files
 from zoo.catalog import markdown
@@ -56,6 +57,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         found = _read(path, None)
         if found is not None:
             contents[name] = table(found)
+    docs = Path(COLLECTION).parent
+    files.write_text(docs / lecture_page.PAGE, lecture_page.page(docs))
     for name, content in contents.items():
         markdown.replace_in_file(README, name, content)
     return 0

@@ -12,7 +12,7 @@ import stand_in
 from programs import program, small_corpus
 
 from tasks import benchmark, benchmark_models, results
-from tasks.experiments import speed_tables
+from tasks.experiments import lecture_page, speed_tables
 from tasks.framework import tables
 from tasks.framework.experiment import Experiment
 from tasks.tagging import demo
@@ -43,6 +43,13 @@ def test_the_tables_in_the_readme_are_those_of_the_results_files(name, shown):
     file = {"models": "benchmark_models.json"}.get(name, f"{name}.json")
     found = json.loads((ROOT / "docs" / file).read_text())
     assert markdown.replace(README, name, shown(found)) == README
+
+
+def test_the_lecture_in_pictures_is_made_of_what_was_measured():
+    page = lecture_page.page(ROOT / "docs")
+    assert (ROOT / "docs" / lecture_page.PAGE).read_text("utf-8") == page
+    assert page.count("\n## ") == len(lecture_page.CLAIMS)
+    assert all((ROOT / "docs" / file).exists() for file in re.findall(r"\]\((.+?)\)", page))
 
 
 @pytest.mark.parametrize("name", ["benchmark", "benchmark_gpu"])

@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from tasks.framework.figures import plt, save
+from tasks.framework.figures import SLIDE, STYLES, plt, save
 
 _BLOCKS = " ░▒▓█"
 
 
 def by_length(rows: Mapping[str, Mapping[float, float]], path: str, x: str, y: str) -> None:
     """A line for each name: a figure by length."""
-    figure, axes = plt.subplots(figsize=(6, 3.6), layout="constrained")
-    for name, points in rows.items():
-        axes.plot(list(points), list(points.values()), marker="o", markersize=4, label=name)
-    highest = max(value for points in rows.values() for value in points.values())
-    axes.set(xlabel=x, ylabel=y, ylim=(0, 1.05 * max(highest, 1)))
-    axes.grid(alpha=0.3)
-    if len(rows) > 1:
-        axes.legend()
-    save(figure, path)
+    with plt.rc_context(SLIDE):
+        figure, axes = plt.subplots(figsize=(9, 5.2), layout="constrained")
+        for (name, points), style in zip(rows.items(), itertools.cycle(STYLES), strict=False):
+            axes.plot(list(points), list(points.values()), marker="o", label=name, **style)
+        highest = max(value for points in rows.values() for value in points.values())
+        axes.set(xlabel=x, ylabel=y, ylim=(0, 1.05 * max(highest, 1)))
+        axes.grid(alpha=0.3)
+        if len(rows) > 1:
+            axes.legend()
+        save(figure, path)
 
 
 def alignment(source: Sequence[str], target: Sequence[str], weights: np.ndarray, path: str) -> None:
