@@ -76,6 +76,8 @@ class GradientsConfig(Configuration):
         for name in ("model", "model_dir", "cell", "text"):
             if name in self.given and self.mode != "words":
                 raise ValueError(f"{name}: goes with --mode=words. Received: --mode={self.mode}")
+        if "clip_norm" in self.given and self.mode not in ("all", "exploding"):
+            raise ValueError(f"clip_norm: goes with --mode=exploding. Received: --mode={self.mode}")
         others = [name for name in ("model", "model_dir", "cell") if name in self.given]
         if len(others) > 1:
             raise ValueError(

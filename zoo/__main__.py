@@ -24,6 +24,7 @@ from pathlib import Path
 from zoo.catalog import cards, speed
 from zoo.catalog.entries import ENTRIES, entry
 from zoo.catalog.results import RESULTS, RunResults, read_entry
+from zoo.configuration import STORED
 from zoo.quiet import import_tensorflow
 from zoo.saving import versions
 from zoo.serving import command as serving
@@ -133,7 +134,21 @@ def collect(folder: Path, name: str, run: Path, baseline: Path | None) -> None:
 
 
 def resave(folder: Path, names: Sequence[str], to: Path | None, weights: str | None) -> None:
-    """Saves models again; entries that are saved beside their last version get its results."""
+    """Saves models again; entries that are saved beside their last version get its results.
+
+    Raises:
+        ValueError: there is no such model, or several are to be versions of one; then none is
+            saved.
+    """
+    if to is not None and len(names) > 1:
+        raise ValueError(
+            "--to: expected the name of one model, whose versions the folder holds. Received: "
+            f"{', '.join(names)}; give each a folder of its own, as --to=FOLDER/{names[0]}"
+        )
+    if to is not None and to.exists() and not to.is_dir():
+        raise ValueError(f"--to: expected a folder. Received: {to}, a file")
+    for name in names:
+        versions.find(name, folder=folder if name in versions.list_models(folder) else None)
     import_tensorflow()
     from zoo.catalog import collecting, resaving
 
@@ -164,8 +179,12 @@ def _parser() -> argparse.ArgumentParser:
     collecting.add_argument("--baseline", type=Path, help="folder of what it is compared with")
     resaving = commands.add_parser("resave", help="the same weights in the graph of this version")
     resaving.add_argument("names", nargs="+", metavar="NAME", help="or the path of a SavedModel")
-    resaving.add_argument("--to", type=Path, help="folder; by default a new version beside the old")
-    resaving.add_argument("--weights", help="how they are stored; default: as they were")
+    resaving.add_argument(
+        "--to", type=Path, help="folder of the versions of one; default: beside the old version"
+    )
+    resaving.add_argument(
+        "--weights", choices=STORED, help="how they are stored; default: as they were"
+    )
     commands.add_parser("cards", help="writes all cards and, of a clone, the table in README.md")
     serving.add_arguments(
         commands.add_parser("serve-config", help="what TensorFlow Serving is started with")
@@ -229,6 +248,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (ValueError, OSError, RuntimeError) as error:
         print(f"zoo: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("\nzoo: stopped.", file=sys.stderr)
+        return 130
     return 0
 
 

@@ -21,10 +21,11 @@ import numpy as np
 from tasks.experiments import recall
 from tasks.experiments.gradient_flow import rounded
 
-_Orthogonal = keras.initializers.Orthogonal
+# As Keras saves it: an initializer that was made already would have its own seed.
+_ORTHOGONAL = {"class_name": "Orthogonal", "config": {"gain": 1.25}}
 # By the name of a network: further arguments of its layer, and the learning rate of SGD.
 NETWORKS: dict[str, tuple[dict[str, Any], float]] = {
-    "RNN, tanh, radius 1.25": ({"recurrent_initializer": _Orthogonal(gain=1.25)}, 0.1),
+    "RNN, tanh, radius 1.25": ({"recurrent_initializer": _ORTHOGONAL}, 0.1),
     "RNN, ReLU, W_aa = I": ({"activation": "relu", "recurrent_initializer": "identity"}, 0.01),
 }
 STEPS = 100

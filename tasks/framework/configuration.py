@@ -9,11 +9,8 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any, Self
 
-from zoo.configuration import Configuration, Option, RecurrentConfig, option, options
+from zoo.configuration import STORED, Configuration, Option, RecurrentConfig, option, options
 from zoo.configuration.base import hints
-
-# How a SavedModel holds weights; `zoo.saving.weights` has them.
-STORED = ("float32", "float16", "int8")
 
 
 @dataclasses.dataclass(frozen=True)

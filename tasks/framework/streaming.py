@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 
-from tasks.data.errors import UserError
+from tasks.data.errors import UserError, why
 from tasks.framework.configuration import RunConfig
 from tasks.framework.task import Task
 from zoo.predictor import Predictor
@@ -34,9 +34,17 @@ def stream(task: Task, run: RunConfig, load: Callable[[], Predictor]) -> None:
         session = load().session()
     except ValueError as error:
         raise UserError(f"--model: {error}.") from None
-    for chunk in chunks():
-        _print(task.heard(session.send(chunk)))
-    _print(task.heard(session.end()))
+    try:
+        for chunk in chunks():
+            _print(task.heard(session.send(chunk)))
+        _print(task.heard(session.end()))
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise UserError(
+            "--mode=stream: expected to read standard input and to write standard output. "
+            f"Received: {why(error)}"
+        ) from None
 
 
 def chunks(file: int = 0) -> Iterator[bytes]:

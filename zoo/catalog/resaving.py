@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from zoo.catalog.building import load_weights
 from zoo.catalog.sources import Source, source
-from zoo.configuration import EncoderDecoderConfig, LanguageModelConfig, TaggerConfig
+from zoo.configuration import STORED, EncoderDecoderConfig, LanguageModelConfig, TaggerConfig
 from zoo.saving import (
     ClassifierModule,
     LanguageModule,
@@ -21,7 +21,6 @@ from zoo.saving import (
     TranslatorModule,
     export,
 )
-from zoo.saving.weights import KINDS
 from zoo.text import Vocabulary
 from zoo.text.subwords import Subwords
 from zoo.text.tokens import Tokens
@@ -78,7 +77,7 @@ def resave(
 def _kind(found: Source) -> str:
     """How the weights of a SavedModel are stored."""
     kinds = {path.suffix.lstrip(".") for path in (found.folder / "assets").glob("weight_*")}
-    return next((kind for kind in KINDS if kind in kinds), "float32")
+    return next((kind for kind in STORED if kind in kinds), "float32")
 
 
 def _module(

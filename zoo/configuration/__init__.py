@@ -8,6 +8,7 @@ from zoo.configuration.base import Configuration, Option, changed, option, optio
 from zoo.configuration.models import (
     CELLS,
     MODELS,
+    STORED,
     ClassifierConfig,
     EncoderDecoderConfig,
     LanguageModelConfig,
@@ -19,6 +20,7 @@ from zoo.configuration.models import (
 __all__ = [
     "CELLS",
     "MODELS",
+    "STORED",
     "ClassifierConfig",
     "Configuration",
     "EncoderDecoderConfig",

@@ -7,6 +7,8 @@ from typing import Any
 
 from zoo.configuration.base import Configuration, changed, option
 
+# How a SavedModel holds weights; `zoo.saving.weights` has them.
+STORED = ("float32", "float16", "int8")
 # The names of `layers.CELLS`, and a network without recurrence.
 CELLS = ("none", "rnn", "gru_simplified", "gru", "gru_reset_after", "lstm")
 

@@ -30,7 +30,7 @@ class ClassifierModule(tf.Module):
         labels: path of a text file with the names of the classes, one a line.
         keep: which words are read of a text with more than the model's `max_length`, see
             `text.cut`.
-        weights: how the weights are stored, one of `zoo.saving.weights.KINDS`.
+        weights: how the weights are stored, one of `zoo.configuration.STORED`.
     """
 
     def __init__(

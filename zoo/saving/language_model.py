@@ -33,7 +33,7 @@ class LanguageModule(tf.Module):
     Args:
         model: a built `LanguageModel`.
         tokens: how it reads and writes text.
-        weights: how the weights are stored, one of `zoo.saving.weights.KINDS`.
+        weights: how the weights are stored, one of `zoo.configuration.STORED`.
     """
 
     signature_names = ("serving_default", "tokens", "generate", "stream")

@@ -32,7 +32,7 @@ class TaggerModule(tf.Module):
         model: a built `Tagger`.
         vocabulary: of its words.
         tags: path of a text file with the names of the tags, one a line.
-        weights: how the weights are stored, one of `zoo.saving.weights.KINDS`.
+        weights: how the weights are stored, one of `zoo.configuration.STORED`.
     """
 
     def __init__(

@@ -27,7 +27,7 @@ class TranslatorModule(tf.Module):
     Args:
         model: a built `EncoderDecoder`.
         source, target: how it reads and writes; the same object where both share a vocabulary.
-        weights: how the weights are stored, one of `stored.KINDS`.
+        weights: how the weights are stored, one of `zoo.configuration.STORED`.
         beam_size: how many translations are followed side by side; 1: greedy.
         length_penalty: of the search, see `zoo.decoding.strategies.Beam`.
         replace_unknown: whether a word for which the model has none is copied from where it looks.

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from pathlib import Path
 
 SAVED_MODELS = "saved_models"
@@ -102,7 +102,7 @@ def find(
     candidates = [place / asked for place in places] if asked else []
     if asked and folder is None:  # a path, which is looked at first
         candidates.insert(0, Path(asked))
-    known: set[int] = set()
+    known: Set[int] = set()
     for candidate in candidates:
         if (candidate / _SAVED_MODEL).is_file():  # the path of a version
             if version is None or candidate.name == str(version):
@@ -114,6 +114,15 @@ def find(
         chosen = max(found, default=None) if version is None else version
         if chosen in found:
             return found[chosen]
+        if version is None and _is_number(candidate.name):
+            beside = _by_number(candidate.parent)
+            if beside:
+                asked, version, known = (
+                    os.fspath(candidate.parent),
+                    int(candidate.name),
+                    beside.keys(),
+                )
+                break
         known |= found.keys()
     if known:
         raise ValueError(

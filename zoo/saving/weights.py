@@ -19,7 +19,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-KINDS = ("float32", "float16", "int8")
+from zoo.configuration import STORED
 
 
 class StoredWeights(tf.Module):
@@ -27,8 +27,9 @@ class StoredWeights(tf.Module):
 
     Args:
         model: built; `reading` puts what is stored in the place of its variables.
-        kind: one of `KINDS`. `"float32"` leaves them the variables that they are. `"int8"` writes
-            each row of a matrix in steps of a 127th of its largest number, which stands beside it;
+        kind: one of `zoo.configuration.STORED`. `"float32"` leaves them the variables that they
+            are. `"int8"` writes each row of a matrix in steps of a 127th of its largest number,
+            which stands beside it;
             vectors are float16.
         left_out: variables that the graph does not need.
 
@@ -42,8 +43,8 @@ class StoredWeights(tf.Module):
 
     def __init__(self, model: keras.Model, kind: str, left_out: Sequence[keras.Variable] = ()):
         super().__init__()
-        if kind not in KINDS:
-            raise ValueError(f"expected one of the kinds {KINDS}. Received: {kind!r}")
+        if kind not in STORED:
+            raise ValueError(f"expected one of the kinds {STORED}. Received: {kind!r}")
         kept = stored_variables(model, left_out)
         small = [v for v in kept if kind != "float32" and v.dtype == "float32"]
         stored = {id(v) for v in small}

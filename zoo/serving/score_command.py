@@ -28,8 +28,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--input",
         required=True,
+        action="append",
         help="pattern of files: .txt (a text a line), .jsonl, .csv, .tsv or .parquet, also with "
-        ".gz behind. In quotes, or the shell expands it",
+        ".gz behind. In quotes, or the shell expands it; may be repeated",
     )
     parser.add_argument(
         "--output",
@@ -102,7 +103,7 @@ def run(given: argparse.Namespace, flags: Sequence[str]) -> str:
     from zoo.serving.beam import Handler
 
     options = scoring.options_of(given.runner, flags)
-    files = scoring.find_files(given.input)
+    files = [path for pattern in given.input for path in scoring.find_files(pattern)]
     scoring.check_output(given.output)
     job = scoring.Job(
         handler=Handler(
@@ -119,12 +120,17 @@ def run(given: argparse.Namespace, flags: Sequence[str]) -> str:
         max_characters=given.max_characters,
     )
     counted = scoring.score(job, options)
-    said = ", ".join(f"{count:,} {name}" for name, count in sorted(counted.items(), reverse=True))
-    return f"{given.output}: {said}"
+    texts, bad = counted.get(scoring.GOOD, 0), counted.get(scoring.BAD, 0)
+    if bad and not texts:
+        raise RuntimeError(
+            f"{given.output}: no row is of use, and {bad:,} are bad. The first: "
+            f"{scoring.first_reason(given.output)}"
+        )
+    # Only some runners count what goes on elsewhere.
+    return f"{given.output}: {texts:,} texts" + (f", {bad:,} bad rows" if bad else "")
 
 
 def _count(text: str) -> int:
-    value = int(text)
-    if value < 1:
+    if not (text.isascii() and text.isdigit() and int(text)):
         raise argparse.ArgumentTypeError(f"expected a number from 1 up. Received: {text}")
-    return value
+    return int(text)

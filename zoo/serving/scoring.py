@@ -11,8 +11,10 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import apache_beam as beam
@@ -30,7 +32,7 @@ from zoo.serving.beam import CHARACTERS, Handler
 _NAMESPACE = "zoo.score"
 # Parquet has dates, decimals and bytes, of which JSON knows nothing.
 _JSON = json.JSONEncoder(ensure_ascii=False, default=str)
-_GOOD, _BAD = "texts", "bad rows"
+GOOD, BAD = "texts", "bad rows"
 
 
 @dataclass(frozen=True)
@@ -75,13 +77,35 @@ def find_files(pattern: str) -> list[str]:
 
 
 def check_output(folder: str) -> None:
-    """Raises ValueError where a folder has shards already."""
+    """Raises ValueError where shards cannot be written: into a folder that has some, or none."""
+    if not folder:
+        raise ValueError("--output: expected a folder. Received: ''")
+    if not FileSystems.get_scheme(folder):
+        existing = Path(folder).absolute()
+        while not os.path.lexists(existing):
+            existing = existing.parent
+        try:  # what permissions promise, a file system may not keep
+            with tempfile.TemporaryDirectory(dir=existing):
+                pass
+        except OSError as error:
+            raise ValueError(
+                f"--output: expected a folder to write to. Received: {folder!r}; "
+                f"{str(existing)!r}: {error.strerror}"
+            ) from None
     (match,) = FileSystems.match([FileSystems.join(_whole(folder), "*.jsonl")], [1])
     if match.metadata_list:
         raise ValueError(
             f"--output: expected a folder without .jsonl files. Received: {folder!r}, with "
             f"{match.metadata_list[0].path}. Give another folder"
         )
+
+
+def first_reason(folder: str) -> str:
+    """Of the bad rows of an output, the first: its file, its row, and what is wrong with it."""
+    (match,) = FileSystems.match([FileSystems.join(_whole(folder), "bad-*.jsonl")], [1])
+    with FileSystems.open(match.metadata_list[0].path) as file:
+        row = json.loads(file.readline())
+    return f"{row['file']}:{row['row']}: {row['reason']}"
 
 
 def options_of(runner: str, flags: Sequence[str]) -> PipelineOptions:
@@ -107,10 +131,10 @@ def build(pipeline: beam.Pipeline, job: Job) -> None:
         pipeline
         | "Files" >> beam.Create(job.files)
         | "ToAllWorkers" >> beam.Reshuffle()
-        | "Read" >> beam.ParDo(_Read(job)).with_outputs(main=_GOOD)
+        | "Read" >> beam.ParDo(_Read(job)).with_outputs(main=GOOD)
     )
-    _ = read[_GOOD] | "Ask" >> RunInference(_Lines(job.handler)) | "Write" >> _shards(job, "scored")
-    reasons = read[_BAD] | "AsReason" >> beam.Map(_JSON.encode)
+    _ = read[GOOD] | "Ask" >> RunInference(_Lines(job.handler)) | "Write" >> _shards(job, "scored")
+    reasons = read[BAD] | "AsReason" >> beam.Map(_JSON.encode)
     _ = reasons | "WriteBad" >> _shards(job, "bad", skip_if_empty=True)
 
 
@@ -138,14 +162,14 @@ class _Read(beam.DoFn):
         self._batch_size = job.batch_size
 
     def process(self, path: str) -> Iterator[Any]:
-        good, bad = (Metrics.counter(_NAMESPACE, name) for name in (_GOOD, _BAD))
+        good, bad = (Metrics.counter(_NAMESPACE, name) for name in (GOOD, BAD))
         # Beam's own unpacking takes a packed file that breaks off for a whole one.
         with FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED) as file:
             found = rows.read(file, path, self._column, self._max_characters)
             for block in rows.blocks(found, self._batch_size, self._batch_size * CHARACTERS):
                 if isinstance(block, rows.BadRow):
                     bad.inc()
-                    yield beam.pvalue.TaggedOutput(_BAD, dataclasses.asdict(block))
+                    yield beam.pvalue.TaggedOutput(BAD, dataclasses.asdict(block))
                 else:
                     good.inc(len(block))
                     yield block

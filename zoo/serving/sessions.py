@@ -65,12 +65,12 @@ class Sessions:
             raise ValueError(
                 "expected a model of one direction, which has a signature 'stream'. Received: "
                 f"{model}, with {sorted(model.signatures)}. A model that looks at the words to "
-                "come, bidirectional or a translator, cannot answer before they are there: train "
-                "with --nobidirectional; one that was saved before there were streams is to be "
-                "exported again"
+                "come cannot answer before they are there: train taggers and classifiers with "
+                "--nobidirectional, translators never do; one that was saved before there were "
+                "streams gets the signature from `python -m zoo resave`"
             )
-        if timeout is not None and not timeout > 0:
-            raise ValueError(f"expected timeout > 0, or None. Received: {timeout!r}")
+        if timeout is not None and not (isinstance(timeout, int | float) and timeout > 0):
+            raise ValueError(f"expected timeout > 0, in seconds, or None. Received: {timeout!r}")
         self._model, self._timeout, self._clock = model, timeout, clock
         signature = model.signatures[SIGNATURE]
         specs = {n: s for n, s in signature.inputs.items() if n in signature.outputs}
@@ -119,6 +119,11 @@ class Sessions:
             ValueError, ServerError, TimeoutError: as the model's `ask` raises them; what is kept is
                 as it was before.
         """
+        if not isinstance(chunks, Mapping):
+            raise ValueError(
+                "expected chunks of texts by their names, such as {'line 1': 'He said, '}. "
+                f"Received: {chunks!r}"
+            )
         self.forget_idle()
         if not chunks:
             return {}
@@ -139,7 +144,16 @@ class Sessions:
         return {name: self._row_of(answer, i) for i, name in enumerate(names)}
 
     def end(self, names: Iterable[Hashable]) -> dict[Hashable, Answer]:
-        """Ends texts; returns what `send` does, for what had to wait until now."""
+        """Ends texts; returns what `send` does, for what had to wait until now.
+
+        Args:
+            names: of the texts; of one that is not known, nothing waits, and nothing is said.
+
+        Raises:
+            ValueError: `names` is one name in place of several, as in `end("line 1")`.
+        """
+        if isinstance(names, str | bytes):
+            raise ValueError(f"expected names, such as [{names!r}]. Received: {names!r}")
         return self.send(dict.fromkeys(names, ""), last=True)
 
     def forget(self, name: Hashable) -> None:
