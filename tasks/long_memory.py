@@ -134,6 +134,7 @@ def run(config: LongMemoryConfig) -> None:
     )
     record = long_memory_runs.Record(
         os.path.join(folder, f"{NAME}.json"),
+        jobs,
         config.settings(),
         {
             "command": config.command,
@@ -141,7 +142,7 @@ def run(config: LongMemoryConfig) -> None:
             "machine": machine(),
         },
     )
-    long_memory_runs.train_all(jobs, record, config.processes or processes.cores(), _say)
+    long_memory_runs.train_all(record, config.processes or processes.cores(), _say)
     found = record.found()
     table = tables.long_memory_tables(found)
     files.write_text(os.path.join(folder, f"{NAME}.md"), table)

@@ -44,7 +44,7 @@ def curves(found: Mapping[str, Any], task: str, path: str) -> None:
                 if rows:
                     _band(axes, rows, found["every"], {**style, "label": name})
             axes.axhline(said["guess"], color="grey", linestyle=":", linewidth=1.5)
-            axes.set(xlabel="updates", title=f"T = {length:,}")
+            axes.set(xlabel="updates", xlim=(0, None), title=f"T = {length:,}")
             axes.grid(alpha=0.3)
         if of_classes:
             row[0].set(ylabel="right", ylim=(0, 1.03))
@@ -95,13 +95,16 @@ def solved(found: Mapping[str, Any], path: str) -> None:
         for axes, (name, task) in zip(row, found["tasks"].items(), strict=True):
             here = [[by_place.get((name, n, cell)) for n in task["lengths"]] for cell in cells]
             shares = [[one["solved"] / one["seeds"] if one else 0 for one in line] for line in here]
-            axes.imshow(shares, cmap="Greys", vmin=0, vmax=1.25, aspect="auto")
+            axes.pcolormesh(shares, cmap="Greys", vmin=0, vmax=1.25, edgecolors="grey", lw=0.5)
             for (i, line), j in itertools.product(enumerate(here), range(len(task["lengths"]))):
                 if line[j]:
                     _in_square(axes, j, i, line[j])
-            axes.set_xticks(range(len(task["lengths"])), [f"{n:,}" for n in task["lengths"]])
+            middles = np.arange(len(task["lengths"])) + 0.5
+            axes.set_xticks(middles, [f"{n:,}" for n in task["lengths"]])
             axes.set(title=name, xlabel="T")
-        row[0].set_yticks(range(len(cells)), [found["cells"][cell] for cell in cells])
+            axes.tick_params(length=0)
+        row[0].set_yticks(np.arange(len(cells)) + 0.5, [found["cells"][cell] for cell in cells])
+        row[0].invert_yaxis()
         figure.suptitle("Seeds that solved it, and the median of their updates", fontsize=16)
         save(figure, path)
 
@@ -111,4 +114,5 @@ def _in_square(axes: Axes, x: int, y: int, row: Mapping[str, Any]) -> None:
     if row["updates"] is not None:
         text += f"\n{row['updates']:,.0f}"
     dark = row["solved"] / row["seeds"] > 0.5
-    axes.text(x, y, text, ha="center", va="center", color="white" if dark else "black", fontsize=13)
+    colour = "white" if dark else "black"
+    axes.text(x + 0.5, y + 0.5, text, ha="center", va="center", color=colour, fontsize=13)

@@ -64,6 +64,7 @@ class Record:
 
     Args:
         path: of the file.
+        jobs: all that the run is to do.
         settings: the flags that make a run another one.
         about: what else the file is to say.
 
@@ -71,19 +72,30 @@ class Record:
         UserError: the file is one of a run with other settings, or none of these.
     """
 
-    def __init__(self, path: str, settings: Mapping[str, Any], about: Mapping[str, Any]) -> None:
-        self.path = path
+    def __init__(
+        self,
+        path: str,
+        jobs: Iterable[Job],
+        settings: Mapping[str, Any],
+        about: Mapping[str, Any],
+    ) -> None:
+        self.path, self.jobs = path, list(jobs)
         self.about = {**about, "settings": dict(settings)}
-        self.trainings = _before(path, settings)
+        self.done = {training.key: training for training in _before(path, settings)}
 
-    def missing(self, all_jobs: Iterable[Job]) -> list[Job]:
+    @property
+    def missing(self) -> list[Job]:
         """The jobs that are not done."""
-        done = {training.key for training in self.trainings}
-        return [job for job in all_jobs if job.key not in done]
+        return [job for job in self.jobs if job.key not in self.done]
+
+    @property
+    def trainings(self) -> list[Training]:
+        """What is done, in the order of the jobs."""
+        return [self.done[job.key] for job in self.jobs if job.key in self.done]
 
     def keep(self, training: Training) -> None:
         """Writes a training to the file, which is whole before and after."""
-        self.trainings.append(training)
+        self.done[training.key] = training
         files.write_json(self.path, self.found())
 
     def found(self) -> dict[str, Any]:
@@ -125,20 +137,17 @@ def _before(path: str, settings: Mapping[str, Any]) -> list[Training]:
     return found
 
 
-def train_all(
-    jobs: Sequence[Job], record: Record, at_once: int, say: Callable[[str], object]
-) -> None:
-    """Does the jobs that a record lacks, and keeps each as soon as it is done.
+def train_all(record: Record, at_once: int, say: Callable[[str], object]) -> None:
+    """Does what a record lacks, and keeps each training as soon as it is done.
 
     Args:
-        jobs: of the run.
-        record: of what is done already.
+        record: of the run.
         at_once: how many trainings go side by side, each on a core.
         say: is told of each, and how long the others may take.
     """
-    missing = record.missing(jobs)
-    if len(missing) < len(jobs):
-        say(f"{len(jobs) - len(missing)} of {len(jobs)} trainings are there: {record.path}")
+    missing, count = record.missing, len(record.jobs)
+    if len(missing) < count:
+        say(f"{count - len(missing)} of {count} trainings are there: {record.path}")
     waiting = {job.key: job.most * job.length for job in missing}
     at_once = min(at_once, len(missing) or 1)
     steps, seconds = 0, 0.0
@@ -150,8 +159,10 @@ def train_all(
         steps += training.updates * training.length
         seconds += training.seconds
         left = seconds / steps * sum(waiting.values()) / at_once
-        count = f"{len(jobs) - len(waiting)}/{len(jobs)}"
-        say(f"{count} {in_words(training)}; at most {math.ceil(left / 60)} min left")
+        say(
+            f"{count - len(waiting)}/{count} {in_words(training)}; at most "
+            f"{math.ceil(left / 60)} min left"
+        )
 
     processes.each(train, missing, at_once, done)
 

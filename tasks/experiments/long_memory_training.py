@@ -25,6 +25,9 @@ VALIDATION_ROWS = 500
 # The gate whose bias decides what a cell begins by keeping, and the bias's sign.
 _KEEPING = {"lstm": ("f", 1.0), "gru": ("u", -1.0), "gru_simplified": ("u", -1.0)}
 
+# Task, length, cell, seed and variant.
+Key = tuple[str, int, str, int, str]
+
 
 @dataclasses.dataclass(frozen=True)
 class Job:
@@ -47,7 +50,7 @@ class Job:
     variant: str = ""
 
     @property
-    def key(self) -> tuple:
+    def key(self) -> Key:
         """What tells it from the others of a run."""
         return self.task.name, self.length, self.cell, self.seed, self.variant
 
@@ -83,7 +86,7 @@ class Training:
     solved: int | None = None
 
     @property
-    def key(self) -> tuple:
+    def key(self) -> Key:
         """That of the job."""
         return self.task, self.length, self.cell, self.seed, self.variant
 

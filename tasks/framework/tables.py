@@ -321,7 +321,7 @@ def _what_matters(found: Mapping[str, Any]) -> str:
 
 
 def _cells(found: Mapping[str, Any]) -> list[str]:
-    return list(dict.fromkeys(row["cell"] for row in found["summary"]))
+    return list(next(iter(found["tasks"].values()))["units"])
 
 
 def _outcome(found: Mapping[str, Any], task: str, length: int, cell: str, variant: str = "") -> str:
@@ -335,7 +335,7 @@ def _outcome(found: Mapping[str, Any], task: str, length: int, cell: str, varian
             if row["score"] is None:
                 return f"{share}, NaN"
             of_classes = found["tasks"][task]["of_classes"]
-            return f"{share}, " + (f"{row['score']:.0%}" if of_classes else f"{row['score']:.3f}")
+            return f"{share}, " + (f"{row['score']:.1%}" if of_classes else f"{row['score']:.3f}")
     return ""
 
 
