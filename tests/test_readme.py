@@ -37,12 +37,22 @@ README = (ROOT / "README.md").read_text("utf-8")
         ("attention", tables.attention_table),
         ("gradient_flow", tables.gradient_flow_table),
         ("exploding", tables.exploding_table),
+        ("long_memory", tables.long_memory_table),
     ],
 )
 def test_the_tables_in_the_readme_are_those_of_the_results_files(name, shown):
     file = {"models": "benchmark_models.json"}.get(name, f"{name}.json")
     found = json.loads((ROOT / "docs" / file).read_text())
     assert markdown.replace(README, name, shown(found)) == README
+
+
+def test_all_tables_of_long_memory_are_those_of_its_numbers():
+    found = json.loads((ROOT / "docs/long_memory.json").read_text())
+    assert (ROOT / "docs/long_memory.md").read_text("utf-8") == tables.long_memory_tables(found)
+    assert {path.name for path in (ROOT / "docs").glob("long_memory*.png")} == {
+        "long_memory.png",
+        *(f"long_memory_{task}.png" for task in found["tasks"]),
+    }
 
 
 @pytest.mark.parametrize("name", ["benchmark", "benchmark_gpu"])
@@ -211,7 +221,8 @@ def test_every_flag_preset_mode_and_model_is_real(line):
         assert task == "NAME" or (ROOT / "tasks" / f"{task}.py").exists()
         return
     _, run = parsed(task, flags)
-    assert run.model is None or run.model in versions.list_models(ROOT / "saved_models")
+    model = getattr(run, "model", None)
+    assert model is None or model in versions.list_models(ROOT / "saved_models")
 
 
 @pytest.mark.parametrize("line", titled(sorted(WORDS.keys() - OF_TASKS.keys())))

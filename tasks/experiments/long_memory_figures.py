@@ -56,7 +56,8 @@ def curves(found: Mapping[str, Any], task: str, path: str) -> None:
 
 
 def _band(axes: Axes, rows: Sequence[Sequence[float | None]], every: int, style: Mapping) -> None:
-    """Mean and range of some seeds. What was solved stays as it was when it was."""
+    """Mean and range of some seeds. What was solved stays as it was when it was.
+    A dot ends a line."""
     longest = max(map(len, rows))
     values = np.array(
         [
@@ -65,12 +66,10 @@ def _band(axes: Axes, rows: Sequence[Sequence[float | None]], every: int, style:
         ]
     )
     updates = every * np.arange(1, longest + 1)
-    axes.plot(updates, values.mean(axis=0), **style)
+    axes.plot(updates, values.mean(axis=0), marker="o", markevery=[-1], **style)
     axes.fill_between(
         updates, values.min(axis=0), values.max(axis=0), color=style["color"], alpha=0.13, lw=0
     )
-    if len(updates) == 1:
-        axes.plot(updates, values.mean(axis=0), marker="o", color=style["color"])
 
 
 def solved(found: Mapping[str, Any], path: str) -> None:

@@ -149,6 +149,7 @@ def train_all(record: Record, at_once: int, say: Callable[[str], object]) -> Non
     if len(missing) < count:
         say(f"{count - len(missing)} of {count} trainings are there: {record.path}")
     waiting = {job.key: job.most * job.length for job in missing}
+    whole = sum(waiting.values())
     at_once = min(at_once, len(missing) or 1)
     steps, seconds = 0, 0.0
 
@@ -158,11 +159,12 @@ def train_all(record: Record, at_once: int, say: Callable[[str], object]) -> Non
         waiting.pop(training.key)
         steps += training.updates * training.length
         seconds += training.seconds
-        left = seconds / steps * sum(waiting.values()) / at_once
-        say(
-            f"{count - len(waiting)}/{count} {in_words(training)}; at most "
-            f"{math.ceil(left / 60)} min left"
-        )
+        line = f"{count - len(waiting)}/{count} {in_words(training)}"
+        # At the beginning, what it takes to compile is most of it.
+        if waiting and steps > whole / 50:
+            left = seconds / steps * sum(waiting.values()) / at_once
+            line += f"; at most {math.ceil(left / 60)} min left"
+        say(line)
 
     processes.each(train, missing, at_once, done)
 

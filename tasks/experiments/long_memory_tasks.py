@@ -1,7 +1,19 @@
 """Tasks in which distance decides: sequences made as they are needed, what is asked, what a guess
 scores and when a network has solved it.
 
-Each is data: how its sequences are made, and how long they are by default.
+Each is data: how its sequences are made, and how long they are and are trained on by default. What
+it takes follows from these milliseconds of an update of 32 sequences on one quiet core (AMD EPYC,
+an LSTM of 32 units and cells of as many parameters, T numbers of the adding problem):
+
+    T                 100    200    600
+    RNN               1.0    1.9    6.2
+    simplified GRU    1.3    2.7    8.5
+    GRU               1.6    3.1   12.1
+    LSTM              1.3    2.3    8.5
+
+About 14 µs a step, and a second for each training to begin. With the updates below, three seeds and
+four cells, and all variants that need no more time, the 312 trainings would take 77 minutes of a
+core if none of them solved anything: 39 on two. Most that can be solved take a fraction.
 """
 
 from __future__ import annotations
@@ -104,7 +116,7 @@ def copying(random: np.random.Generator, rows: int, length: int) -> Batch:
     symbols, to be said in the last five. In the sources there are ten symbols, which gated cells of
     this size hardly learn at any T, and the loss is the mean of all steps, of which T + 10 ask for
     blanks. Here it is of the steps that ask for symbols alone, so that a guess has log 8 whatever T
-    is. Solved are 99 % of the symbols.
+    is. Solved are 95 % of the symbols.
 
     Source: Arjovsky, Shah and Bengio 2016; Bai, Kolter and Koltun 2018.
 
@@ -197,7 +209,7 @@ TASKS = {
             outputs=_SYMBOLS,
             draw=copying,
             guess=math.log(_SYMBOLS),
-            solved=0.99,
+            solved=0.95,
             answers=COPIED,
             compared=True,
         ),
@@ -215,7 +227,7 @@ TASKS = {
         MemoryTask(
             "parity",
             "whether up to T bits have an odd number of ones",
-            lengths=(5, 10, 20),
+            lengths=(10, 20, 40),
             updates=10000,
             features=1,
             outputs=2,

@@ -250,6 +250,12 @@ def solved_up_to(found: Mapping[str, Any], task: str, cell: str) -> int | None:
     return max(solved, default=None)
 
 
+_OUTCOMES = (
+    "Seeds that solved it, and the median of their updates; where none did, the mean of their last "
+    "errors, or shares of right answers."
+)
+
+
 def long_memory_table(found: Mapping[str, Any]) -> str:
     """Where each cell gives up, and what matters."""
     header = ["solved up to"]
@@ -296,8 +302,7 @@ def long_memory_tables(found: Mapping[str, Any]) -> str:
         text += markdown.table(header, cells)
     seconds = sum(one["seconds"] for one in found["trainings"])
     return text + (
-        f"\nSeeds that solved it and the median of their updates, or the mean score of those that "
-        f"did not. {len(found['trainings'])} trainings, {seconds / 60:.0f} min on one core each, "
+        f"\n{_OUTCOMES} {len(found['trainings'])} trainings, {seconds / 60:.0f} min of one core on "
         f"{found['machine']['processor']}.\n"
     )
 
@@ -317,7 +322,7 @@ def _what_matters(found: Mapping[str, Any]) -> str:
         ]
         for variant in variants
     ]
-    return f"\n{markdown.table(header, cells)}"
+    return f"\n{markdown.table(header, cells)}\n{_OUTCOMES}\n"
 
 
 def _cells(found: Mapping[str, Any]) -> list[str]:
