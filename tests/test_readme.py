@@ -37,6 +37,7 @@ README = (ROOT / "README.md").read_text("utf-8")
         ("attention", tables.attention_table),
         ("gradient_flow", tables.gradient_flow_table),
         ("exploding", tables.exploding_table),
+        ("long_memory", tables.long_memory_table),
     ],
 )
 def test_the_tables_in_the_readme_are_those_of_the_results_files(name, shown):
@@ -50,6 +51,15 @@ def test_the_lecture_in_pictures_is_made_of_what_was_measured():
     assert (ROOT / "docs" / lecture_page.PAGE).read_text("utf-8") == page
     assert page.count("\n## ") == len(lecture_page.CLAIMS)
     assert all((ROOT / "docs" / file).exists() for file in re.findall(r"\]\((.+?)\)", page))
+
+
+def test_all_tables_of_long_memory_are_those_of_its_numbers():
+    found = json.loads((ROOT / "docs/long_memory.json").read_text())
+    assert (ROOT / "docs/long_memory.md").read_text("utf-8") == tables.long_memory_tables(found)
+    assert {path.name for path in (ROOT / "docs").glob("long_memory*.png")} == {
+        "long_memory.png",
+        *(f"long_memory_{task}.png" for task in found["tasks"]),
+    }
 
 
 @pytest.mark.parametrize("name", ["benchmark", "benchmark_gpu"])
@@ -217,7 +227,8 @@ def test_every_flag_preset_mode_and_model_is_real(line):
         assert task == "NAME" or (ROOT / "tasks" / f"{task}.py").exists()
         return
     _, run = parsed(task, flags)
-    assert run.model is None or run.model in versions.list_models(ROOT / "saved_models")
+    model = getattr(run, "model", None)
+    assert model is None or model in versions.list_models(ROOT / "saved_models")
 
 
 @pytest.mark.parametrize("line", titled(sorted(WORDS.keys() - OF_TASKS.keys())))

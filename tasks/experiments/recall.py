@@ -17,7 +17,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from layers import CELLS
+from tasks.experiments import small_networks
 
 # A number, and whether it is the first one.
 FEATURES = 2
@@ -63,17 +63,8 @@ def network(
         >>> model(batch(np.random.default_rng(0), 2, 5)[0]).shape
         TensorShape([2, 1])
     """
-    keras.utils.set_random_seed(seed)
-    kind, arguments = CELLS[cell]
-    model = keras.Sequential(
-        [
-            # To compile a loop for each length takes as long as to train without.
-            kind(units, dtype=dtype, jit=False, **arguments, **layer),
-            keras.layers.Dense(1, dtype=dtype),
-        ]
-    )
-    model.build((None, None, FEATURES))
-    return model
+    # To compile a loop for each length takes as long as to train without.
+    return small_networks.network(cell, units, seed, FEATURES, dtype=dtype, jit=False, **layer)
 
 
 def train(
@@ -97,25 +88,21 @@ def train(
         see: called with the number of each update, from 1 up, and the update.
     """
     random, found = np.random.default_rng(seed), []
-    optimizer.build(model.trainable_variables)
-
-    @tf.function(autograph=False, reduce_retracing=False)
-    def update(x: tf.Tensor, y: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        with tf.GradientTape() as tape:
-            loss = tf.reduce_mean((model(x, training=True) - y) ** 2)
-        gradients = tape.gradient(loss, model.trainable_variables)
-        norm = tf.linalg.global_norm(gradients)
-        if clip_norm:
-            gradients, _ = tf.clip_by_global_norm(gradients, clip_norm, norm)
-        optimizer.apply(gradients, model.trainable_variables)
-        return loss, norm
-
+    update = tf.function(
+        small_networks.updating(model, optimizer, clip_norm, _squares),
+        autograph=False,
+        reduce_retracing=False,
+    )
     for number, steps in enumerate(lengths, start=1):
         x, y = batch(random, rows, steps)
         loss, norm = update(tf.constant(x), tf.constant(y))
         found.append(Update(float(loss), float(norm)))
         see(number, found[-1])
     return found
+
+
+def _squares(y_hat: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
+    return tf.reduce_mean((y_hat - y) ** 2)
 
 
 def error(model: keras.Model, steps: int, seed: int, rows: int = 200) -> float:

@@ -24,12 +24,14 @@ class Experiment(Generic[C]):
         config: the class of its configuration; a field `command` is given the whole command, and
             `given` the names of the flags that were said.
         run: does what a configuration says. TensorFlow is imported before it.
+        folder: where the same command goes on with what was stopped, if anywhere.
     """
 
     name: str
     about: str | None
     config: type[C]
     run: Callable[[C], None]
+    folder: Callable[[C], str | None] = lambda config: None
 
     def main(self, arguments: Sequence[str] | None = None) -> int:
         """Runs the program with arguments, by default those of the command line.
@@ -53,7 +55,9 @@ class Experiment(Generic[C]):
         return f"{self.about}\n{options.help_of(self.config)}"
 
     def _start(self, arguments: Sequence[str], resumable: list[str]) -> None:
-        del resumable
         config = self.parse(arguments)
+        folder = self.folder(config)
+        if folder is not None:
+            resumable.append(folder)
         import_quietly()
         self.run(config)

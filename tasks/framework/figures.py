@@ -1,4 +1,4 @@
-"""Figures as PNG: learning curves and confusion matrices."""
+"""Figures as PNG: learning curves and confusion matrices, and how those for slides look."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from matplotlib.figure import Figure
 
 from zoo import files
 
-# Large letters, for slides.
+# Large letters for slides.
 SLIDE: dict[Any, Any] = {
     "font.size": 15,
     "axes.titlesize": 16,
     "legend.fontsize": 13,
     "lines.linewidth": 2.2,
 }
-# From dark to light, each with a pattern of its own.
+# Lines that differ without colour: from dark to light, each with a pattern of its own.
 STYLES: list[dict[str, Any]] = [
     {"color": "#000000", "linestyle": "-"},
     {"color": "#0072b2", "linestyle": (0, (7, 2))},

@@ -261,6 +261,115 @@ def exploding_table(found: Mapping[str, Any]) -> str:
     )
 
 
+def solved_up_to(found: Mapping[str, Any], task: str, cell: str) -> int | None:
+    """The longest T at which two thirds of the seeds of a cell solve a task, or None."""
+    solved = [
+        row["length"]
+        for row in found["summary"]
+        if (row["task"], row["cell"], row["variant"]) == (task, cell, "")
+        and 3 * row["solved"] >= 2 * row["seeds"]
+    ]
+    return max(solved, default=None)
+
+
+_OUTCOMES = (
+    "Seeds that solved it, and the median of their updates; where none did, the mean of their last "
+    "errors, or shares of right answers."
+)
+
+
+def long_memory_table(found: Mapping[str, Any]) -> str:
+    """Where each cell gives up, and what matters."""
+    header = ["solved up to"]
+    for name, task in found["tasks"].items():
+        header.append(f"{name}, T = {', '.join(f'{n:,}' for n in task['lengths'])}")
+    cells = [
+        [
+            found["cells"][cell],
+            *(_number(solved_up_to(found, task, cell)) for task in found["tasks"]),
+        ]
+        for cell in _cells(found)
+    ]
+    least, most = (
+        edge(n for task in found["tasks"].values() for n in task["parameters"].values())
+        for edge in (min, max)
+    )
+    seeds = max(row["seeds"] for row in found["summary"])
+    return markdown.table(header, cells) + (
+        f"\n`{found['command']}`: the longest T that at least two thirds of {seeds} seed(s) solve; "
+        f"–: none. Layers of {least:,} to {most:,} parameters, of one task as nearly the same as "
+        f"whole units allow.\n{_what_matters(found)}"
+    )
+
+
+def long_memory_tables(found: Mapping[str, Any]) -> str:
+    """All of it: what became of every task, length and cell."""
+    text = f"{long_memory_table(found)}"
+    for name, task in found["tasks"].items():
+        guess, solved = (
+            f"{value:.0%} right" if task["of_classes"] else f"(ŷ - y)² = {value:.3g}"
+            for value in (task["guess"], task["solved"])
+        )
+        header = ["cell", "units", "parameters", *(f"T = {n:,}" for n in task["lengths"])]
+        cells = [
+            [
+                found["cells"][cell],
+                f"{task['units'][cell]}",
+                f"{task['parameters'][cell]:,}",
+                *(_outcome(found, name, length, cell) for length in task["lengths"]),
+            ]
+            for cell in _cells(found)
+        ]
+        text += f"\n**{name}**: {task['about']}. A guess: {guess}; solved: {solved}.\n\n"
+        text += markdown.table(header, cells)
+    seconds = sum(one["seconds"] for one in found["trainings"])
+    return text + (
+        f"\n{_OUTCOMES} {len(found['trainings'])} trainings, {seconds / 60:.0f} min of one core on "
+        f"{found['machine']['processor']}.\n"
+    )
+
+
+def _what_matters(found: Mapping[str, Any]) -> str:
+    """A row for each change, beside what is not changed, where they are compared."""
+    variants = list(dict.fromkeys(row["variant"] for row in found["summary"]))
+    places = {name: task["compared_at"] for name, task in found["tasks"].items()}
+    columns = [(task, n, cell) for task, n in places.items() if n for cell in _cells(found)]
+    if len(variants) < 2 or not columns:
+        return ""
+    header = ["", *(f"{task}, T = {n:,}: {found['cells'][cell]}" for task, n, cell in columns)]
+    cells = [
+        [
+            f"`{variant}`" if variant else "as it is",
+            *(_outcome(found, *column, variant) or "the same" for column in columns),
+        ]
+        for variant in variants
+    ]
+    return f"\n{markdown.table(header, cells)}\n{_OUTCOMES}\n"
+
+
+def _cells(found: Mapping[str, Any]) -> list[str]:
+    return list(next(iter(found["tasks"].values()))["units"])
+
+
+def _outcome(found: Mapping[str, Any], task: str, length: int, cell: str, variant: str = "") -> str:
+    """`3 of 3, 1,600`, or `0 of 3, 0.153` or `12% right`; "" where nothing was trained."""
+    wanted = (task, length, cell, variant)
+    for row in found["summary"]:
+        if (row["task"], row["length"], row["cell"], row["variant"]) == wanted:
+            share = f"{row['solved']} of {row['seeds']}"
+            if row["updates"] is not None:
+                return f"{share}, {row['updates']:,.0f}"
+            if row["score"] is None:
+                return f"{share}, NaN"
+            of_classes = found["tasks"][task]["of_classes"]
+            return f"{share}, " + (f"{row['score']:.1%}" if of_classes else f"{row['score']:.3f}")
+    return ""
+
+
+def _number(number: float | None) -> str:
+    return "–" if number is None else f"{number:,}"
+
+
 def agreement_table(found: Mapping[str, Any]) -> str:
     """Right verbs of each network, by the attractors between subject and verb."""
     by_attractors = list(found["rows"][0]["shares"]["attractors"])
