@@ -101,7 +101,8 @@ def run(config: GradientsConfig) -> None:
 
     folder = config.output_dir or tempfile.mkdtemp(prefix="gradients-")
     check_writable(folder, "output_dir")
-    os.makedirs(folder, exist_ok=True)
+    if config.mode != "words":  # which may still refuse its model or text
+        os.makedirs(folder, exist_ok=True)
     written = []
 
     def write(name: str, found: dict[str, Any]) -> None:
@@ -170,6 +171,7 @@ def _words(config: GradientsConfig, folder: str, write: Write) -> None:
         name = f"fresh {config.cell}"
         read = influence_readers.fresh_reader(config.cell, config.units, config.seed, texts)
     found = [read(one) for one in texts]
+    os.makedirs(folder, exist_ok=True)
     for number, one in enumerate(found, start=1):
         print(f"\n{influence_views.as_text(one)}", flush=True)
         path = os.path.join(folder, f"influences_{number}.png" if number > 1 else "influences.png")

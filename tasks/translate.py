@@ -46,6 +46,7 @@ PROGRAM = Program(
     task,
     TranslationRun,
     {"align": align, "attention": attention},
+    streams=False,
 )
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ def flow(found: Mapping[str, Any], path: str) -> None:
         for axes, state in ((left, "fresh"), (right, "trained")):
             _by_distance(axes, found["distances"], found[state])
         left.set(title="fresh", ylabel="‖∂L<T>/∂a<t>‖ / ‖∂L<T>/∂a<T>‖")
-        right.set(title=f"trained on up to {longest} steps")
+        right.set(title=f"trained on up to {longest} steps, {found['updates']:,} updates")
         right.axvline(longest, color="grey", linestyle=":", linewidth=1.5)
         figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=5)
         save(figure, path)
@@ -80,7 +80,7 @@ def _by_update(axes: Axes, values: Sequence[float | None], style: Mapping, label
     if len(known) < len(values):
         last = known[-1] if known else (1, 1.0)
         axes.plot(*last, marker="X", markersize=13, linestyle="none", **style)
-        axes.annotate(" NaN", last, va="center", fontsize=14)
+        axes.annotate("NaN", last, (10, 6), textcoords="offset points", fontsize=14)
     axes.set(yscale="log")
     axes.grid(alpha=0.3)
 
@@ -98,5 +98,5 @@ def influences(
         axes.set_xticks(range(len(words)), words, rotation=90, parse_math=False)
         axes.set_yticks(range(len(decisions)), decisions, parse_math=False)
         axes.set(xlabel="moved by", ylabel="what is said")
-        figure.colorbar(image, ax=axes, label="share of the row's largest")
+        figure.colorbar(image, ax=axes, label="share of largest")
         save(figure, path)

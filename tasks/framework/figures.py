@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -33,7 +34,9 @@ STYLES: list[dict[str, Any]] = [
 
 def save(figure: Figure, path: str) -> None:
     """Writes a figure as PNG, whole or not at all, and closes it."""
-    files.replace(path, lambda temporary: figure.savefig(temporary, dpi=120))
+    with warnings.catch_warnings():  # no font has all characters that texts have
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        files.replace(path, lambda temporary: figure.savefig(temporary, dpi=120))
     plt.close(figure)
 
 

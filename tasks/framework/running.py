@@ -41,6 +41,7 @@ class Program:
         task: gives its task.
         run: the class of what it may be asked to do.
         modes: of its own, by name.
+        streams: whether its models can read text as it comes.
         presets: the task whose presets it takes, by default its own.
     """
 
@@ -51,6 +52,7 @@ class Program:
     run: type[RunConfig] = RunConfig
     modes: Mapping[str, Callable[[], Mode]] = dataclasses.field(default_factory=dict)
     presets: str = ""
+    streams: bool = True
 
     def main(self, arguments: Sequence[str] | None = None) -> int:
         """Runs the program with arguments, by default those of the command line.
@@ -73,7 +75,7 @@ class Program:
             UserError: there is no such flag, or it has no such value.
         """
         config, run = Options(self.config, self.run).parse(arguments, self._presets())
-        modes = (*_MODES, *self.modes)
+        modes = self._modes()
         if run.mode not in modes:
             raise UserError(f"--mode: expected one of {', '.join(modes)}. Received: {run.mode!r}")
         config = starting.shaped(config, starting.find(config), run.given)
@@ -82,10 +84,13 @@ class Program:
 
     def help(self) -> str:
         """What the program is for, its modes and presets, and its flags."""
-        modes = ", ".join((*_MODES, *self.modes))
+        modes = ", ".join(self._modes())
         presets = ", ".join(self._presets())
         flags = Options(self.config, self.run).help()
         return f"{self.about}\nModes: {modes}. Presets: {presets}.\n\n{flags}"
+
+    def _modes(self) -> tuple[str, ...]:
+        return (*(mode for mode in _MODES if self.streams or mode != "stream"), *self.modes)
 
     def _presets(self) -> Mapping[str, Mapping[str, Any]]:
         return PRESETS.get(self.presets or self.name, {})

@@ -85,6 +85,19 @@ def test_clipping_saves_what_becomes_nan_without_it():
     assert "| 0 of 20 |" in table
 
 
+@pytest.mark.parametrize("name", exploding.NETWORKS)
+def test_weights_follow_from_the_seed(name):
+    layer, _ = exploding.NETWORKS[name]
+    first, again, other = (
+        recall.network("rnn", 4, seed, **layer).get_weights()[0] for seed in (0, 0, 1)
+    )
+    np.testing.assert_array_equal(first, again)
+    assert not np.allclose(first, other)
+    recurrent = {seed: recall.network("rnn", 4, seed, **layer).get_weights()[1] for seed in (0, 1)}
+    if "radius" in name:
+        assert not np.allclose(recurrent[0], recurrent[1])
+
+
 def test_a_clipped_update_is_as_long_as_it_may_be():
     class Seen(tf.keras.optimizers.SGD):
         def apply(self, gradients, variables):
@@ -136,6 +149,7 @@ def test_figures_and_their_numbers_are_written(tmp_path, monkeypatch):
     [
         (["--mode=word"], "--mode: expected one of all, flow, radius, exploding, words."),
         (["--text=a b"], "--text: goes with --mode=words. Received: --mode=all"),
+        (["--mode=radius", "--clip_norm=1"], "--clip_norm: goes with --mode=exploding."),
         (["--clip_norm=0"], "--clip_norm: expected 1e-06 or more. Received: 0.0"),
         (["--steps=x"], "--steps: expected an integer. Received: 'x'"),
         (["--mode=words", "--model=ner_dmo"], "--model: expected a model"),

@@ -286,6 +286,7 @@ def test_words_in_place_of_pieces(tmp_path):
         (["--mode=attention", "--data=files"], "is about the built-in corpus"),
         (["--mode=attention", "--cell=gru"], "--mode=attention: expected no --cell"),
         (["--data=files", "--train_file=x"], "expected two languages"),
+        (["--mode=stream"], "--mode: expected one of train, evaluate, predict, export, align,"),
     ],
 )
 def test_mistakes_are_one_line(tmp_path, flags, message):

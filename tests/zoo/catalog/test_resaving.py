@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 import zoo
+from zoo import __main__ as command
 from zoo import files
+from zoo.catalog import resaving
 from zoo.catalog.resaving import resave
 from zoo.saving import versions
 
@@ -40,3 +42,32 @@ def test_a_translator_that_does_not_say_how_it_searches(tmp_path):
     with pytest.raises(ValueError, match=r"how it searches.*--mode=export"):
         resave(version)
     assert [path.name for path in version.parent.iterdir()] == ["1"]
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (["lm_demo", "sentiment_demo"], "--to: expected the name of one model"),
+        (["lm_deno"], "expected a model of "),
+    ],
+)
+def test_what_cannot_be_saved_leaves_nothing(names, said, tmp_path, capsys):
+    assert command.main(["resave", *names, "--to", str(tmp_path / "new")]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith(f"zoo: {said}") and error.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_file_is_no_folder_of_versions(tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    assert command.main(["resave", "lm_demo", "--to", str(tmp_path / "file")]) == 1
+    assert "--to: expected a folder. Received: " in capsys.readouterr().err
+
+
+def test_a_command_that_is_stopped_says_so(monkeypatch, capsys):
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(resaving, "resave", stop)
+    assert command.main(["resave", "lm_demo"]) == 130
+    assert capsys.readouterr().err == "\nzoo: stopped.\n"

@@ -84,6 +84,12 @@ def test_a_version_that_is_not_there(places, version):
         versions.find("both", version)
 
 
+def test_the_path_of_a_version_that_is_not_there(places):
+    _, own = places
+    with pytest.raises(ValueError, match=r"both: expected one of the versions \[1, 2\]. Rec.* 7"):
+        versions.find(own / "both" / "7")
+
+
 @pytest.mark.parametrize("name", ["ner_wikian", "NER_wikiann"])
 def test_an_error_names_the_nearest(places, name):
     here, own = places

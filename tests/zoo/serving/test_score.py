@@ -50,12 +50,13 @@ def test_without_beam_it_says_what_to_install(score, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "flag", ["--batch_size=0", "--shard_megabytes=-1", "--max_characters=many"]
+    "flag", ["--batch_size=0", "--shard_megabytes=-1", "--max_characters=many", "--batch_size=x"]
 )
 def test_numbers_are_checked(score, flag, capsys):
     with pytest.raises(SystemExit):
         score("--input=*.txt", flag)
-    assert flag.partition("=")[0] in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert f"argument {flag.partition('=')[0]}: expected a number from 1 up" in said
 
 
 def test_its_help_needs_no_beam(monkeypatch, capsys):
@@ -71,6 +72,9 @@ def test_its_help_needs_no_beam(monkeypatch, capsys):
         (["--input=*.jsonl"], "--input: expected a file, or a pattern"),
         (["--input=*.doc"], "expected files that end in .txt, "),
         (["--input=*.txt", "--runer=x"], "expected flags of Apache Beam. Received: --runer"),
+        (["--input=*.txt", "--output="], "--output: expected a folder. Received: ''"),
+        (["--input=*.txt", "--output=a.txt"], "--output: expected a folder to write to."),
+        (["--input=*.txt", "--output=/proc/x"], "--output: expected a folder to write to."),
     ],
 )
 def test_mistakes_are_a_line(score, beam, tmp_path, flags, said):
@@ -127,3 +131,14 @@ def test_a_pipeline_that_fails_writes_nothing(score, beam, tmp_path):
     assert (code, said.count("\n")) == (1, 1)
     assert "signature 'greedy': expected one of the signatures" in said
     assert lines(tmp_path, "*.jsonl") == []
+
+
+def test_rows_of_which_none_is_of_use_are_an_error_that_says_why(score, beam, tmp_path):
+    (tmp_path / "a.jsonl").write_text('{"text": "so"}\n')
+    (tmp_path / "b.jsonl").write_text('{"text": 3}\n')
+    code, said = score("--input=a.jsonl", "--input=b.jsonl", "--column=nope")
+    assert (code, said.count("\n")) == (1, 1)
+    assert said.startswith("zoo: out: no row is of use, and 2 are bad. The first: ")
+    assert "jsonl:1: expected" in said
+    code, said = score("--input=[ab].jsonl", "--output=other")
+    assert (code, said) == (0, "other: 1 texts, 1 bad rows\n")

@@ -89,9 +89,20 @@ def test_a_thousand_texts_of_128_units_take_less_than_2_mb():
     assert sessions.nbytes == rows
 
 
-def test_a_timeout_that_is_none():
+@pytest.mark.parametrize("timeout", [0, "x"])
+def test_a_timeout_that_is_none(timeout):
     with pytest.raises(ValueError, match="timeout > 0"):
-        Sessions(Counting(), timeout=0)
+        Sessions(Counting(), timeout=timeout)
+
+
+def test_one_name_and_one_text_are_not_several():
+    sessions = Sessions(Counting())
+    sessions.send({"line 1": "1"})
+    with pytest.raises(ValueError, match=r"expected names, such as \['line 1'\]"):
+        sessions.end("line 1")
+    with pytest.raises(ValueError, match="expected chunks of texts by their names"):
+        sessions.send("line 1")
+    assert list(sessions) == ["line 1"]
 
 
 def test_a_server_keeps_nothing(local, address):
