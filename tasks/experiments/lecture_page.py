@@ -114,6 +114,32 @@ def _agreement(found: Mapping[str, Any]) -> str:
     )
 
 
+def _long_memory(found: Mapping[str, Any]) -> str:
+    furthest: dict[str, int] = {}
+    for row in found["summary"]:
+        if row["task"] == "adding" and not row["variant"]:
+            most = 2 * row["solved"] > row["seeds"]
+            before = furthest.setdefault(row["cell"], 0)
+            furthest[row["cell"]] = max(before, row["length"] if most else 0)
+    said = ", ".join(
+        f"{found['cells'][cell]} {f'{length:,}' if length else 'none'}"
+        for cell, length in furthest.items()
+    )
+    return (
+        "Of equal numbers of parameters, the longest T at which most seeds learn to add two marked "
+        f"numbers is: {said}."
+    )
+
+
+def _gates(found: Mapping[str, Any]) -> str:
+    best = found["units"][0]
+    return (
+        f"Of {found['model']}, unit {best['unit']}: over {found['sentences']:,} sentences Γu is "
+        f"{best['opened']:.2f} at the subject and at most {best['between']:.2f} between it and the "
+        f"verb, and a threshold on its c tells the number in {best['tells']:.0%} of sentences."
+    )
+
+
 def _attention(found: Mapping[str, Any]) -> str:
     bleu, words = found["bleu"], [*found["words"].values()]
     plain, attending = (bleu[name] for name in ("LSTM", "LSTM, attention"))
@@ -151,6 +177,19 @@ CLAIMS = (
         "The verb depends on a noun many words before, which a plain RNN forgets and gates keep.",
         "agreement",
         _agreement,
+    ),
+    Claim(
+        "A gate that remembers",
+        "Γu is near 1 where the subject is read, and near 0 until its verb, so that c carries the "
+        "number across.",
+        "gates_cat",
+        _gates,
+    ),
+    Claim(
+        "Where each cell gives up",
+        "Gates carry what was read over hundreds of steps, where a plain RNN has lost it.",
+        "long_memory",
+        _long_memory,
     ),
     Claim(
         "Teddy bears, Teddy Roosevelt",
