@@ -6,6 +6,8 @@ import tensorflow as tf
 
 from zoo import text
 from zoo.models import Classifier
+from zoo.models.parts import Inputs
+from zoo.saving.gates import add_gates
 from zoo.saving.parts import (
     Request,
     Untracked,
@@ -58,6 +60,7 @@ class ClassifierModule(tf.Module):
                 autograph=False,
                 input_signature=of_stream(of_batch(tf.int32, "token_count"), *self._states),
             )
+        add_gates(self, model, self.weights, self._inputs)
 
     @tf.function(input_signature=[of_texts()], autograph=False)
     def serving_default(self, text_: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -110,6 +113,11 @@ class ClassifierModule(tf.Module):
     def warmup(self, texts: tf.Tensor) -> list[Request]:
         """Requests that a server runs when it loads the model, of texts `[batch]`."""
         return [("serving_default", {"text": texts}), *opening(self, texts)]
+
+    def _inputs(self, text_: tf.Tensor) -> tuple[tf.RaggedTensor, Inputs]:
+        words = text.words_read(text_, *self._cut)
+        ids = words.with_flat_values(self.vocabulary(words.flat_values))
+        return words, {"words": ids.to_tensor()}
 
     def _said(self, probabilities: tf.Tensor) -> dict[str, tf.Tensor]:
         return {

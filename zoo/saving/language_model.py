@@ -7,6 +7,8 @@ import tensorflow as tf
 from zoo.decoding import sampling
 from zoo.decoding.writing import continued
 from zoo.models import LanguageModel
+from zoo.models.parts import Inputs
+from zoo.saving.gates import add_gates
 from zoo.saving.parts import (
     Request,
     Untracked,
@@ -36,8 +38,6 @@ class LanguageModule(tf.Module):
         weights: how the weights are stored, one of `zoo.saving.weights.KINDS`.
     """
 
-    signature_names = ("serving_default", "tokens", "generate", "stream")
-
     def __init__(self, model: LanguageModel, tokens: Tokens, weights: str = "float32"):
         super().__init__()
         self.weights = StoredWeights(model, weights, left_out=model.carried)
@@ -47,6 +47,7 @@ class LanguageModule(tf.Module):
         states = [tf.TensorSpec([None, s.shape[1]], s.dtype) for s in model.zero_states(1)]
         self._states = of_states(states)
         self._parted = streaming.PARTED[tokens.kind]
+        self.signature_names = ["serving_default", "tokens", "generate", "stream"]
         self.stream = tf.function(
             self._stream,
             autograph=False,
@@ -57,6 +58,7 @@ class LanguageModule(tf.Module):
                 *self._states,
             ),
         )
+        add_gates(self, model, self.weights, self._inputs)
         width = model.output_weights()[0].shape[1]
         self.draw = tf.function(
             self._draw,
@@ -226,6 +228,12 @@ class LanguageModule(tf.Module):
             ("generate", drawn | plain_drawing(2)),
             *opening(self, texts),
         ]
+
+    def _inputs(self, text_: tf.Tensor) -> tuple[tf.RaggedTensor, Inputs]:
+        ids = self.reader.ids(text_)[:, :-1]  # <EOS> is predicted, and never read
+        return ids.with_flat_values(self.reader.names(ids.flat_values)), {
+            "targets": ids.to_tensor()
+        }
 
     def _forbidden(self, allow_unknown: tf.Tensor) -> tf.Tensor:
         """The tokens that are never drawn, bool `[vocabulary]`."""

@@ -7,6 +7,8 @@ import tensorflow as tf
 from zoo.decoding.loop import Strategy, Written, write
 from zoo.decoding.strategies import Beam, Greedy, Sampling
 from zoo.models import EncoderDecoder
+from zoo.models.parts import Inputs
+from zoo.saving.gates import SIGNATURE, add_gates
 from zoo.saving.parts import Request, Untracked, of_drawing, of_texts, plain_drawing
 from zoo.saving.weights import StoredWeights
 from zoo.text.subwords import Subwords
@@ -66,6 +68,7 @@ class TranslatorModule(tf.Module):
                 input_signature=[of_texts(), of_texts("translation")],
                 autograph=False,
             )
+        add_gates(self, model, self.weights, self._inputs)
 
     @tf.function(input_signature=[of_texts()], autograph=False)
     def serving_default(self, text_: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -133,9 +136,15 @@ class TranslatorModule(tf.Module):
             "sample": {"text": texts, **plain_drawing(len(texts))},
             "alignment_of": {"text": texts, "translation": texts},
         }
-        return [(name, inputs.get(name, {"text": texts})) for name in self.signature_names]
+        names = [name for name in self.signature_names if name != SIGNATURE]
+        return [(name, inputs.get(name, {"text": texts})) for name in names]
 
     # --- What they are made of -------------------------------------------------------------------
+
+    def _inputs(self, text_: tf.Tensor) -> tuple[tf.RaggedTensor, Inputs]:
+        ids = self.source.ids(_one_line(text_))
+        names = self.source.names(ids.flat_values)
+        return ids.with_flat_values(names), {"source": ids.to_tensor()}
 
     # A function of its own: the signatures that search share its graph.
     @tf.function(input_signature=[of_texts()], autograph=False)
