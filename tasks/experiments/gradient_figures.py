@@ -8,31 +8,16 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
+from tasks.experiments.slides import SLIDE, STYLES, WIDEST, words_below
 from tasks.framework.figures import plt, save
 
-_SLIDE: dict[Any, Any] = {
-    "font.size": 15,
-    "axes.titlesize": 16,
-    "legend.fontsize": 13,
-    "lines.linewidth": 2.2,
-}
-# From dark to light, each with a pattern of its own.
-_STYLES: list[dict[str, Any]] = [
-    {"color": "#000000", "linestyle": "-"},
-    {"color": "#0072b2", "linestyle": (0, (7, 2))},
-    {"color": "#b34700", "linestyle": (0, (2, 1.5))},
-    {"color": "#5a8f29", "linestyle": (0, (8, 2, 2, 2))},
-    {"color": "#8c8c8c", "linestyle": "-"},
-]
-# Inches of a table of words; of a longer text, letters are smaller.
-_WIDEST = 30
 # Lines end here: below it, all is gone.
 _LEAST = 1e-80
 
 
 def flow(found: Mapping[str, Any], path: str) -> None:
     """Norms by distance, of fresh networks on the left and of trained ones on the right."""
-    with plt.rc_context(_SLIDE):
+    with plt.rc_context(SLIDE):
         figure, (left, right) = plt.subplots(1, 2, figsize=(13, 6), layout="constrained")
         longest = found["trained_on"][-1]
         for axes, state in ((left, "fresh"), (right, "trained")):
@@ -46,7 +31,7 @@ def flow(found: Mapping[str, Any], path: str) -> None:
 
 def radius(found: Mapping[str, Any], path: str) -> None:
     """Norms by distance of an RNN, a line for each spectral radius of W_aa."""
-    with plt.rc_context(_SLIDE):
+    with plt.rc_context(SLIDE):
         figure, axes = plt.subplots(figsize=(10, 5.6), layout="constrained")
         _by_distance(axes, found["distances"], found["norms"])
         axes.set(title="fresh RNN", ylabel="‖∂L<T>/∂a<t>‖ / ‖∂L<T>/∂a<T>‖")
@@ -55,7 +40,7 @@ def radius(found: Mapping[str, Any], path: str) -> None:
 
 
 def _by_distance(axes: Axes, distances: Sequence[int], rows: Mapping[str, Sequence]) -> None:
-    for (name, row), style in zip(rows.items(), _STYLES, strict=False):
+    for (name, row), style in zip(rows.items(), STYLES, strict=False):
         # No logarithm shows 0: what no number is small enough for, and the derivative by c<T>.
         pairs = [(d, v) for d, v in zip(distances, row, strict=True) if v]
         axes.plot(*zip(*pairs, strict=True), label=name, **style)
@@ -68,7 +53,7 @@ def _by_distance(axes: Axes, distances: Sequence[int], rows: Mapping[str, Sequen
 def clipping(runs: Sequence[Mapping[str, Any]], path: str) -> None:
     """Loss and gradient norm by step: a column for each network, a cross where NaN begins."""
     names = list(dict.fromkeys(run["network"] for run in runs))
-    with plt.rc_context(_SLIDE):
+    with plt.rc_context(SLIDE):
         figure, grid = plt.subplots(
             2, len(names), figsize=(13, 7), sharex=True, squeeze=False, layout="constrained"
         )
@@ -103,13 +88,12 @@ def influences(
     words: Sequence[str], decisions: Sequence[str], shares: np.ndarray, path: str
 ) -> None:
     """How much each word (column) moves each decision (row), as shares of a row's largest."""
-    cell = min(0.5, _WIDEST / len(words))
-    with plt.rc_context({**_SLIDE, "font.size": max(4.0, 30 * cell)}):
+    cell = min(0.5, WIDEST / len(words))
+    with plt.rc_context({**SLIDE, "font.size": max(4.0, 30 * cell)}):
         size = (3 + cell * len(words), 2.6 + cell * len(decisions))
         figure, axes = plt.subplots(figsize=size, layout="constrained")
         image = axes.imshow(shares, cmap="Greys", vmin=0, vmax=1, aspect="auto")
-        # A word may hold what is mathematics to matplotlib, such as two dollar signs.
-        axes.set_xticks(range(len(words)), words, rotation=90, parse_math=False)
+        words_below(axes, words)
         axes.set_yticks(range(len(decisions)), decisions, parse_math=False)
         axes.set(xlabel="moved by", ylabel="what is said")
         figure.colorbar(image, ax=axes, label="share of the row's largest")
