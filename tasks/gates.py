@@ -121,6 +121,8 @@ def run(config: GatesConfig) -> None:
 
 def _show(config: GatesConfig, model: Predictor, name: str, folder: str, write: Write) -> None:
     """All gates over texts."""
+    import numpy as np
+
     from tasks.data.errors import UserError
     from tasks.experiments import gate_figures, gate_views
     from tasks.experiments.gate_readers import gates_of
@@ -131,7 +133,7 @@ def _show(config: GatesConfig, model: Predictor, name: str, folder: str, write: 
     count = found[0].values[place]["c"].shape[1]
     unit = config.unit
     if unit is None:
-        unit = int(found[0].values[place]["c"].ptp(axis=0).argmax())
+        unit = int(np.ptp(found[0].values[place]["c"], axis=0).argmax())
     if unit >= count:
         raise UserError(f"--unit: expected 0 to {count - 1}, as {name} has. Received: {unit}")
     for number, one in enumerate(found, start=1):

@@ -15,9 +15,9 @@ from tasks.experiments.words import visible
 from tasks.framework.figures import plt, save
 
 # Rows of a heat map: more are not read.
-MOST_UNITS = 24
+MOST_UNITS = 32
 # Inches of a unit's row, and of a word's column where there are few.
-_ROW, _COLUMN = 0.2, 0.42
+_ROW, _COLUMN = 0.18, 0.42
 
 
 def moved_most(values: Mapping[str, np.ndarray]) -> list[int]:
@@ -45,7 +45,7 @@ def heat_map(words: Sequence[str], values: Mapping[str, np.ndarray], title: str,
             least = 0 if name.startswith("gate") else -most
             image = axes.imshow(shown, cmap="Greys", vmin=least, vmax=most, aspect="auto")
             axes.set(title=SYMBOLS[name])
-            axes.set_yticks(range(len(units)), units, fontsize=9)
+            axes.set_yticks(range(len(units)), units, fontsize=10)
             figure.colorbar(image, ax=axes)
         for axes in grid.flat[len(values) :]:
             axes.set_axis_off()
