@@ -23,12 +23,15 @@ from zoo.catalog.results import RunResults
 # What collects the runs, what `tasks.benchmark_models` wrote, and the file with the tables.
 COLLECTION, MODELS, README = "docs/results.json", "docs/benchmark_models.json", "README.md"
 # By the name of a table, what an experiment wrote and how it is shown: of
-# `tasks.lm --mode=agreement`, `tasks.translate --mode=attention` and `tasks.gradients`.
+# `tasks.lm --mode=agreement`, `tasks.translate --mode=attention`, `tasks.gradients` and
+# `tasks.gates --find`.
 EXPERIMENTS = {
     "agreement": ("docs/agreement.json", tables.agreement_table),
     "attention": ("docs/attention.json", tables.attention_table),
     "gradient_flow": ("docs/gradient_flow.json", tables.gradient_flow_table),
     "exploding": ("docs/exploding.json", tables.exploding_table),
+    "gate_units": ("docs/gates_cat.json", tables.gate_units_table),
+    "gates_told": ("docs/gates_told.json", tables.gates_told_table),
 }
 
 

@@ -187,11 +187,18 @@ def told_by_each(ends: np.ndarray, plural: np.ndarray) -> np.ndarray:
     Returns:
         `[units]`; thresholds come from one half of the sentences, shares from the other.
     """
-    train, test = _halves(len(plural))
-    means = [ends[train][plural[train] == number].mean(axis=0) for number in (True, False)]
-    above = ends[test] > (means[0] + means[1]) / 2
+    train, test = _halves(plural)
+    return _told_by_thresholds(ends[train], plural[train], ends[test], plural[test])
+
+
+def _told_by_thresholds(
+    c: np.ndarray, plural: np.ndarray, others: np.ndarray, others_plural: np.ndarray
+) -> np.ndarray:
+    """The share of other sentences that each unit tells by the middle between two means."""
+    means = [c[plural == number].mean(axis=0) for number in (True, False)]
+    above = others > (means[0] + means[1]) / 2
     says_plural = np.where(means[0] > means[1], above, ~above)
-    return np.mean(says_plural == plural[test][:, None], axis=0)
+    return np.mean(says_plural == others_plural[:, None], axis=0)
 
 
 class Told(NamedTuple):
@@ -226,13 +233,14 @@ def told_by_distance(asked: Awaited) -> dict[str, list[Told]]:
 
 
 def _told(distance: int, c: np.ndarray, plural: np.ndarray) -> Told:
-    train, test = _halves(len(c))
-    best = int(np.argmax(told_by_each(c[train], plural[train])))
+    train, test = _halves(plural)
+    known, unseen = (c[train], plural[train]), (c[test], plural[test])
+    best = int(np.argmax(_told_by_thresholds(*known, *known)))
     return Told(
         distance,
         int(test.sum()),
-        float(np.mean(probed(c[train], plural[train], c[test]) == plural[test])),
-        float(told_by_each(c, plural)[best]),
+        float(np.mean(probed(*known, c[test]) == plural[test])),
+        float(_told_by_thresholds(*known, *unseen)[best]),
         float(max(np.mean(plural[test]), np.mean(~plural[test]))),
     )
 
@@ -256,8 +264,10 @@ def probed(states: np.ndarray, plural: np.ndarray, others: np.ndarray) -> np.nda
     return ((others - mean) / spread) @ weights + y.mean() > 0
 
 
-def _halves(count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Which of so many sentences train, and which are tried, bool `[count]` each."""
-    train = np.zeros(count, bool)
-    train[np.random.default_rng(0).permutation(count)[: count // 2]] = True
+def _halves(plural: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Which sentences train, and which are tried, bool `[sentences]`: half of each number."""
+    train, random = np.zeros(len(plural), bool), np.random.default_rng(0)
+    for number in (True, False):
+        some = random.permutation(np.flatnonzero(plural == number))
+        train[some[: (len(some) + 1) // 2]] = True
     return train, ~train

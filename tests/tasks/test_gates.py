@@ -4,6 +4,7 @@ import base64
 import functools
 import html.parser
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from programs import program
 
 import zoo
 from tasks import gates
+from tasks.data.errors import UserError
 from tasks.experiments import gate_readers, gate_units, gate_views
 from tasks.experiments.gate_readers import SYMBOLS, Gates, gates_of
 from tasks.experiments.gate_units import Span, Unit
@@ -20,6 +22,23 @@ from tasks.language import Language, LanguageConfig, demo
 
 reader_of = functools.cache(gate_readers.reader_of)
 ODD = ['<script>alert("1")</script>', "&amp;", "a b\n"]
+
+
+@pytest.fixture(autouse=True)
+def read_once(monkeypatch):
+    monkeypatch.setattr(gate_readers, "reader_of", reader_of)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """The folder of a training run."""
+    folder = tmp_path_factory.mktemp("gates")
+    data = folder / "data.txt"
+    data.write_text("the cat was full .\nthe cats were full .\n" * 20)
+    small = {"units": 6, "embedding_dim": 4, "epochs": 1, "jit": False, "cell": "gru", "depth": 2}
+    files = {"data": "files", "train_file": str(data), "valid_file": str(data)}
+    train(Language(), LanguageConfig.of(**small, **files), str(folder / "run"))
+    return folder / "run"
 
 
 # --- Reading -------------------------------------------------------------------------------------
@@ -109,12 +128,22 @@ def test_no_sentence_is_in_both_halves():
     asked = gate_units.awaited(reader_of("lm_demo"), cases=3)
     texts = [" ".join(one.words) for one in asked.found]
     assert len(set(texts)) == len(texts)
-    train_half, test_half = gate_units._halves(len(texts))
-    assert np.array_equal(train_half, ~test_half)
+    known, unseen = gate_units._halves(asked.plural)
+    assert np.array_equal(known, ~unseen)
+    assert 0 < asked.plural[known].mean() < 1 and 0 < asked.plural[unseen].mean() < 1
     nouns = [one.words[1] for one in asked.found]
     assert asked.plural.tolist() == [noun in demo.NOUNS.values() for noun in nouns]
     for one, span, distance in zip(asked.found, asked.spans, asked.distances, strict=True):
         assert span == Span(1, 2 + distance) and len(one.words) == 2 + distance
+
+
+def test_subjects_are_found_by_words_and_by_nothing_else(monkeypatch):
+    def letters(model, texts):
+        return [Gates(list(one), {}) for one in texts]
+
+    monkeypatch.setattr(gate_units, "gates_of", letters)
+    with pytest.raises(UserError, match=r"reads words.* as \['T', 'h'"):
+        gate_units.awaited(None, cases=1)
 
 
 # --- Views ---------------------------------------------------------------------------------------
@@ -186,17 +215,10 @@ def test_all_gates_of_a_model_of_two_directions(tmp_path):
             assert min(image.size) > 300
 
 
-def test_a_training_run_is_asked_and_its_units_are_found(tmp_path):
-    data = tmp_path / "data.txt"
-    data.write_text("the cat was full .\nthe cats were full .\n" * 20)
-    small = {"units": 6, "embedding_dim": 4, "epochs": 1, "jit": False, "cell": "gru", "depth": 2}
-    files = {"data": "files", "train_file": str(data), "valid_file": str(data)}
-    train(Language(), LanguageConfig.of(**small, **files), str(tmp_path / "run"))
-    folder, text = tmp_path / "out", "the cat that ate was full"
-    flags = [f"--model_dir={tmp_path / 'run'}", "--find", "--output_dir", folder]
-    words = ["--opens_at=cat", "--until=was"]
-    # What a model does not know, it reads as <UNK>.
-    done = program("gates", *flags, f"--text={text}", "--opens_at=cat", "--until=was")
+def test_a_training_run_is_asked_and_its_units_are_found(run, tmp_path):
+    folder, words = tmp_path / "out", ["--opens_at=cat", "--until=was"]
+    flags = [f"--model_dir={run}", "--find", "--output_dir", folder]
+    done = program("gates", *flags, "--text=the cat that ate was full", *words)
     found = json.loads((folder / "gates_unit.json").read_text())
     assert {path.name for path in folder.iterdir()} == {"gates_unit.json", "gates_unit.png"}
     best = found["units"][0]
@@ -211,7 +233,7 @@ def test_a_training_run_is_asked_and_its_units_are_found(tmp_path):
 
 
 def test_units_and_a_probe_of_the_built_in_sentences(tmp_path, monkeypatch):
-    monkeypatch.setattr(gate_units, "awaited", functools.partial(gate_units.awaited, cases=4))
+    monkeypatch.setattr(gate_units, "awaited", functools.partial(gate_units.awaited, cases=10))
     done = program("gates", "--find", "--model=lm_demo", "--output_dir", tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {
         f"gates_{name}.{ending}" for name in ("cat", "told") for ending in ("png", "json")
@@ -250,7 +272,6 @@ def test_a_table_of_units():
         (["--find", "--unit=1"], "--unit: expected none with --find"),
         (["--find", "--text=a b"], "--find: expected --text, --opens_at and --until together"),
         (["--until=was"], "--until: goes with --find."),
-        (["--find", "--model=charlm_shakespeare"], "--find: expected a model that reads words"),
         (
             ["--find", "--model=lm_demo", "--text=a b c", "--opens_at=x", "--until=c"],
             "--opens_at: expected a word of the text as the model reads it. Received: 'x'",
@@ -258,20 +279,18 @@ def test_a_table_of_units():
         (["--output_dir=/dev/null"], "--output_dir: expected a folder to write to."),
     ],
 )
-def test_mistakes_are_a_line(flags, message, monkeypatch):
-    monkeypatch.setattr(gate_readers, "reader_of", reader_of)
+def test_mistakes_are_a_line(flags, message):
     done = program("gates", *flags, check=False)
     assert done.returncode == 1
     assert message in done.stderr and done.stderr.count("\n") == 1
 
 
-def test_a_model_without_gates_is_refused(tmp_path):
-    data = tmp_path / "data.txt"
-    data.write_text("the cat was full .\n" * 20)
-    small = {"units": 4, "embedding_dim": 4, "epochs": 1, "jit": False, "cell": "rnn"}
-    files = {"data": "files", "train_file": str(data), "valid_file": str(data)}
-    train(Language(), LanguageConfig.of(**small, **files), str(tmp_path / "run"))
-    done = program("gates", f"--model_dir={tmp_path / 'run'}", check=False)
+def test_a_model_without_gates_is_refused(run, tmp_path):
+    shutil.copytree(run, tmp_path / "rnn")
+    results = json.loads((run / "results.json").read_text())
+    results["model"]["cell"] = "rnn"
+    (tmp_path / "rnn" / "results.json").write_text(json.dumps(results))
+    done = program("gates", f"--model_dir={tmp_path / 'rnn'}", check=False)
     assert done.returncode == 1 and done.stderr.count("\n") == 1
     assert "--model_dir: expected a model of recurrent layers with gates" in done.stderr
     assert "with --cell=rnn" in done.stderr

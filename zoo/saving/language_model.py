@@ -79,7 +79,7 @@ class LanguageModule(tf.Module):
     def serving_default(self, text_: tf.Tensor) -> dict[str, tf.Tensor]:
         """log P of whole texts with their <EOS>. `text` string[B] → log_probability float[B],
         natural logarithm; token_count int32[B]; perplexity float[B]."""
-        ids = self.reader.ids(text_)
+        ids = self._ids(text_)
         count = tf.cast(ids.row_lengths(), tf.int32)
         found = tf.cast(self._log_probabilities(ids), tf.float64)
         total = tf.cast(tf.reduce_sum(found, axis=1), tf.float32)
@@ -93,7 +93,7 @@ class LanguageModule(tf.Module):
     def tokens(self, text_: tf.Tensor) -> dict[str, tf.Tensor]:
         """Each token's own probability. `text` string[B] → tokens string[B, T], as the model reads
         them; log_probabilities float[B, T]; lengths int32[B]."""
-        ids = self.reader.ids(text_)
+        ids = self._ids(text_)
         return {
             "tokens": ids.with_flat_values(self.reader.names(ids.flat_values)).to_tensor(),
             "log_probabilities": self._log_probabilities(ids).to_tensor(),
@@ -143,7 +143,7 @@ class LanguageModule(tf.Module):
     def read(self, prompt: tf.Tensor) -> tuple[tf.Tensor, list[tf.Tensor]]:
         """Reads prompts, without <EOS>: what `draw` goes on from."""
         with self.weights.reading():
-            return self._model.value.read_texts(self.reader.ids(prompt)[:, :-1])
+            return self._model.value.read_texts(self._ids(prompt)[:, :-1])
 
     @tf.function(
         input_signature=[of_texts("prompt"), tf.TensorSpec([None, None], tf.int32, name="ids")],
@@ -197,7 +197,7 @@ class LanguageModule(tf.Module):
         → these, and tokens string[B, T], log_probabilities float[B, T] and lengths int32[B] of the
         tokens that are whole now. The `<EOS>` of a text comes with its end."""
         now, later = streaming.ready(tf.strings.join([state_bytes, text_]), last, self._parted)
-        ids = self.reader.ids(now)
+        ids = self._ids(now)
         lengths = tf.cast(ids.row_lengths(), tf.int32) - tf.cast(~last, tf.int32)
         targets = ids.to_tensor()
         real = tf.sequence_mask(lengths, tf.shape(targets)[1])
@@ -230,7 +230,7 @@ class LanguageModule(tf.Module):
         ]
 
     def _inputs(self, text_: tf.Tensor) -> tuple[tf.RaggedTensor, Inputs]:
-        ids = self.reader.ids(text_)[:, :-1]  # <EOS> is predicted, and never read
+        ids = self._ids(text_)[:, :-1]  # <EOS> is predicted, and never read
         return ids.with_flat_values(self.reader.names(ids.flat_values)), {
             "targets": ids.to_tensor()
         }
@@ -240,7 +240,13 @@ class LanguageModule(tf.Module):
         numbers = tf.range(self.reader.size)
         return (numbers == PADDING) | ((numbers == UNKNOWN) & ~allow_unknown)
 
-    # A function of its own: both signatures that score share its graph.
+    # Functions of their own: the signatures share their graphs.
+
+    @tf.function(input_signature=[of_texts()], autograph=False)
+    def _ids(self, text_: tf.Tensor) -> tf.RaggedTensor:
+        """The tokens of texts with their <EOS>, ragged int32 `[batch, (time)]`."""
+        return self.reader.ids(text_)
+
     @tf.function(input_signature=[tf.RaggedTensorSpec([None, None], tf.int32)], autograph=False)
     def _log_probabilities(self, ids: tf.RaggedTensor) -> tf.RaggedTensor:
         with self.weights.reading():

@@ -128,7 +128,7 @@ class TranslatorModule(tf.Module):
     def _alignment_of(self, text_: tf.Tensor, translation: tf.Tensor) -> dict[str, tf.Tensor]:
         """As `alignment`, for a translation that is given: `translation` string[B]."""
         targets = self.target.ids(_one_line(translation)).to_tensor()
-        return self._aligned(self.source.ids(_one_line(text_)).to_tensor(), targets)
+        return self._aligned(self._source_ids(text_).to_tensor(), targets)
 
     def warmup(self, texts: tf.Tensor) -> list[Request]:
         """Requests that a server runs when it loads the model, of texts `[batch]`."""
@@ -142,11 +142,17 @@ class TranslatorModule(tf.Module):
     # --- What they are made of -------------------------------------------------------------------
 
     def _inputs(self, text_: tf.Tensor) -> tuple[tf.RaggedTensor, Inputs]:
-        ids = self.source.ids(_one_line(text_))
+        ids = self._source_ids(text_)
         names = self.source.names(ids.flat_values)
         return ids.with_flat_values(names), {"source": ids.to_tensor()}
 
-    # A function of its own: the signatures that search share its graph.
+    # Functions of their own: the signatures share their graphs.
+
+    @tf.function(input_signature=[of_texts()], autograph=False)
+    def _source_ids(self, text_: tf.Tensor) -> tf.RaggedTensor:
+        """The tokens of sources with their <EOS>, ragged int32 `[batch, (T_x)]`."""
+        return self.source.ids(_one_line(text_))
+
     @tf.function(input_signature=[of_texts()], autograph=False)
     def _found(self, text_: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         """Ids of sources `[batch, T_x]` and of the best translations `[batch, T_y]`, with log P."""
@@ -165,7 +171,7 @@ class TranslatorModule(tf.Module):
 
     def _translate(self, text_: tf.Tensor, strategy: Strategy) -> tuple[tf.Tensor, Written]:
         """Ids of the source `[batch, T_x]`, and what was written."""
-        ids = self.source.ids(_one_line(text_))
+        ids = self._source_ids(text_)
         lengths = tf.cast(ids.row_lengths(), tf.int32)
         # Of nothing but <EOS>, the translation is nothing.
         limits = tf.where(lengths > 1, _TOKENS_PER_SOURCE_TOKEN * lengths + _AND_MORE, 1)

@@ -142,7 +142,7 @@ def test_gates_are_those_of_the_equations_in_any_company(kind, tmp_path):
 
 
 def test_a_server_without_xla_shows_gates_and_weights_are_saved_once(tmp_path):
-    model, module, _ = make(tmp_path, "tagger")
+    model, module, _ = make(tmp_path, "classifier")
     assert "gates" in module.signature_names
     assert "gates" not in dict(module.warmup(tf.constant(TEXTS)))
     folder = export.save(module, {"gates": module.gates}, str(tmp_path / "saved"))
