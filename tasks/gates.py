@@ -141,7 +141,7 @@ def _show(config: GatesConfig, model: Predictor, name: str, folder: str, write: 
         behind = f"_{number}" if number > 1 else ""
         for where, values in one.values.items():
             path = os.path.join(folder, f"gates_{where.replace('/', '_')}{behind}.png")
-            gate_figures.heat_map(one.words, values, f"{name}, {where}", path)
+            gate_figures.heat_map(one.words, values, unit, f"{name}, {where}", path)
     page = os.path.join(folder, "gates.html")
     files.write_text(page, gate_views.as_html(found, f"Gates of {name}", place, unit))
     write("gates", {"texts": [_numbers(one) for one in found]})
@@ -206,7 +206,10 @@ def _numbers(one: Gates, place: str | None = None, unit: int | None = None) -> d
     return {
         "words": one.words,
         "gates": {
-            where: {name: values[:, every].round(4).tolist() for name, values in each.items()}
+            where: {
+                name: values[:, every].astype(float).round(4).tolist()
+                for name, values in each.items()
+            }
             for where, each in places.items()
         },
     }

@@ -30,7 +30,7 @@ EXPERIMENTS = {
     "attention": ("docs/attention.json", tables.attention_table),
     "gradient_flow": ("docs/gradient_flow.json", tables.gradient_flow_table),
     "exploding": ("docs/exploding.json", tables.exploding_table),
-    "gate_units": ("docs/gates_cat.json", tables.gate_units_table),
+    "gates_cat": ("docs/gates_cat.json", tables.gate_units_table),
     "gates_told": ("docs/gates_told.json", tables.gates_told_table),
 }
 

@@ -37,6 +37,8 @@ README = (ROOT / "README.md").read_text("utf-8")
         ("attention", tables.attention_table),
         ("gradient_flow", tables.gradient_flow_table),
         ("exploding", tables.exploding_table),
+        ("gates_cat", tables.gate_units_table),
+        ("gates_told", tables.gates_told_table),
     ],
 )
 def test_the_tables_in_the_readme_are_those_of_the_results_files(name, shown):

@@ -20,18 +20,33 @@ MOST_UNITS = 32
 _ROW, _COLUMN = 0.18, 0.42
 
 
-def moved_most(values: Mapping[str, np.ndarray]) -> list[int]:
-    """The units of a layer whose c moves most over the text, in the order of their numbers."""
-    moves = np.ptp(values["c"], axis=0)
+def units_to_show(values: Mapping[str, np.ndarray], unit: int) -> list[int]:
+    """A unit of a layer and those whose c moves most over the text, in the order of their numbers.
+
+    Example:
+        >>> units_to_show({"c": np.array([[0, 0, 0], [0, 1, 2]])}, unit=0)
+        [0, 1, 2]
+    """
+    moves = np.ptp(values["c"], axis=0).astype(float)
+    moves[unit] = np.inf
     return sorted(int(k) for k in np.argsort(-moves, kind="stable")[:MOST_UNITS])
 
 
-def heat_map(words: Sequence[str], values: Mapping[str, np.ndarray], title: str, path: str) -> None:
+def heat_map(
+    words: Sequence[str], values: Mapping[str, np.ndarray], unit: int, title: str, path: str
+) -> None:
     """Each gate and state of a layer: units by words.
 
     Gates go from 0, white, to 1, black; what may be negative is grey at 0, and white below it.
+
+    Args:
+        words: of the text.
+        values: `[words, units]` each, by the names of `SYMBOLS`.
+        unit: that is among those that are shown, see `units_to_show`.
+        title: of the figure.
+        path: of the PNG.
     """
-    units = moved_most(values)
+    units = units_to_show(values, unit)
     column = min(_COLUMN, WIDEST / 2 / len(words))
     rows = math.ceil(len(values) / 2)
     size = (3.4 + 2 * column * len(words), 2.2 + rows * (0.9 + _ROW * len(units)))
