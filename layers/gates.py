@@ -89,6 +89,39 @@ def gate_activations(
     }
 
 
+def gates_of_layers(
+    layers: Sequence[keras.layers.Layer],
+    sequences: tf.Tensor,
+    mask: tf.Tensor | None = None,
+    initial_states: Sequence[Sequence[tf.Tensor] | None] | None = None,
+) -> dict[str, tf.Tensor]:
+    """What every gate of layers does, each of which reads the outputs of the one before.
+
+    Args:
+        layers: `RNN`, `GRU` or `LSTM`, or `keras.layers.Bidirectional` of one, the lowest first.
+        sequences: what the lowest one reads, `[batch, time, features]`.
+        mask: bool `[batch, time]`, True where a step is real.
+        initial_states: of each layer, as it takes them, or None.
+
+    Returns:
+        As `gate_activations` of a stack: `[batch, time, units]` each.
+
+    Example:
+        >>> gates = gates_of_layers([RNN(4), GRU(2, reset_gate=None)], tf.zeros([2, 5, 3]))
+        >>> list(gates)
+        ['layer_1/a', 'layer_2/gate_u', 'layer_2/c_tilde', 'layer_2/c']
+    """
+    x, named = sequences, dict[str, tf.Tensor]()
+    starts = initial_states or [None] * len(layers)
+    for number, (layer, start) in enumerate(zip(layers, starts, strict=True), start=1):
+        here = gate_activations(layer, x, mask, start)
+        named |= {f"layer_{number}/{name}": values for name, values in here.items()}
+        # The output is the first state, that of both directions side by side.
+        output = getattr(layer, "forward_layer", layer).cell.states[0]
+        x = tf.concat([v for name, v in here.items() if name.split("/")[-1] == output], axis=-1)
+    return named
+
+
 def _what_reaches(layer: keras.layers.Layer, model: keras.Model, inputs: object) -> dict:
     """The arguments `sequences`, `mask` and `initial_state` of a layer in a call of its model."""
     call, calls = layer.call, []

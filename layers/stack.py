@@ -9,7 +9,7 @@ import keras
 import tensorflow as tf
 
 from layers.arguments import one_of
-from layers.gates import gate_activations
+from layers.gates import gates_of_layers
 from layers.gru import GRU
 from layers.lstm import LSTM
 from layers.recurrent import Recurrent
@@ -203,15 +203,8 @@ class Stack(keras.layers.Layer):
         x = keras.ops.convert_to_tensor(sequences)
         if not self.built:
             self.build(tuple(x.shape))
-        named: dict[str, tf.Tensor] = {}
         starts = self._states_of_layers(initial_state)
-        for i, (layer, start) in enumerate(zip(self.recurrent_layers, starts, strict=True)):
-            here = gate_activations(layer, x, mask, start)
-            named |= {f"layer_{i + 1}/{name}": values for name, values in here.items()}
-            # The output is the first state, that of both directions side by side.
-            output = self._each_direction()[i][0].cell.states[0]
-            x = tf.concat([v for name, v in here.items() if name.split("/")[-1] == output], axis=-1)
-        return named
+        return gates_of_layers(self.recurrent_layers, x, mask, starts)
 
     @property
     def stateful(self) -> bool:

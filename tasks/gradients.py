@@ -160,6 +160,7 @@ def _exploding(config: GradientsConfig, folder: str, write: Write) -> None:
 
 def _words(config: GradientsConfig, folder: str, write: Write) -> None:
     from tasks.experiments import gradient_figures, influence_readers, influence_views
+    from tasks.experiments.words import visible
     from zoo import files
 
     texts = config.text or (_TEXT,)
@@ -175,7 +176,7 @@ def _words(config: GradientsConfig, folder: str, write: Write) -> None:
     for number, one in enumerate(found, start=1):
         print(f"\n{influence_views.as_text(one)}", flush=True)
         path = os.path.join(folder, f"influences_{number}.png" if number > 1 else "influences.png")
-        words = list(map(influence_views.visible, one.words))
+        words = list(map(visible, one.words))
         gradient_figures.influences(words, influence_views.labels(one), one.shares(), path)
     page = os.path.join(folder, "influences.html")
     files.write_text(page, influence_views.as_html(found, f"What moves what is said: {name}"))

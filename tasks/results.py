@@ -24,14 +24,16 @@ from zoo.catalog.results import RunResults
 # What collects the runs, what `tasks.benchmark_models` wrote, and the file with the tables.
 COLLECTION, MODELS, README = "docs/results.json", "docs/benchmark_models.json", "README.md"
 # By the name of a table, what an experiment wrote and how it is shown: of `tasks.cells`,
-# `tasks.lm --mode=agreement`, `tasks.translate --mode=attention`, `tasks.gradients` and
-# `tasks.long_memory`.
+# `tasks.lm --mode=agreement`, `tasks.translate --mode=attention`, `tasks.gradients`,
+# `tasks.gates --find` and `tasks.long_memory`.
 EXPERIMENTS: dict[str, tuple[str, Callable[[Any], str]]] = {
     "cells": ("docs/cells.json", tables.cells_table),
     "agreement": ("docs/agreement.json", tables.agreement_table),
     "attention": ("docs/attention.json", tables.attention_table),
     "gradient_flow": ("docs/gradient_flow.json", tables.gradient_flow_table),
     "exploding": ("docs/exploding.json", tables.exploding_table),
+    "gates_cat": ("docs/gates_cat.json", tables.gate_units_table),
+    "gates_told": ("docs/gates_told.json", tables.gates_told_table),
     "long_memory": ("docs/long_memory.json", tables.long_memory_table),
 }
 

@@ -37,6 +37,8 @@ README = (ROOT / "README.md").read_text("utf-8")
         ("attention", tables.attention_table),
         ("gradient_flow", tables.gradient_flow_table),
         ("exploding", tables.exploding_table),
+        ("gates_cat", tables.gate_units_table),
+        ("gates_told", tables.gates_told_table),
         ("long_memory", tables.long_memory_table),
     ],
 )

@@ -90,6 +90,29 @@ class Predictor(abc.ABC):
         """
         return self.ask("labels", {"text": [""]})["labels"][0].tolist()
 
+    def gates(self, texts: object) -> dict[str, np.ndarray]:
+        """What every gate does at each word, by the lecture's names, see `zoo.saving.gates`.
+
+        Args:
+            texts: whatever `as_texts` takes.
+
+        Returns:
+            tokens `[batch, time]`, lengths `[batch]`, and each gate and state of each layer,
+            `[batch, time, units]`, as `"layer_1/gate_u"` or, of two directions,
+            `"layer_1/forward/gate_u"`.
+
+        Raises:
+            ValueError: there are no texts in `texts`, or the model shows no gates.
+        """
+        if "gates" not in self.signatures:
+            raise self._no_signature(
+                "expected a model with a signature 'gates', as those of GRUs and LSTMs have. "
+                f"Received: {self._place}, with {sorted(self.signatures)}. A GRU or LSTM that was "
+                "saved before there were such signatures is to be saved again: python -m zoo "
+                "resave NAME"
+            )
+        return self.ask("gates", {"text": texts})
+
     def session(self) -> Session:
         """A text that is read as it comes.
 

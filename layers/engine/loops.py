@@ -123,7 +123,7 @@ def steps_forward(
         end - first,
         one_step,
         (tuple(states), [_array(states[0], count * size) for size in sizes]),
-        steps_per_turn=1 if plan.compiled else STEPS_PER_TURN,
+        steps_per_turn=1 if plan.compiled or plan.keep == "quantities" else STEPS_PER_TURN,
         at_most=None if plan.by_hand else count,
     )
     kept = [array.stack()[: count * size] for array, size in zip(arrays, sizes, strict=True)]

@@ -8,10 +8,9 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
+from tasks.experiments.slides import WIDEST, words_below
 from tasks.framework.figures import SLIDE, STYLES, plt, save
 
-# Inches of a table of words; of a longer text, letters are smaller.
-_WIDEST = 30
 # Lines end here: below it, all is gone.
 _LEAST = 1e-80
 
@@ -89,13 +88,12 @@ def influences(
     words: Sequence[str], decisions: Sequence[str], shares: np.ndarray, path: str
 ) -> None:
     """How much each word (column) moves each decision (row), as shares of a row's largest."""
-    cell = min(0.5, _WIDEST / len(words))
+    cell = min(0.5, WIDEST / len(words))
     with plt.rc_context({**SLIDE, "font.size": max(4.0, 30 * cell)}):
         size = (3 + cell * len(words), 2.6 + cell * len(decisions))
         figure, axes = plt.subplots(figsize=size, layout="constrained")
         image = axes.imshow(shares, cmap="Greys", vmin=0, vmax=1, aspect="auto")
-        # A word may hold what is mathematics to matplotlib, such as two dollar signs.
-        axes.set_xticks(range(len(words)), words, rotation=90, parse_math=False)
+        words_below(axes, words)
         axes.set_yticks(range(len(decisions)), decisions, parse_math=False)
         axes.set(xlabel="moved by", ylabel="what is said")
         figure.colorbar(image, ax=axes, label="share of largest")

@@ -61,8 +61,7 @@ def reader_of(name: str | os.PathLike, flag: str = "model") -> Reader:
 
 def _file(found: Source, name: str = "vocabulary.txt") -> str:
     """A text file of a model."""
-    folder = found.folder if found.is_run else found.folder / "assets"
-    return os.fspath(folder / name)
+    return os.fspath(found.path(name))
 
 
 def fresh_reader(cell: str, units: int, seed: int, texts: Sequence[str]) -> Reader:

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from tasks.experiments.influences import Influences
+from tasks.experiments.pages import page
+from tasks.experiments.words import visible
 
 _SHADES = " ░▒▓█"
 # Of longer texts a terminal shows the words alone.
@@ -54,11 +56,6 @@ def _named(found: Influences) -> list[str]:
     return rows
 
 
-def visible(word: str) -> str:
-    """A word as it is shown: a blank can be seen, and nothing moves the cursor."""
-    return "".join("␣" if c == " " else c if c.isprintable() else "·" for c in word)
-
-
 def _columns(word: str) -> int:
     """How many columns of a terminal a word takes."""
     wide = {"W": 2, "F": 2}
@@ -74,7 +71,7 @@ def as_html(found: Sequence[Influences], title: str) -> str:
     Without scripts it is the texts, and a list of the words that matter most.
     """
     parts = [_section(number, one) for number, one in enumerate(found, start=1)]
-    return _PAGE.replace("TITLE", html.escape(title)).replace("SECTIONS", "\n".join(parts))
+    return page(title, [_ABOUT, *parts], _STYLE, _SCRIPT)
 
 
 def _section(number: int, one: Influences) -> str:
@@ -112,17 +109,11 @@ def _button(kind: str, shown: str, decision: int, title: str) -> str:
     )
 
 
-_PAGE = """<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy"
- content="default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'">
-<title>TITLE</title>
-<style>
-body { font: 20px/1.9 Georgia, serif; max-width: 46em; margin: 3em auto; padding: 0 1em;
-  color: #000; background: #fff; }
+_ABOUT = """\
+<p>Click a word, or go to it by the tabulator and press Enter: the darker another one is, the more
+it moves what the model says there. Shares of the largest ‖∂s/∂x&lt;t&gt;‖.</p>"""
+
+_STYLE = """\
 .word, .whole { font: inherit; color: inherit; border: 0; border-radius: .2em;
   padding: .1em .2em; background: none; }
 button { cursor: pointer; }
@@ -130,15 +121,9 @@ button { cursor: pointer; }
 button[aria-pressed="true"] { outline: 3px solid #000; }
 button:focus-visible { outline: 3px dashed #000; }
 .said { min-height: 1.9em; }
-li { line-height: 1.5; }
-</style>
-</head>
-<body>
-<h1>TITLE</h1>
-<p>Click a word, or go to it by the tabulator and press Enter: the darker another one is, the more
-it moves what the model says there. Shares of the largest ‖∂s/∂x&lt;t&gt;‖.</p>
-SECTIONS
-<script>
+li { line-height: 1.5; }"""
+
+_SCRIPT = """\
 for (const section of document.querySelectorAll("section")) {
   const shares = JSON.parse(section.dataset.shares);
   const words = [...section.querySelectorAll(".word")];
@@ -154,8 +139,4 @@ for (const section of document.querySelectorAll("section")) {
   };
   for (const one of buttons) one.addEventListener("click", () => show(one));
   show(buttons[buttons.length - 1]);
-}
-</script>
-</body>
-</html>
-"""
+}"""

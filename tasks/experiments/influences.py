@@ -20,10 +20,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tasks.data.errors import UserError
+from tasks.experiments.words import check_words
 
-# A figure with more words is not read, and its numbers grow with their square.
-MOST_WORDS = 300
 # So many decisions are differentiated at once.
 _AT_ONCE = 32
 
@@ -88,12 +86,7 @@ class Reader:
         """
         parts, inputs = self.read(one) if one.strip() else ([], {})
         words = [word for part in parts for word in part]
-        if not 2 <= len(words) <= MOST_WORDS:
-            much = {0: "no words", 1: "1 word"}.get(len(words), f"{len(words):,} words")
-            raise UserError(
-                f"--text: expected 2 to {MOST_WORDS} words, as the model reads them. Received: "
-                f"{much} in {one[:40]!r}. Give a text of whole sentences, and a long one in parts."
-            )
+        check_words(words, one)
         said = self.say(inputs)
         count = len(said)
         rows = [

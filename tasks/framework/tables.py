@@ -261,6 +261,45 @@ def exploding_table(found: Mapping[str, Any]) -> str:
     )
 
 
+def gate_units_table(found: Mapping[str, Any]) -> str:
+    """The units that open at a word and stay shut until another, as `tasks.gates --find` found."""
+    tells = any(unit["tells"] is not None for unit in found["units"])
+    header = ["unit", "gate", "at the word", "highest in between", "score"]
+    header += ["tells the number"] if tells else []
+    cells = [
+        [
+            f"{unit['place']}, {unit['unit']}",
+            unit["gate"],
+            *(f"{unit[name]:.2f}" for name in ("opened", "between", "score")),
+            *([f"{unit['tells']:.0%}"] if tells else []),
+        ]
+        for unit in found["units"]
+    ]
+    said = f"`{found['command']}`: means" if "command" in found else "Means"
+    return markdown.table(header, cells) + (
+        f"\n{said} of {found['sentences']:,} sentence(s); a threshold on c tells the number.\n"
+        if tells
+        else f"\n{said} of {found['sentences']:,} text(s).\n"
+    )
+
+
+def gates_told_table(found: Mapping[str, Any]) -> str:
+    """How well c<t> tells the number of the subject, by the words behind it."""
+    places = found["told"]
+    distances = [row["distance"] for row in next(iter(places.values()))]
+    shown = [d for d in distances if d in (0, 1, 2, 4, 6, 8, 10, 12, 14, 16)]
+    cells = []
+    for place, rows in places.items():
+        for title, key in (("all units", "probe"), ("the best unit", "unit")):
+            cells.append([f"{place}, {title}", *(f"{rows[d][key]:.0%}" for d in shown)])
+    first = next(iter(places.values()))
+    cells.append(["chance", *(f"{first[d]['chance']:.0%}" for d in shown)])
+    return markdown.table(["number told, words behind the subject", *map(str, shown)], cells) + (
+        f"\n`{found['command']}`, on {first[0]['sentences']:,} to {first[-1]['sentences']:,} "
+        "sentences that no probe was trained on.\n"
+    )
+
+
 def solved_up_to(found: Mapping[str, Any], task: str, cell: str) -> int | None:
     """The longest T at which two thirds of the seeds of a cell solve a task, or None."""
     solved = [

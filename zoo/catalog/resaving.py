@@ -11,19 +11,10 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from zoo.catalog.building import load_weights
+from zoo.catalog.modules import module_of
 from zoo.catalog.sources import Source, source
-from zoo.configuration import STORED, EncoderDecoderConfig, LanguageModelConfig, TaggerConfig
-from zoo.saving import (
-    ClassifierModule,
-    LanguageModule,
-    TaggerModule,
-    TranslatorModule,
-    export,
-)
-from zoo.text import Vocabulary
-from zoo.text.subwords import Subwords
-from zoo.text.tokens import Tokens
+from zoo.configuration import STORED
+from zoo.saving import export
 
 # For the requests by which a server warms up.
 _TEXTS = ("He said, Teddy Roosevelt was a great President.", "")
@@ -62,7 +53,7 @@ def resave(
             f"{name}: expected a SavedModel. Received the folder of a run: its program saves it, "
             "with --mode=export"
         )
-    module = _module(found, weights or _kind(found))
+    module = module_of(found, weights or _kind(found))
     return Path(
         export.save(
             module,
@@ -78,33 +69,3 @@ def _kind(found: Source) -> str:
     """How the weights of a SavedModel are stored."""
     kinds = {path.suffix.lstrip(".") for path in (found.folder / "assets").glob("weight_*")}
     return next((kind for kind in STORED if kind in kinds), "float32")
-
-
-def _module(
-    found: Source, weights: str
-) -> TaggerModule | ClassifierModule | LanguageModule | TranslatorModule:
-    """The signatures of a trained model, from the files of its SavedModel."""
-
-    def asset(name: str) -> str:
-        return os.fspath(found.folder / "assets" / name)
-
-    if isinstance(found.config, EncoderDecoderConfig) and not found.saved:
-        raise ValueError(
-            f"{found.folder}: expected a SavedModel that says how it searches, as --beam_size and "
-            "--length_penalty set it. Received one that was saved before it was noted; save it "
-            "from the folder of its run, with --mode=export"
-        )
-    model, vocabulary = load_weights(found), asset("vocabulary.txt")
-    if isinstance(found.config, LanguageModelConfig):
-        return LanguageModule(model, Tokens(vocabulary, found.recipe["tokens"]), weights)
-    if isinstance(found.config, TaggerConfig):
-        return TaggerModule(model, Vocabulary(vocabulary), asset("tags.txt"), weights)
-    if isinstance(found.config, EncoderDecoderConfig):
-        if found.recipe["subwords"]:
-            both = Subwords(vocabulary)
-            return TranslatorModule(model, both, both, weights, **found.saved)
-        reads = Tokens(asset("source_vocabulary.txt"), "words")
-        writes = Tokens(vocabulary, "words")
-        return TranslatorModule(model, reads, writes, weights, **found.saved)
-    keep = found.recipe["keep"]
-    return ClassifierModule(model, Vocabulary(vocabulary), asset("labels.txt"), keep, weights)

@@ -51,10 +51,13 @@ class Source:
             "saved": self.saved,
         }
 
+    def path(self, name: str) -> Path:
+        """Where one of its text files lies, such as `vocabulary.txt`."""
+        return (self.folder if self.is_run else self.folder / "assets") / name
+
     def lines(self, name: str) -> list[str]:
-        """The lines of one of its text files, such as `vocabulary.txt`."""
-        folder = self.folder if self.is_run else self.folder / "assets"
-        return read_lines(folder / name)
+        """The lines of one of its text files."""
+        return read_lines(self.path(name))
 
 
 def source(name: str | os.PathLike, version: int | None = None) -> Source:

@@ -50,6 +50,16 @@ class RecurrentConfig(Configuration):
         return self.cell != "none" and not self.bidirectional
 
     @property
+    def has_gates(self) -> bool:
+        """Whether its recurrent layers have gates, as GRU and LSTM do.
+
+        Example:
+            >>> RecurrentConfig(cell="gru").has_gates, RecurrentConfig(cell="rnn").has_gates
+            (True, False)
+        """
+        return self.cell not in ("none", "rnn")
+
+    @property
     def layer_jit(self) -> bool | str:
         """What layers take as their argument `jit`."""
         return "auto" if self.jit else False

@@ -174,6 +174,10 @@ class Classifier(RecurrentModel):
         """`[batch, classes]`, float32."""
         return tf.nn.softmax(tf.cast(self(inputs, training=False), tf.float32))
 
+    def gate_activations(self, inputs: Inputs) -> dict[str, tf.Tensor]:
+        words = inputs["words"]
+        return self.stack.gate_activations(self._vectors(words), mask=words > text.PADDING)
+
     def zero_states(self, batch: int | tf.Tensor) -> list[tf.Tensor]:
         """What a classifier of one direction carries from word to word, before the first one: the
         states of all layers, each `[batch, units]`, and what its pooling carries."""

@@ -10,6 +10,7 @@ import tensorflow as tf
 import layers
 from layers.engine.compiling import compiles
 from layers.engine.feeding import FeedingPlan, FeedingTensors, run_feeding
+from layers.gates import gates_of_layers
 from layers.softmax import log_probabilities, summed_cross_entropy
 from zoo.configuration import EncoderDecoderConfig
 from zoo.models.parts import Inputs, MakeStack, RecurrentModel, WordDropout
@@ -220,6 +221,13 @@ class EncoderDecoder(RecurrentModel):
             none = tf.zeros([tf.shape(source)[0], self.combine.units], self.compute_dtype)
             states = [none, *states]
         return Memory(self.attention.project(keys), x, real), states
+
+    def gate_activations(self, inputs: Inputs) -> dict[str, tf.Tensor]:
+        """Of the encoder, over the `source`."""
+        source = inputs["source"]
+        embedding = self.source_embedding or self.word_embedding
+        recurrent = [layer for stack in self.encoders for layer in stack.recurrent_layers]
+        return gates_of_layers(recurrent, embedding(source), source > tokens.PADDING)
 
     # --- The decoder -----------------------------------------------------------------------------
 

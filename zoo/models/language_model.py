@@ -9,6 +9,7 @@ import keras
 import tensorflow as tf
 
 import layers
+from layers.gates import gates_of_layers
 from layers.softmax import log_probabilities, summed_cross_entropy
 from zoo.configuration import LanguageModelConfig
 from zoo.models.by_length import STEPS_AT_ONCE, Group, in_groups
@@ -145,6 +146,17 @@ class LanguageModel(RecurrentModel):
             x, some = stack.step(x, states[i * count : (i + 1) * count])
             new_states += some
         return (x if self.projection is None else self.projection(x)), new_states
+
+    def gate_activations(self, inputs: Inputs) -> dict[str, tf.Tensor]:
+        """At the step that reads each of the `targets`: one later than it is predicted.
+
+        The step before, which reads x<1> = 0, is taken and not shown.
+        """
+        ids = tf.pad(inputs["targets"], [[0, 0], [1, 0]])
+        first = tf.range(tf.shape(ids)[1]) == 0
+        recurrent = [layer for stack in self.stacks for layer in stack.recurrent_layers]
+        found = gates_of_layers(recurrent, self.embed(ids), first | (ids > tokens.PADDING))
+        return {name: values[:, 1:] for name, values in found.items()}
 
     def scores(self, a: tf.Tensor) -> tf.Tensor:
         """W a + b, `[batch, vocabulary]`, float32."""

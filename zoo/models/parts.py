@@ -91,6 +91,18 @@ class RecurrentModel(keras.Model):
     def dense(self, units: int, **arguments: Any) -> keras.layers.Dense:
         return keras.layers.Dense(units, dtype=self.dtype_policy, **arguments)
 
+    def gate_activations(self, inputs: Inputs) -> dict[str, tf.Tensor]:
+        """What every gate does at each step of what a model reads, by the lecture's names.
+
+        Args:
+            inputs: as those of the class.
+
+        Returns:
+            `[batch, time, units]` each, by the names of `layers.gate_activations` of a stack, such
+            as `"layer_1/gate_u"` or `"layer_1/forward/gate_u"`. Padded steps are zeros.
+        """
+        raise NotImplementedError
+
     # --- Training with weights -------------------------------------------------------------------
 
     def fit(self, *args: Any, **kwargs: Any) -> keras.callbacks.History:

@@ -152,6 +152,19 @@ class Tagger(RecurrentModel):
         x = self.scores(self.output_dropout(x, training=training))
         return x if self.crf is None else self.crf(x)
 
+    def gate_activations(self, inputs: Inputs) -> dict[str, tf.Tensor]:
+        """Of the layers that read words, not of those that read their bytes."""
+        real = inputs["words"] > text.PADDING
+        return self.stack.gate_activations(self._read(inputs), mask=real)
+
+    def _read(self, inputs: Inputs) -> tf.Tensor:
+        """x<t> of words whose bytes are read one by one."""
+        word_bytes = tf.cast(inputs["bytes"], tf.int32)
+        shape = tf.shape(word_bytes)
+        spelling = self._spelling(tf.reshape(word_bytes, [-1, text.WORD_BYTES]))
+        spelling = tf.reshape(spelling, [shape[0], shape[1], spelling.shape[-1]])
+        return self._vectors(inputs["words"], inputs["shapes"], spelling)
+
     def _vectors(
         self, words: tf.Tensor, shapes: tf.Tensor, spelling: tf.Tensor, training: bool = False
     ) -> tf.Tensor:
@@ -283,12 +296,8 @@ class Tagger(RecurrentModel):
                 "read_on: expected a tagger of one direction, since no other can say a tag before "
                 f"the next word is there. Received: {self.config!r}"
             )
-        word_bytes = tf.cast(inputs["bytes"], tf.int32)
-        shape = tf.shape(word_bytes)
-        spelling = self._spelling(tf.reshape(word_bytes, [-1, text.WORD_BYTES]))
-        spelling = tf.reshape(spelling, [shape[0], shape[1], spelling.shape[-1]])
-        x = self._vectors(inputs["words"], inputs["shapes"], spelling)
-        is_first = first[:, None] & (tf.range(shape[1]) == 0)
+        x = self._read(inputs)
+        is_first = first[:, None] & (tf.range(tf.shape(x)[1]) == 0)
         count = self.stack.states_per_layer * len(self.stack.recurrent_layers)
 
         def step(

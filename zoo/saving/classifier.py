@@ -6,6 +6,8 @@ import tensorflow as tf
 
 from zoo import text
 from zoo.models import Classifier
+from zoo.models.parts import Inputs
+from zoo.saving.gates import add_gates
 from zoo.saving.parts import (
     Request,
     Untracked,
@@ -58,12 +60,13 @@ class ClassifierModule(tf.Module):
                 autograph=False,
                 input_signature=of_stream(of_batch(tf.int32, "token_count"), *self._states),
             )
+        add_gates(self, model, self.weights, self._inputs)
 
     @tf.function(input_signature=[of_texts()], autograph=False)
     def serving_default(self, text_: tf.Tensor) -> dict[str, tf.Tensor]:
         """Classifies raw text. `text` string[B] → label string[B], probability float[B],
         probabilities float[B, C]."""
-        ids = text.word_ids(text_, self.vocabulary, *self._cut)
+        ids = self._ids(self._words(text_))
         with self.weights.reading():
             probabilities = self._model.value.classify_texts(ids)
         return self._said(probabilities)
@@ -95,7 +98,7 @@ class ClassifierModule(tf.Module):
             tf.strings.join([state_bytes, text_]), last, streaming.behind_words_of_markup
         )
         words = text.tokenize(text.without_markup(now))
-        ids = words.with_flat_values(self.vocabulary(words.flat_values)).to_tensor()
+        ids = self._ids(words).to_tensor()
         with self.weights.reading():
             model = self._model.value
             before = given_back(states, model.zero_states(1))
@@ -111,6 +114,13 @@ class ClassifierModule(tf.Module):
         """Requests that a server runs when it loads the model, of texts `[batch]`."""
         return [("serving_default", {"text": texts}), *opening(self, texts)]
 
+    def _inputs(self, text_: tf.Tensor) -> tuple[tf.RaggedTensor, Inputs]:
+        words = self._words(text_)
+        return words, {"words": self._ids(words).to_tensor()}
+
+    def _ids(self, words: tf.RaggedTensor) -> tf.RaggedTensor:
+        return words.with_flat_values(self.vocabulary(words.flat_values))
+
     def _said(self, probabilities: tf.Tensor) -> dict[str, tf.Tensor]:
         return {
             "label": self.label_names.lookup(tf.argmax(probabilities, axis=1)),
@@ -121,4 +131,9 @@ class ClassifierModule(tf.Module):
     @tf.function(input_signature=[of_texts()], autograph=False)
     def words(self, text_: tf.Tensor) -> tf.Tensor:
         """The words that the model reads of texts: string[B, T], "" behind the last one."""
-        return text.words_read(text_, *self._cut).to_tensor()
+        return self._words(text_).to_tensor()
+
+    # A function of its own: the signatures share its graph.
+    @tf.function(input_signature=[of_texts()], autograph=False)
+    def _words(self, text_: tf.Tensor) -> tf.RaggedTensor:
+        return text.words_read(text_, *self._cut)

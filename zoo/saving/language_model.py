@@ -7,6 +7,8 @@ import tensorflow as tf
 from zoo.decoding import sampling
 from zoo.decoding.writing import continued
 from zoo.models import LanguageModel
+from zoo.models.parts import Inputs
+from zoo.saving.gates import add_gates
 from zoo.saving.parts import (
     Request,
     Untracked,
@@ -36,8 +38,6 @@ class LanguageModule(tf.Module):
         weights: how the weights are stored, one of `zoo.configuration.STORED`.
     """
 
-    signature_names = ("serving_default", "tokens", "generate", "stream")
-
     def __init__(self, model: LanguageModel, tokens: Tokens, weights: str = "float32"):
         super().__init__()
         self.weights = StoredWeights(model, weights, left_out=model.carried)
@@ -47,6 +47,7 @@ class LanguageModule(tf.Module):
         states = [tf.TensorSpec([None, s.shape[1]], s.dtype) for s in model.zero_states(1)]
         self._states = of_states(states)
         self._parted = streaming.PARTED[tokens.kind]
+        self.signature_names = ["serving_default", "tokens", "generate", "stream"]
         self.stream = tf.function(
             self._stream,
             autograph=False,
@@ -57,6 +58,7 @@ class LanguageModule(tf.Module):
                 *self._states,
             ),
         )
+        add_gates(self, model, self.weights, self._inputs)
         width = model.output_weights()[0].shape[1]
         self.draw = tf.function(
             self._draw,
@@ -77,7 +79,7 @@ class LanguageModule(tf.Module):
     def serving_default(self, text_: tf.Tensor) -> dict[str, tf.Tensor]:
         """log P of whole texts with their <EOS>. `text` string[B] → log_probability float[B],
         natural logarithm; token_count int32[B]; perplexity float[B]."""
-        ids = self.reader.ids(text_)
+        ids = self._ids(text_)
         count = tf.cast(ids.row_lengths(), tf.int32)
         found = tf.cast(self._log_probabilities(ids), tf.float64)
         total = tf.cast(tf.reduce_sum(found, axis=1), tf.float32)
@@ -91,7 +93,7 @@ class LanguageModule(tf.Module):
     def tokens(self, text_: tf.Tensor) -> dict[str, tf.Tensor]:
         """Each token's own probability. `text` string[B] → tokens string[B, T], as the model reads
         them; log_probabilities float[B, T]; lengths int32[B]."""
-        ids = self.reader.ids(text_)
+        ids = self._ids(text_)
         return {
             "tokens": ids.with_flat_values(self.reader.names(ids.flat_values)).to_tensor(),
             "log_probabilities": self._log_probabilities(ids).to_tensor(),
@@ -141,7 +143,7 @@ class LanguageModule(tf.Module):
     def read(self, prompt: tf.Tensor) -> tuple[tf.Tensor, list[tf.Tensor]]:
         """Reads prompts, without <EOS>: what `draw` goes on from."""
         with self.weights.reading():
-            return self._model.value.read_texts(self.reader.ids(prompt)[:, :-1])
+            return self._model.value.read_texts(self._ids(prompt)[:, :-1])
 
     @tf.function(
         input_signature=[of_texts("prompt"), tf.TensorSpec([None, None], tf.int32, name="ids")],
@@ -195,7 +197,7 @@ class LanguageModule(tf.Module):
         → these, and tokens string[B, T], log_probabilities float[B, T] and lengths int32[B] of the
         tokens that are whole now. The `<EOS>` of a text comes with its end."""
         now, later = streaming.ready(tf.strings.join([state_bytes, text_]), last, self._parted)
-        ids = self.reader.ids(now)
+        ids = self._ids(now)
         lengths = tf.cast(ids.row_lengths(), tf.int32) - tf.cast(~last, tf.int32)
         targets = ids.to_tensor()
         real = tf.sequence_mask(lengths, tf.shape(targets)[1])
@@ -227,12 +229,24 @@ class LanguageModule(tf.Module):
             *opening(self, texts),
         ]
 
+    def _inputs(self, text_: tf.Tensor) -> tuple[tf.RaggedTensor, Inputs]:
+        ids = self._ids(text_)[:, :-1]  # <EOS> is predicted, and never read
+        return ids.with_flat_values(self.reader.names(ids.flat_values)), {
+            "targets": ids.to_tensor()
+        }
+
     def _forbidden(self, allow_unknown: tf.Tensor) -> tf.Tensor:
         """The tokens that are never drawn, bool `[vocabulary]`."""
         numbers = tf.range(self.reader.size)
         return (numbers == PADDING) | ((numbers == UNKNOWN) & ~allow_unknown)
 
-    # A function of its own: both signatures that score share its graph.
+    # Functions of their own: the signatures share their graphs.
+
+    @tf.function(input_signature=[of_texts()], autograph=False)
+    def _ids(self, text_: tf.Tensor) -> tf.RaggedTensor:
+        """The tokens of texts with their <EOS>, ragged int32 `[batch, (time)]`."""
+        return self.reader.ids(text_)
+
     @tf.function(input_signature=[tf.RaggedTensorSpec([None, None], tf.int32)], autograph=False)
     def _log_probabilities(self, ids: tf.RaggedTensor) -> tf.RaggedTensor:
         with self.weights.reading():

@@ -9,6 +9,8 @@ import tensorflow as tf
 from zoo import text
 from zoo.decoding.entities import EntityTags
 from zoo.models import Tagger
+from zoo.models.parts import Inputs
+from zoo.saving.gates import SIGNATURE, add_gates
 from zoo.saving.parts import (
     Request,
     Untracked,
@@ -66,6 +68,7 @@ class TaggerModule(tf.Module):
                     *self._states,
                 ),
             )
+        add_gates(self, model, self.weights, lambda text_: self._inputs(self._read(text_).tokens))
 
     @tf.function(input_signature=[of_texts()], autograph=False)
     def serving_default(self, text_: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -143,14 +146,12 @@ class TaggerModule(tf.Module):
         located = self._read(now)
         words = located.tokens
         lengths = tf.cast(words.row_lengths(), tf.int32)
-        real = tf.sequence_mask(lengths, tf.maximum(tf.reduce_max(lengths), 1))
-        read = text.features(words.flat_values, self.vocabulary)
-        inputs = {name: _placed(values, real) for name, values in read.items()}
+        _, inputs = self._inputs(words, at_least=1)
         with self.weights.reading():
             model = self._model.value
             before = given_back(states, model.zero_states(1))
             found, after = model.read_on(inputs, before, token_count == 0)
-        each = tf.boolean_mask(found, real)
+        each = tf.boolean_mask(found, inputs["words"] > text.PADDING)
         names = self.tag_names.lookup(tf.argmax(each, axis=1))
         confidence = tf.exp(tf.reduce_max(each, axis=1))
         earlier = tf.gather(character_count, characters.rows_of(words))
@@ -172,11 +173,18 @@ class TaggerModule(tf.Module):
         words = text.tokenize(texts)
         lengths = tf.cast(words.row_lengths(), tf.int32)
         inputs = {"tokens": {"tokens": words.to_tensor(), "lengths": lengths}}
-        names = [name for name in self.signature_names if name != "stream"]
+        names = [name for name in self.signature_names if name not in ("stream", SIGNATURE)]
         return [
             *((name, inputs.get(name, {"text": texts})) for name in names),
             *opening(self, texts),
         ]
+
+    def _inputs(self, words: tf.RaggedTensor, at_least: int = 0) -> tuple[tf.RaggedTensor, Inputs]:
+        """Words, and what the model reads of them, of so many steps at least."""
+        longest = tf.reduce_max(words.row_lengths())
+        real = tf.sequence_mask(words.row_lengths(), tf.maximum(longest, at_least))
+        read = text.features(words.flat_values, self.vocabulary)
+        return words, {name: _placed(values, real) for name, values in read.items()}
 
     # Functions of their own: the signatures share their graphs.
 

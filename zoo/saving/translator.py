@@ -7,6 +7,8 @@ import tensorflow as tf
 from zoo.decoding.loop import Strategy, Written, write
 from zoo.decoding.strategies import Beam, Greedy, Sampling
 from zoo.models import EncoderDecoder
+from zoo.models.parts import Inputs
+from zoo.saving.gates import SIGNATURE, add_gates
 from zoo.saving.parts import Request, Untracked, of_drawing, of_texts, plain_drawing
 from zoo.saving.weights import StoredWeights
 from zoo.text.subwords import Subwords
@@ -66,6 +68,7 @@ class TranslatorModule(tf.Module):
                 input_signature=[of_texts(), of_texts("translation")],
                 autograph=False,
             )
+        add_gates(self, model, self.weights, self._inputs)
 
     @tf.function(input_signature=[of_texts()], autograph=False)
     def serving_default(self, text_: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -125,7 +128,7 @@ class TranslatorModule(tf.Module):
     def _alignment_of(self, text_: tf.Tensor, translation: tf.Tensor) -> dict[str, tf.Tensor]:
         """As `alignment`, for a translation that is given: `translation` string[B]."""
         targets = self.target.ids(_one_line(translation)).to_tensor()
-        return self._aligned(self.source.ids(_one_line(text_)).to_tensor(), targets)
+        return self._aligned(self._source_ids(text_).to_tensor(), targets)
 
     def warmup(self, texts: tf.Tensor) -> list[Request]:
         """Requests that a server runs when it loads the model, of texts `[batch]`."""
@@ -133,11 +136,23 @@ class TranslatorModule(tf.Module):
             "sample": {"text": texts, **plain_drawing(len(texts))},
             "alignment_of": {"text": texts, "translation": texts},
         }
-        return [(name, inputs.get(name, {"text": texts})) for name in self.signature_names]
+        names = [name for name in self.signature_names if name != SIGNATURE]
+        return [(name, inputs.get(name, {"text": texts})) for name in names]
 
     # --- What they are made of -------------------------------------------------------------------
 
-    # A function of its own: the signatures that search share its graph.
+    def _inputs(self, text_: tf.Tensor) -> tuple[tf.RaggedTensor, Inputs]:
+        ids = self._source_ids(text_)
+        names = self.source.names(ids.flat_values)
+        return ids.with_flat_values(names), {"source": ids.to_tensor()}
+
+    # Functions of their own: the signatures share their graphs.
+
+    @tf.function(input_signature=[of_texts()], autograph=False)
+    def _source_ids(self, text_: tf.Tensor) -> tf.RaggedTensor:
+        """The tokens of sources with their <EOS>, ragged int32 `[batch, (T_x)]`."""
+        return self.source.ids(_one_line(text_))
+
     @tf.function(input_signature=[of_texts()], autograph=False)
     def _found(self, text_: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         """Ids of sources `[batch, T_x]` and of the best translations `[batch, T_y]`, with log P."""
@@ -156,7 +171,7 @@ class TranslatorModule(tf.Module):
 
     def _translate(self, text_: tf.Tensor, strategy: Strategy) -> tuple[tf.Tensor, Written]:
         """Ids of the source `[batch, T_x]`, and what was written."""
-        ids = self.source.ids(_one_line(text_))
+        ids = self._source_ids(text_)
         lengths = tf.cast(ids.row_lengths(), tf.int32)
         # Of nothing but <EOS>, the translation is nothing.
         limits = tf.where(lengths > 1, _TOKENS_PER_SOURCE_TOKEN * lengths + _AND_MORE, 1)
