@@ -33,6 +33,7 @@ README = (ROOT / "README.md").read_text("utf-8")
     [
         ("results", lambda found: tables.tables(tables.rows(found, "results.json"))),
         ("models", tables.speed_table),
+        ("cells", tables.cells_table),
         ("agreement", tables.agreement_table),
         ("attention", tables.attention_table),
         ("gradient_flow", tables.gradient_flow_table),
