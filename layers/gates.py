@@ -111,7 +111,8 @@ def gates_of_layers(
         >>> list(gates)
         ['layer_1/a', 'layer_2/gate_u', 'layer_2/c_tilde', 'layer_2/c']
     """
-    x, named = sequences, dict[str, tf.Tensor]()
+    x = sequences
+    named: dict[str, tf.Tensor] = {}
     starts = initial_states or [None] * len(layers)
     for number, (layer, start) in enumerate(zip(layers, starts, strict=True), start=1):
         here = gate_activations(layer, x, mask, start)

@@ -14,8 +14,8 @@ plural one while the verb is awaited.
 
     score of a unit = mean over sentences of (Γ at the word − the highest Γ in between)
 
-Of the word at which a gate is shown, the step that reads it is meant. Numbers of all figures are
-beside them, as JSON.
+A gate is shown at the word that its step reads. The numbers of all figures are beside them, as
+JSON.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ def module_of(
 
     Example:
         >>> from zoo.catalog.sources import source
-        >>> module_of(source("lm_demo")).signature_names
+        >>> list(module_of(source("lm_demo")).signature_names)
         ['serving_default', 'tokens', 'generate', 'stream', 'gates']
     """
 

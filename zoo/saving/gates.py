@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import tensorflow as tf
 
@@ -14,7 +15,7 @@ SIGNATURE = "gates"
 
 
 def add_gates(
-    module: tf.Module,
+    module: Any,
     model: RecurrentModel,
     weights: StoredWeights,
     read: Callable[[tf.Tensor], tuple[tf.RaggedTensor, Inputs]],
@@ -29,7 +30,7 @@ def add_gates(
     A server does not warm it up: it is there to look at, and its first answer may take longer.
 
     Args:
-        module: with a list `signature_names`.
+        module: a `tf.Module` with a list `signature_names`.
         model: whose gates they are.
         weights: of the model.
         read: from texts to their tokens, ragged string `[batch, (time)]`, and to what the model
