@@ -363,8 +363,8 @@ def long_memory_tables(found: Mapping[str, Any]) -> str:
         text += markdown.table(header, cells)
     seconds = sum(one["seconds"] for one in found["trainings"])
     return text + (
-        f"\n{_OUTCOMES} {len(found['trainings'])} trainings, {seconds / 60:.0f} min of one core on "
-        f"{found['machine']['processor']}.\n"
+        f"\n{_OUTCOMES} {len(found['trainings'])} trainings, one a core, took "
+        f"{seconds / 60:.0f} min together on {found['machine']['processor']}.\n"
     )
 
 
