@@ -9,7 +9,6 @@ from tasks.language.configuration import LanguageData
 from tasks.tagging.configuration import EntityRun
 from zoo import inputs
 from zoo.configuration import options
-from zoo.saving import weights
 from zoo.text import tags, tokens
 
 
@@ -20,13 +19,12 @@ def choices(kind, name):
 @pytest.mark.parametrize(
     ("repeated", "original"),
     [
-        (choices(RunConfig, "weights"), weights.KINDS),
         (RunConfig().max_characters, inputs.MAX_CHARACTERS),
         (running._MODES, tuple(MODES)),
         (choices(LanguageData, "tokens"), tokens.KINDS),
         (choices(EntityRun, "tag_scheme"), tuple(tags.SCHEMES)),
     ],
-    ids=["weights", "max_characters", "modes", "tokens", "tag_scheme"],
+    ids=["max_characters", "modes", "tokens", "tag_scheme"],
 )
 def test_what_is_said_twice_says_the_same(repeated, original):
     assert repeated == original

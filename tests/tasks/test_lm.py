@@ -207,7 +207,7 @@ def test_standard_input_is_scored_as_it_comes(trained, served):
         (["--dynamic_evaluation=0.1"], "goes with --running"),
         (["--data=files", "--train_file=/dev/null"], "expected text, found none"),
         (["--data=files", "--train_file={short}", "--running"], "tokens or more"),
-        (["--mode=agreement", "--data=files"], "about the built-in corpus"),
+        (["--mode=agreement", "--data=files"], "about sentences of its own"),
     ],
 )
 def test_what_a_user_can_put_right_is_one_line(flags, message, tmp_path):

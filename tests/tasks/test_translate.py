@@ -172,7 +172,7 @@ def test_it_loads_elsewhere_as_a_server_loads_it(trained, model):
     )
     check_saved_once_without_xla(folder, trained["model"] / "best.npz")
     answers = dict(replay_warmup(folder, "saved"))
-    assert set(answers) == set(model.signatures)
+    assert set(answers) == set(model.signatures) - {"gates"}  # which is there to look at
 
 
 def test_predictions_keep_what_came_with_the_texts(trained, tmp_path):

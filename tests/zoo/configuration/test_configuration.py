@@ -13,7 +13,7 @@ from programs import ROOT
 
 import layers
 from tasks.classification.configuration import ClassificationConfig, ClassificationRun
-from tasks.framework.configuration import STORED, DataConfig, RunConfig, TrainingConfig
+from tasks.framework.configuration import DataConfig, RunConfig, TrainingConfig
 from tasks.language.configuration import LanguageConfig, LanguageData, LanguageRun
 from tasks.tagging.configuration import TaggingConfig
 from zoo.configuration import (
@@ -31,7 +31,6 @@ from zoo.configuration import (
     options,
 )
 from zoo.configuration.base import hints
-from zoo.saving import weights
 from zoo.text import tokens
 
 ALL = [
@@ -63,7 +62,6 @@ def test_choices_are_what_the_code_behind_them_knows():
     """Configurations need no TensorFlow, so they cannot ask."""
     assert ("none", *layers.CELLS) == CELLS
     assert ("last", *layers.POOLINGS) == choices(ClassifierConfig, "pooling")
-    assert weights.KINDS == STORED == choices(RunConfig, "weights")
     assert set(choices(LanguageData, "tokens")) == set(tokens.KINDS)
 
 
