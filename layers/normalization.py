@@ -104,8 +104,8 @@ class NormalizedCell(WrappedCell):
         >>> cell, zeros = NormalizedCell(RNN(2).cell), tf.zeros([1, 2])
         >>> weights = cell.arrange(tf.eye(2), tf.constant([1.0, 2.0]))
         >>> step = cell.step(zeros, (zeros,), tf.constant([[5.0, 1.0]]), weights)
-        >>> step.states[0].numpy().round(2).tolist()  # tanh(1) and tanh(-2)
-        [[0.76, -0.96]]
+        >>> np.arctanh(step.states[0]).round(2).tolist()  # norm(z) is [1, -1], γ is [1, 2]
+        [[1.0, -2.0]]
     """
 
     def __post_init__(self) -> None:

@@ -79,8 +79,8 @@ class ZoneoutCell(WrappedCell):
     Example:
         >>> cell = ZoneoutCell(RNN(1, activation="linear").cell, rates=(0.25,))
         >>> old, new = tf.constant([[1.0]]), tf.constant([[5.0]])
-        >>> float(cell.step(new, (old,), old, {"U": tf.zeros([1, 1])}).states[0])
-        4.0
+        >>> cell.step(new, (old,), old, {"U": tf.zeros([1, 1])}).states[0].numpy().tolist()
+        [[4.0]]
     """
 
     rates: tuple[float, ...]

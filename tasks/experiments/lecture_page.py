@@ -174,7 +174,8 @@ CLAIMS = (
     ),
     Claim(
         "The cat, which already ate, was full",
-        "The verb depends on a noun many words before, which a plain RNN forgets and gates keep.",
+        "The verb depends on a noun many words before, which a plain RNN of as many units forgets "
+        "and gates keep; one of as many parameters as the LSTM keeps it too.",
         "agreement",
         _agreement,
     ),
