@@ -31,10 +31,14 @@ def normalize(z: tf.Tensor) -> tf.Tensor:
 
 
 def _normalized(z: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """norm(z), and the factor that made it of z - mean(z), `[..., 1]`."""
-    centered = z - tf.reduce_mean(z, axis=-1, keepdims=True)
+    """norm(z), and the factor that made it of z - mean(z), `[..., 1]`.
+
+    Squares of 16 bits would overflow, so they are taken of 32.
+    """
+    precise = tf.cast(z, tf.float32) if z.dtype.size < 4 else z
+    centered = precise - tf.reduce_mean(precise, axis=-1, keepdims=True)
     scale = tf.math.rsqrt(tf.reduce_mean(centered * centered, axis=-1, keepdims=True) + EPSILON)
-    return centered * scale, scale
+    return tf.cast(centered * scale, z.dtype), tf.cast(scale, z.dtype)
 
 
 class _Product:

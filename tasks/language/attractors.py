@@ -2,7 +2,8 @@
 
 Between a subject and its verb stand places, and clauses with subjects and verbs of their own, one
 in the other. Their nouns are of either number, and each of the other number than the subject is an
-*attractor*: the nearest noun says the wrong verb.
+*attractor*, which says the wrong verb. Distance grows with them, so that figures by attractors show
+both.
 
     The cat near the barns that the dogs behind the tree like is happy.
 

@@ -59,7 +59,8 @@ class Pair:
 
 @dataclasses.dataclass(frozen=True)
 class Compared:
-    """A pair, and log P of both, in nats: of the texts, or of what follows the prefix."""
+    """A pair, and log P of both, in nats: of the texts with their `<EOS>`; of a prefix and a word
+    without, which differ in the word alone."""
 
     pair: Pair
     better: float

@@ -8,6 +8,7 @@ import tensorflow as tf
 from cases import every_cell, gru_and_lstm
 
 from layers import GRU, LSTM, RNN, Stack, from_keras, to_keras, to_torch
+from layers.normalization import normalize
 
 ALL = {"return_sequences": True, "return_state": True}
 
@@ -132,3 +133,9 @@ def test_what_padding_holds_is_no_input_of_a_normalized_layer():
         loss = tf.reduce_sum(outputs**2)
     np.testing.assert_allclose(outputs, layer(x, mask=mask), rtol=1e-6)
     assert all(np.all(np.isfinite(d)) for d in tape.gradient(loss, layer.trainable_variables))
+
+
+def test_numbers_of_16_bits_are_normalized_without_overflow():
+    found = normalize(tf.constant([[300.0, -300.0]], tf.float16))
+    assert found.dtype == tf.float16
+    np.testing.assert_allclose(found, [[1, -1]], atol=1e-3)
