@@ -130,7 +130,7 @@ def run(config: LongMemoryConfig) -> None:
         config.cells,
         range(config.seed, config.seed + (1 if config.quick else config.seeds)),
         recipe,
-        _variants(recipe) if config.variants else {},
+        variants(recipe) if config.variants else {},
     )
     record = long_memory_runs.Record(
         os.path.join(folder, f"{NAME}.json"),
@@ -175,23 +175,6 @@ def _tasks(config: LongMemoryConfig) -> list[MemoryTask]:
     found = [known[name] for name in NAMES if name in asked and name in known]
     if config.quick:
         found = [dataclasses.replace(one, lengths=one.lengths[:_QUICK_LENGTHS]) for one in found]
-    return found
-
-
-def _variants(recipe: Recipe) -> dict[str, Recipe]:
-    """Those for which the layers have the arguments."""
-    import inspect
-
-    from layers.recurrent import Recurrent
-
-    known = inspect.signature(Recurrent).parameters
-    found = {}
-    for flag, variant in variants(recipe).items():
-        unknown = [name for name in variant.layer() if name not in known]
-        if unknown:
-            print(f"{flag}: left out, since the layers have no argument {unknown[0]!r}")
-        else:
-            found[flag] = variant
     return found
 
 

@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import shutil
+import tempfile
 import threading
 from collections.abc import Callable
 
@@ -61,3 +62,24 @@ def read_lines(path: str | os.PathLike) -> list[str]:
     which may be a token or stand in a label, is a character as any other."""
     with open(path, "rb") as file:
         return file.read().decode().split("\n")[:-1]
+
+
+def why_not_writable(folder: str | os.PathLike) -> tuple[str, str] | None:
+    """What keeps a folder from being written to, or made: which folder that is, and why; or None.
+
+    It is tried, since what permissions promise, a file system may not keep; nothing stays behind.
+
+    Example:
+        >>> why_not_writable("/dev/null/folder")
+        ('/dev/null', 'is no folder')
+    """
+    existing = os.path.abspath(folder)
+    while not os.path.lexists(existing):
+        existing = os.path.dirname(existing)
+    if not os.path.isdir(existing):
+        return existing, "is no folder"
+    try:
+        with tempfile.TemporaryDirectory(dir=existing):
+            return None
+    except OSError as error:
+        return existing, f"cannot be written to: {error.strerror or error}"

@@ -6,7 +6,6 @@ import dataclasses
 import itertools
 import os
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeVar
@@ -101,19 +100,12 @@ def write_output(path: str, pieces: Iterable[str]) -> None:
 
 def check_writable(folder: str, flag: str) -> None:
     """Raises UserError where a folder cannot be written to, or made; leaves nothing behind."""
-    existing = os.path.abspath(folder)
-    while not os.path.lexists(existing):
-        existing = os.path.dirname(existing)
-    reason = "is no folder"
-    if os.path.isdir(existing):
-        try:  # what permissions promise, a file system may not keep
-            with tempfile.TemporaryDirectory(dir=existing):
-                return
-        except OSError as error:
-            reason = f"cannot be written to: {why(error)}"
-    raise UserError(
-        f"--{flag}: expected a folder to write to. Received: {folder!r}; {existing!r} {reason}."
-    )
+    found = files.why_not_writable(folder)
+    if found is not None:
+        existing, reason = found
+        raise UserError(
+            f"--{flag}: expected a folder to write to. Received: {folder!r}; {existing!r} {reason}."
+        )
 
 
 def check_output(path: str | None) -> None:

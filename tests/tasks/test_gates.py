@@ -2,12 +2,12 @@
 
 import base64
 import functools
-import html.parser
 import json
 import shutil
 
 import numpy as np
 import pytest
+from pages import Elements
 from PIL import Image
 from programs import program
 
@@ -147,27 +147,6 @@ def test_subjects_are_found_by_words_and_by_nothing_else(monkeypatch):
 
 
 # --- Views ---------------------------------------------------------------------------------------
-
-
-class Elements(html.parser.HTMLParser):
-    """Names of elements with their attributes, and the text outside of scripts and styles."""
-
-    def __init__(self, page):
-        super().__init__()
-        self.found, self.text, self.inside = [], "", []
-        self.feed(page)
-
-    def handle_starttag(self, tag, attrs):
-        self.found.append((tag, dict(attrs)))
-        self.inside.append(tag)
-
-    def handle_endtag(self, tag):
-        while self.inside and self.inside.pop() != tag:
-            pass
-
-    def handle_data(self, data):
-        if not {"script", "style"} & {*self.inside}:
-            self.text += data
 
 
 def test_a_page_holds_all_values_and_needs_no_network():

@@ -1,12 +1,12 @@
 """The program of gradients: what it draws is what automatic differentiation finds."""
 
 import functools
-import html.parser
 import json
 
 import numpy as np
 import pytest
 import tensorflow as tf
+from pages import Elements
 from PIL import Image
 from programs import program
 
@@ -251,27 +251,6 @@ def test_many_decisions_are_found_as_few_are(monkeypatch):
     whole = reader("a b c d e").values
     monkeypatch.setattr(influences, "_AT_ONCE", 4)
     np.testing.assert_allclose(reader("a b c d e").values, whole, rtol=1e-4)
-
-
-class Elements(html.parser.HTMLParser):
-    """Names of elements with their attributes, and the text outside of scripts and styles."""
-
-    def __init__(self, page):
-        super().__init__()
-        self.found, self.text, self.inside = [], "", []
-        self.feed(page)
-
-    def handle_starttag(self, tag, attrs):
-        self.found.append((tag, dict(attrs)))
-        self.inside.append(tag)
-
-    def handle_endtag(self, tag):
-        while self.inside and self.inside.pop() != tag:
-            pass
-
-    def handle_data(self, data):
-        if not {"script", "style"} & {*self.inside}:
-            self.text += data
 
 
 EVIL = ['<script>alert("1")</script>', "&amp;", "</section>"]

@@ -11,10 +11,8 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import apache_beam as beam
@@ -25,7 +23,7 @@ from apache_beam.ml.inference.base import ModelHandler, RunInference
 from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
 from apache_beam.runners.runner import PipelineResult
 
-from zoo import records, rows
+from zoo import files, records, rows
 from zoo.predictor import Predictor
 from zoo.serving.beam import CHARACTERS, Handler
 
@@ -81,17 +79,13 @@ def check_output(folder: str) -> None:
     if not folder:
         raise ValueError("--output: expected a folder. Received: ''")
     if not FileSystems.get_scheme(folder):
-        existing = Path(folder).absolute()
-        while not os.path.lexists(existing):
-            existing = existing.parent
-        try:  # what permissions promise, a file system may not keep
-            with tempfile.TemporaryDirectory(dir=existing):
-                pass
-        except OSError as error:
+        found = files.why_not_writable(folder)
+        if found is not None:
+            existing, reason = found
             raise ValueError(
-                f"--output: expected a folder to write to. Received: {folder!r}; "
-                f"{str(existing)!r}: {error.strerror}"
-            ) from None
+                f"--output: expected a folder to write to. Received: {folder!r}; {existing!r} "
+                f"{reason}"
+            )
     (match,) = FileSystems.match([FileSystems.join(_whole(folder), "*.jsonl")], [1])
     if match.metadata_list:
         raise ValueError(

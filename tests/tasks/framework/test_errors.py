@@ -44,7 +44,7 @@ CASES = {
     "checkpoints.claim": ((files, "replace"), lambda path: checkpoints.claim(str(path), {}, {})),
     "write_output": ((files, "replace"), lambda path: text_io.write_output(str(path), [])),
     "check_writable": (
-        (text_io.tempfile, "TemporaryDirectory"),
+        (files.tempfile, "TemporaryDirectory"),
         lambda path: text_io.check_writable(str(path), "model_dir"),
     ),
     "Trainer.save": ((export, "save"), lambda path: save(str(path))),
