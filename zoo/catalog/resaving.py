@@ -13,10 +13,11 @@ import tensorflow as tf
 
 from zoo.catalog.building import load_weights
 from zoo.catalog.sources import Source, source
-from zoo.configuration import EncoderDecoderConfig, LanguageModelConfig, TaggerConfig
+from zoo.configuration import EncoderDecoderConfig, LanguageModelConfig, MusicConfig, TaggerConfig
 from zoo.saving import (
     ClassifierModule,
     LanguageModule,
+    MusicModule,
     TaggerModule,
     TranslatorModule,
     export,
@@ -83,7 +84,7 @@ def _kind(found: Source) -> str:
 
 def _module(
     found: Source, weights: str
-) -> TaggerModule | ClassifierModule | LanguageModule | TranslatorModule:
+) -> TaggerModule | ClassifierModule | LanguageModule | TranslatorModule | MusicModule:
     """The signatures of a trained model, from the files of its SavedModel."""
 
     def asset(name: str) -> str:
@@ -96,6 +97,8 @@ def _module(
             "from the folder of its run, with --mode=export"
         )
     model, vocabulary = load_weights(found), asset("vocabulary.txt")
+    if isinstance(found.config, MusicConfig):
+        return MusicModule(model, weights)
     if isinstance(found.config, LanguageModelConfig):
         return LanguageModule(model, Tokens(vocabulary, found.recipe["tokens"]), weights)
     if isinstance(found.config, TaggerConfig):

@@ -7,10 +7,14 @@ Nothing here needs TensorFlow.
 from zoo.configuration.base import Configuration, Option, changed, option, options
 from zoo.configuration.models import (
     CELLS,
+    HIGHEST_KEY,
+    KEYS,
+    LOWEST_KEY,
     MODELS,
     ClassifierConfig,
     EncoderDecoderConfig,
     LanguageModelConfig,
+    MusicConfig,
     RecurrentConfig,
     TaggerConfig,
     WordPredictorConfig,
@@ -18,11 +22,15 @@ from zoo.configuration.models import (
 
 __all__ = [
     "CELLS",
+    "HIGHEST_KEY",
+    "KEYS",
+    "LOWEST_KEY",
     "MODELS",
     "ClassifierConfig",
     "Configuration",
     "EncoderDecoderConfig",
     "LanguageModelConfig",
+    "MusicConfig",
     "Option",
     "RecurrentConfig",
     "TaggerConfig",
