@@ -85,9 +85,7 @@ def _phrase(
     return frames
 
 
-def _melody(
-    draw: random.Random, steps: list[int], tones: set[int], at: int
-) -> tuple[Frame, int]:
+def _melody(draw: random.Random, steps: list[int], tones: set[int], at: int) -> tuple[Frame, int]:
     """The melody of a bar, a note for each frame, and the step at which it ended."""
     begins, notes = draw.choice(_RHYTHMS), list[int]()
     for frame in range(BAR):

@@ -15,6 +15,8 @@ ENDINGS = (".mid", ".midi")
 # General MIDI has its drums on this channel, counted from 0: their numbers are no pitches.
 _DRUMS = 9
 _TICKS, _VELOCITY = 480, 72
+# What mido raises, whatever is wrong with a file.
+_NO_MIDI = (OSError, EOFError, ValueError, LookupError, TypeError, AttributeError)
 # A piece of more frames is no piece, but a file with a wrong time in it.
 _MOST_FRAMES = 100_000
 # A word of 15 bits counts ticks; with the 16th, it counts parts of a second.
@@ -41,10 +43,8 @@ def read(path: str, step: str = "eighth") -> Piece:
         # What is beyond its range, mido takes for 127.
         file = mido.MidiFile(path, clip=True)
         notes = [note for track in file.tracks for note in _notes(track)]
-    except OSError as error:
+    except _NO_MIDI as error:
         raise DataError(f"{path}: expected a readable MIDI file, found: {why(error)}") from None
-    except (ValueError, KeyError, IndexError, EOFError, TypeError, AttributeError) as error:
-        raise DataError(f"{path}: expected a MIDI file, found: {why(error)}") from None
     ticks = file.ticks_per_beat
     if file.type == 2 or not 0 < ticks < _MOST_TICKS:
         raise DataError(

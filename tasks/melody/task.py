@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import tensorflow as tf
@@ -84,9 +84,7 @@ class Melody(Task[MelodyConfig]):
 
     def predict_examples(self, model: Predictor, examples: list[Piece]) -> list[ScoredPiece]:
         frames, lengths = padded(examples)
-        return predictions.scored_pieces(
-            model.ask("score", {"frames": frames, "lengths": lengths})
-        )
+        return predictions.scored_pieces(model.ask("score", {"frames": frames, "lengths": lengths}))
 
     def answers(self, examples: list[Piece]) -> list[Piece]:
         return examples
@@ -254,9 +252,9 @@ def transposed(piece: np.ndarray, most: int, random: np.random.Generator) -> np.
     piano.
 
     Example:
-        >>> piece = as_array([[21, 30]])
-        >>> shifts = {as_piece(transposed(piece, 2, np.random.default_rng(i)))[0][0] for i in range(99)}
-        >>> sorted(shifts)
+        >>> piece, random = as_array([[21, 30]]), np.random.default_rng(0)
+        >>> found = [as_piece(transposed(piece, 2, random)) for _ in range(99)]
+        >>> sorted({frame[0] for (frame,) in found})
         [21, 22, 23]
     """
     keys = np.flatnonzero(piece.any(axis=0))

@@ -21,6 +21,7 @@ from zoo.saving import versions
 CARD = "README.md"
 _UNITS = {
     "log_likelihood": "log-likelihood of a token, nats",
+    "frame_log_likelihood": "log-likelihood of a frame, nats",
     "bleu": "BLEU",
     "bleu_all_references": "BLEU, of each source once, all its translations as references",
     "chrf": "chrF",

@@ -197,9 +197,7 @@ class MusicModel(RecurrentModel):
         likeliest = tf.scatter_nd(places, likeliest, tf.cast(shape, tf.int64))
         return log_p, likeliest, states
 
-    def judge_pieces(
-        self, frames: tf.Tensor, lengths: tf.Tensor
-    ) -> tuple[tf.Tensor, tf.Tensor]:
+    def judge_pieces(self, frames: tf.Tensor, lengths: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """What `judge` says of pieces of any length, each from its beginning.
 
         They are read in windows of time, through which the states are carried: nothing is as large

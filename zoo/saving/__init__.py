@@ -17,7 +17,14 @@ if TYPE_CHECKING:
     from zoo.saving.tagger import TaggerModule
     from zoo.saving.translator import TranslatorModule
 
-__all__ = ["ClassifierModule", "InMemory", "LanguageModule", "MusicModule", "TaggerModule", "TranslatorModule"]
+__all__ = [
+    "ClassifierModule",
+    "InMemory",
+    "LanguageModule",
+    "MusicModule",
+    "TaggerModule",
+    "TranslatorModule",
+]
 
 _MODULES = {
     "ClassifierModule": "classifier",
