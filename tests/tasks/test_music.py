@@ -162,7 +162,7 @@ def test_only_what_is_asked_for_is_written(trained, tmp_path):
         (["--mode=score"], "--mode=score needs --input_file"),
         (
             ["--mode=score", "--input_file={bad}", "--model={saved}"],
-            "expected a readable MIDI file",
+            "expected a readable MIDI",
         ),
         (["--mode=score", "--input_file={bad}", "--output_file=a.csv"], "ends in .jsonl"),
         (["--mode=stream", "--model={saved}"], "--mode=stream: expected a task of texts"),
@@ -170,7 +170,7 @@ def test_only_what_is_asked_for_is_written(trained, tmp_path):
         (["--bidirectional"], "reads forward only"),
         (["--cell=none"], "expected a recurrent layer"),
         (["--data=tfds:maestro"], "expected demo or files"),
-        (["--data=files", "--train_file={bad}"], "expected a readable MIDI file"),
+        (["--data=files", "--train_file={bad}"], "expected a readable MIDI"),
     ],
 )
 def test_what_a_user_can_put_right_is_one_line(flags, message, trained, tmp_path):
