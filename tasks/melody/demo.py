@@ -15,7 +15,7 @@ from __future__ import annotations
 import functools
 import random
 
-from tasks.melody.notes import Frame, Piece
+from tasks.melody.pieces import Frame, Piece
 
 SIZES = {"train": 300, "validation": 40, "test": 40}
 BAR = 8

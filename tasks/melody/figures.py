@@ -9,8 +9,9 @@ from matplotlib.axes import Axes
 
 from tasks.framework import figures
 from tasks.melody.configuration import STEPS
-from tasks.melody.notes import Piece, name_of
+from tasks.melody.pieces import Piece
 from tasks.melody.sound import spans
+from zoo.notes import name_of
 
 _OCTAVE = 12
 # Keys that a roll shows at least, and room above and below what sounds.
@@ -60,7 +61,7 @@ def _roll(axes: Axes, piece: Piece, low: int, high: int, step: str) -> None:
         [note for *_, note in bars],
         [end - begin for begin, end, _ in bars],
         left=[begin for begin, *_ in bars],
-        height=0.8,
+        height=1.0,
         color="#1f4e79",
         edgecolor="white",
         linewidth=0.8,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tasks.melody.notes import named
+from zoo.notes import named
 from zoo.predictions import ComposedPiece, ScoredPiece
 
 # Frames that a line shows.

@@ -11,9 +11,10 @@ from tasks.framework.task import Task
 from tasks.framework.text_io import check_output
 from tasks.melody import figures, formats, midi, sound
 from tasks.melody.configuration import MelodyConfig, MelodyRun
-from tasks.melody.notes import Piece, named, numbers_of
+from tasks.melody.pieces import Piece, numbers_of
 from tasks.melody.task import composed
 from zoo.catalog.sources import source
+from zoo.notes import named
 
 # From the ending of a file to what writes it: its path, the piece, its step and its tempo.
 _WRITERS: dict[str, Callable[[str, Piece, str, float], None]] = {
@@ -29,7 +30,7 @@ def generate_mode(task: Task, config: MelodyConfig, run: MelodyRun) -> None:
     A file name that ends in .mid brings the others with it: the piano roll as .png and the sound as
     .wav, beside it and under the same name.
     """
-    notes = numbers_of(run.seed_notes)
+    notes = numbers_of(run.seed_notes, "seed_notes")
     paths = _paths(run.output_file)
     for path in paths:
         check_output(path)

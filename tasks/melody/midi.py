@@ -8,8 +8,9 @@ import mido
 
 from tasks.data.errors import DataError, why
 from tasks.melody.configuration import STEPS
-from tasks.melody.notes import Piece, is_key
+from tasks.melody.pieces import Piece
 from zoo import files
+from zoo.notes import is_key
 
 ENDINGS = (".mid", ".midi")
 # General MIDI has its drums on this channel, counted from 0: their numbers are no pitches.

@@ -13,7 +13,8 @@ from tasks.data import corpora, folders
 from tasks.data.corpora import SPLITS
 from tasks.data.errors import DataError, why
 from tasks.melody import demo, midi
-from tasks.melody.notes import Piece, is_key
+from tasks.melody.pieces import Piece
+from zoo.notes import is_key
 
 # What an object of JSON calls each split.
 _NAMES = {

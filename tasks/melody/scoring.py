@@ -15,7 +15,8 @@ from tasks.framework.text_io import check_output, write_output
 from tasks.melody import formats, reading
 from tasks.melody.configuration import MelodyConfig, MelodyRun
 from tasks.melody.generating import step_of
-from tasks.melody.notes import Piece, named
+from tasks.melody.pieces import Piece
+from zoo.notes import named
 from zoo.predictions import ScoredPiece
 
 _ENDING = ".jsonl"

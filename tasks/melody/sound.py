@@ -7,7 +7,7 @@ import wave
 import numpy as np
 
 from tasks.melody.configuration import STEPS
-from tasks.melody.notes import Piece
+from tasks.melody.pieces import Piece
 from zoo import files
 
 RATE = 22_050

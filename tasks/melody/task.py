@@ -17,19 +17,13 @@ from tasks.framework.task import Task, Trainer
 from tasks.framework.text_io import batched
 from tasks.melody import figures, formats, reading
 from tasks.melody.configuration import MelodyConfig
-from tasks.melody.notes import (
-    Piece,
-    as_array,
-    as_piece,
-    named,
-    numbers_of,
-    padded,
-)
+from tasks.melody.pieces import Piece, as_array, as_piece, numbers_of, padded
 from zoo import predictions
 from zoo.catalog.loading import Model
 from zoo.configuration import KEYS, MusicConfig, RecurrentConfig
 from zoo.models import MusicModel
 from zoo.models.parts import MakeStack
+from zoo.notes import named
 from zoo.predictions import ComposedPiece, ScoredPiece
 from zoo.predictor import Predictor
 from zoo.saving import MusicModule

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from zoo.catalog import records
+from zoo.notes import numbers_of
 from zoo.saving.versions import nearest
 
 # By task, by name: flags and their values.
@@ -22,6 +23,8 @@ PRESETS_FILE = Path(__file__).with_name("presets.toml")
 ENTRIES_FILE = Path(__file__).with_name("entries.toml")
 # The key of a preset that starts from another.
 _LIKE = "like"
+# How a card's samples of music are composed.
+_COMPOSING = {"length": 16, "temperature": 0.9, "seed": 3}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,7 +49,7 @@ class Entry:
         preset: of the task: its recipe.
         purpose, not_for: in a sentence each.
         data, licence: what it was trained on.
-        samples: texts whose answers its card shows.
+        samples: texts whose answers its card shows; of a model of music seed notes.
         baseline: what it is compared with.
         needs: flags with the paths of files, where the data are the user's own copy.
     """
@@ -65,6 +68,17 @@ class Entry:
     def recipe(self) -> list[str]:
         """The flags that train it."""
         return [f"--preset={self.preset}"]
+
+    def question(self, sample: str) -> dict[str, Any]:
+        """What `serving_default` is asked for a sample: one row of its inputs, by name.
+
+        Example:
+            >>> ENTRIES["ner_demo"].question("A text.")
+            {'text': 'A text.'}
+        """
+        if self.task == "music":
+            return {"notes": numbers_of(sample), **_COMPOSING}
+        return {"text": sample}
 
 
 def read_presets(path: str | os.PathLike = PRESETS_FILE) -> Presets:

@@ -6,7 +6,8 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from zoo.catalog.results import Speed
 
@@ -15,19 +16,20 @@ _SECONDS = 2.0
 
 def measure(
     folder: str | os.PathLike,
-    texts: Sequence[str],
+    texts: Sequence[str | Mapping[str, Any]],
     cores: int = 1,
     batch_sizes: Sequence[int] = (1,),
     signature: str = "serving_default",
 ) -> dict[str, Speed]:
-    """Asks for the texts in turn, in batches.
+    """Asks for texts, or other inputs, in turn, in batches.
 
     Args:
         folder: of the SavedModel.
-        texts: what to ask for; batches take them in turn.
+        texts: what to ask for; batches take them in turn. Of a signature that takes more than
+            `text`, one row of its inputs by name; lists in it are of one length in all rows.
         cores: that the process may use, and threads of TensorFlow.
         batch_sizes: texts in a request.
-        signature: that is asked; its only input is `text`.
+        signature: that is asked.
 
     Returns:
         By batch size, as a string.
@@ -37,7 +39,7 @@ def measure(
     """
     request = {
         "folder": os.fspath(folder),
-        "texts": list(texts),
+        "rows": [{"text": one} if isinstance(one, str) else dict(one) for one in texts],
         "cores": cores,
         "sizes": list(batch_sizes),
         "signature": signature,
@@ -67,16 +69,19 @@ tf.config.threading.set_intra_op_parallelism_threads(request["cores"])
 tf.config.threading.set_inter_op_parallelism_threads(request["cores"])
 model = tf.saved_model.load(request["folder"])
 ask = model.signatures[request["signature"]]
+specs = ask.structured_input_signature[1]
+def batch_of(rows):
+    return {name: tf.constant([row[name] for row in rows], specs[name].dtype) for name in specs}
 found = {}
 for size in request["sizes"]:
-    texts = itertools.cycle(request["texts"])
-    batches = [tf.constant(list(itertools.islice(texts, size))) for _ in range(64)]
+    rows = itertools.cycle(request["rows"])
+    batches = [batch_of(list(itertools.islice(rows, size))) for _ in range(64)]
     for batch in batches[:8]:
-        ask(text=batch)
+        ask(**batch)
     times = []
     while sum(times) < request["seconds"] or len(times) < 20:
         start = time.perf_counter()
-        out = ask(text=batches[len(times) % 64])
+        out = ask(**batches[len(times) % 64])
         [value.numpy() for value in out.values()]
         times.append(time.perf_counter() - start)
     times.sort()
