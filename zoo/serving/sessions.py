@@ -69,6 +69,12 @@ class Sessions:
                 "with --nobidirectional; one that was saved before there were streams is to be "
                 "exported again"
             )
+        inputs = model.signatures[SIGNATURE].inputs
+        if "text" not in inputs:
+            raise ValueError(
+                f"expected a model of texts. Received: {model}, whose signature {SIGNATURE!r} takes "
+                f"{sorted(inputs)}: ask that"
+            )
         if timeout is not None and not timeout > 0:
             raise ValueError(f"expected timeout > 0, or None. Received: {timeout!r}")
         self._model, self._timeout, self._clock = model, timeout, clock

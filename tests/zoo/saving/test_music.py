@@ -92,3 +92,8 @@ def test_lengths_beyond_what_is_there_are_what_is_there(model):
     frames = RNG.random([1, 3, 88]) < 0.05
     found = model.ask("score", {"frames": frames, "lengths": [9]})
     assert found["lengths"].tolist() == [3]
+
+
+def test_a_session_reads_texts_and_no_frames(model):
+    with pytest.raises(ValueError, match="expected a model of texts. Received: MusicModule"):
+        model.session()
