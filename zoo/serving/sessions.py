@@ -72,8 +72,8 @@ class Sessions:
         inputs = model.signatures[SIGNATURE].inputs
         if "text" not in inputs:
             raise ValueError(
-                f"expected a model of texts. Received: {model}, whose signature {SIGNATURE!r} takes "
-                f"{sorted(inputs)}: ask that"
+                f"expected a model of texts. Received: {model}, whose signature {SIGNATURE!r} "
+                f"takes {sorted(inputs)}: ask that"
             )
         if timeout is not None and not timeout > 0:
             raise ValueError(f"expected timeout > 0, or None. Received: {timeout!r}")

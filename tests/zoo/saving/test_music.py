@@ -95,5 +95,5 @@ def test_lengths_beyond_what_is_there_are_what_is_there(model):
 
 
 def test_a_session_reads_texts_and_no_frames(model):
-    with pytest.raises(ValueError, match="expected a model of texts. Received: MusicModule"):
+    with pytest.raises(ValueError, match="expected a model of texts"):
         model.session()
