@@ -33,7 +33,7 @@ def score_mode(task: Task, config: MelodyConfig, run: MelodyRun) -> None:
             "--mode=score needs --input_file, a MIDI file, a folder of them, or JSON of frames. "
             "Received: none."
         )
-    ending = os.path.splitext(run.output_file or _ENDING)[1].lower()
+    ending = os.path.splitext(run.output_file or f"terminal{_ENDING}")[1].lower()
     if ending != _ENDING:
         raise UserError(
             f"--output_file: expected a name that ends in {_ENDING}, which --mode=score writes. "
