@@ -50,13 +50,15 @@ def compose(
         a, new_states = model.step(y, list(states))
         return t + 1, frames.write(t, y), a, *new_states
 
-    frames = tf.TensorArray(tf.bool, longest, element_shape=[None, keys])
+    # One turn at least: of no frames nobody knows how many rows they have.
+    turns = tf.maximum(longest, 1)
+    frames = tf.TensorArray(tf.bool, turns, element_shape=[None, keys])
     a, states = model.step(tf.zeros([batch, keys]), model.zero_states(batch))
     _, frames, *_ = tf.while_loop(
-        lambda t, *_: t < longest,
+        lambda t, *_: t < turns,
         turn,
         (tf.constant(0), frames, a, *states),
         parallel_iterations=1,
     )
-    found = tf.transpose(frames.stack(), [1, 0, 2])
+    found = tf.transpose(frames.stack()[:longest], [1, 0, 2])
     return found & tf.sequence_mask(length, longest)[:, :, None]
