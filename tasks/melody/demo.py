@@ -1,9 +1,8 @@
 """The built-in pieces, composed by a small grammar: melodies over chord progressions.
 
-    piece    -> A A B A                    four phrases of four bars; each A is the same one
-    phrase   -> tonic going tonic end      a chord for each bar
-    going    -> subdominant | dominant | tonic'
-    end      -> dominant (A, open), or the bar before is the dominant and this the tonic (closed)
+    piece -> A A B A'     phrases of four bars, A as it was before; A' is half of A, and closes
+    A, B  -> tonic going dominant tonic | tonic going tonic dominant | tonic tonic going dominant
+    A'    -> half of A, dominant tonic     a chord for each bar, on a degree of its function
 
 A bar has eight frames: its bass note, its chord above it, and a melody that goes by steps of the
 scale and stands on a tone of the chord where the beat is strong. Bass and chord together say the
