@@ -85,9 +85,7 @@ def benchmark(folder: Path, names: Sequence[str]) -> None:
         cores = [n for n in _CORES if n <= (os.cpu_count() or 1)]
         results.speed = {}
         for count in cores:
-            said = entry(name)
-            rows = [said.question(sample) for sample in said.samples]
-            found = speed.measure(version, rows, count, _SIZES)
+            found = speed.measure(version, entry(name).samples, count, _SIZES)
             results.speed[str(count)] = found
             for size, one in found.items():
                 print(

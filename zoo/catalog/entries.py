@@ -23,7 +23,7 @@ PRESETS_FILE = Path(__file__).with_name("presets.toml")
 ENTRIES_FILE = Path(__file__).with_name("entries.toml")
 # The key of a preset that starts from another.
 _LIKE = "like"
-# How a card's samples of music are composed.
+# How music is composed for cards, and where its speed is measured.
 _COMPOSING = {"length": 16, "temperature": 0.9, "seed": 3}
 
 
@@ -70,15 +70,24 @@ class Entry:
         return [f"--preset={self.preset}"]
 
     def question(self, sample: str) -> dict[str, Any]:
-        """What `serving_default` is asked for a sample: one row of its inputs, by name.
+        """What `serving_default` is asked for a sample, see `question`."""
+        return question(self.task, sample)
 
-        Example:
-            >>> ENTRIES["ner_demo"].question("A text.")
-            {'text': 'A text.'}
-        """
-        if self.task == "music":
-            return {"notes": numbers_of(sample), **_COMPOSING}
-        return {"text": sample}
+
+def question(task: str, text: str) -> dict[str, Any]:
+    """What `serving_default` of a task's models is asked for a text: a row of its inputs, by name.
+
+    Args:
+        task: of the model.
+        text: of a model of music seed notes.
+
+    Example:
+        >>> question("ner", "A text."), question("music", "C4 E4")["notes"]
+        ({'text': 'A text.'}, [60, 64])
+    """
+    if task == "music":
+        return {"notes": numbers_of(text), **_COMPOSING}
+    return {"text": text}
 
 
 def read_presets(path: str | os.PathLike = PRESETS_FILE) -> Presets:

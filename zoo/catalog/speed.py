@@ -6,27 +6,27 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
+from zoo.catalog.entries import question
 from zoo.catalog.results import Speed
+from zoo.catalog.sources import source
 
 _SECONDS = 2.0
 
 
 def measure(
     folder: str | os.PathLike,
-    texts: Sequence[str | Mapping[str, Any]],
+    texts: Sequence[str],
     cores: int = 1,
     batch_sizes: Sequence[int] = (1,),
     signature: str = "serving_default",
 ) -> dict[str, Speed]:
-    """Asks for texts, or other inputs, in turn, in batches.
+    """Asks for the texts in turn, in batches.
 
     Args:
         folder: of the SavedModel.
-        texts: what to ask for; batches take them in turn. Of a signature that takes more than
-            `text`, one row of its inputs by name; lists in it are of one length in all rows.
+        texts: what to ask for, of a model of music seed notes; batches take them in turn.
         cores: that the process may use, and threads of TensorFlow.
         batch_sizes: texts in a request.
         signature: that is asked.
@@ -39,7 +39,7 @@ def measure(
     """
     request = {
         "folder": os.fspath(folder),
-        "rows": [{"text": one} if isinstance(one, str) else dict(one) for one in texts],
+        "rows": [question(_task_of(folder), text) for text in texts],
         "cores": cores,
         "sizes": list(batch_sizes),
         "signature": signature,
@@ -59,6 +59,14 @@ def measure(
     return {size: Speed(**found) for size, found in json.loads(run.stdout).items()}
 
 
+def _task_of(folder: str | os.PathLike) -> str:
+    """The task of a SavedModel; "" where it does not say so."""
+    try:
+        return source(folder).task
+    except ValueError:
+        return ""
+
+
 _SCRIPT = """
 import itertools, json, os, statistics, sys, time
 request = json.load(sys.stdin)
@@ -70,8 +78,14 @@ tf.config.threading.set_inter_op_parallelism_threads(request["cores"])
 model = tf.saved_model.load(request["folder"])
 ask = model.signatures[request["signature"]]
 specs = ask.structured_input_signature[1]
+def column(values):
+    longest = max((len(one) for one in values if isinstance(one, list)), default=0)
+    return [one + [0] * (longest - len(one)) if isinstance(one, list) else one for one in values]
 def batch_of(rows):
-    return {name: tf.constant([row[name] for row in rows], specs[name].dtype) for name in specs}
+    return {
+        name: tf.constant(column([row[name] for row in rows]), spec.dtype)
+        for name, spec in specs.items()
+    }
 found = {}
 for size in request["sizes"]:
     rows = itertools.cycle(request["rows"])
