@@ -18,7 +18,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from tasks import lm, ner, pos, sentiment, translate
+from tasks import lm, music, ner, pos, sentiment, translate
 from tasks.framework import tables
 from tasks.framework.configuration import RunConfig, TaskConfig
 from tasks.framework.running import Program
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from tasks.framework.modes import Mode
     from tasks.framework.task import Task
 
-_MODULES = (ner, pos, sentiment, lm, translate)
+_MODULES = (ner, pos, sentiment, lm, translate, music)
 PROGRAMS = {program.name: program for program in (module.PROGRAM for module in _MODULES)}
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from zoo.configuration import LOWEST_KEY
 from zoo.inputs import as_texts
 
 # What a vocabulary calls a word that it does not have: `zoo.text.UNKNOWN_WORD`, without TensorFlow.
@@ -97,6 +98,30 @@ class Translation:
     translation: str
     log_probability: float
     n_best: list[tuple[str, float]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class ComposedPiece:
+    """A piece of music: the MIDI numbers that sound in each of its frames, ascending."""
+
+    frames: list[list[int]]
+
+
+@dataclass(frozen=True)
+class ScoredPiece:
+    """log P of each frame of a piece given those before, in nats.
+
+    Attributes:
+        likeliest: at each step, the frame that temperature 0 draws behind those before.
+    """
+
+    log_probabilities: list[float]
+    likeliest: list[list[int]]
+
+    @property
+    def log_probability(self) -> float:
+        """Of the whole piece."""
+        return math.fsum(self.log_probabilities)
 
 
 def tagged(answer: Mapping[str, np.ndarray], texts: object = None) -> list[TaggedText]:
@@ -187,6 +212,40 @@ def translated(texts: object, answer: Mapping[str, np.ndarray]) -> list[Translat
         more = [pair for pair in zip(translations, p, strict=True) if math.isfinite(pair[1])]
         found.append(Translation(text, translations[0], p[0], more[1:]))
     return found
+
+
+def composed(answer: Mapping[str, np.ndarray]) -> list[ComposedPiece]:
+    """What a model of music composes.
+
+    Args:
+        answer: frames bool `[batch, time, keys]`, lengths int32 `[batch]`.
+
+    Example:
+        >>> answer = {"frames": np.eye(2, 88, dtype=bool)[None], "lengths": np.array([2])}
+        >>> composed(answer)[0].frames
+        [[21], [22]]
+    """
+    return [ComposedPiece(frames) for frames in _frames(answer, "frames")]
+
+
+def scored_pieces(answer: Mapping[str, np.ndarray]) -> list[ScoredPiece]:
+    """What a model of music says of pieces.
+
+    Args:
+        answer: of its signature `score`: log_probabilities `[batch, time]`, likeliest bool
+            `[batch, time, keys]`, lengths int32 `[batch]`.
+    """
+    rows = zip(unpadded(answer, "log_probabilities"), _frames(answer, "likeliest"), strict=True)
+    return [ScoredPiece(log_p, likeliest) for log_p, likeliest in rows]
+
+
+def _frames(answer: Mapping[str, np.ndarray], name: str) -> list[list[list[int]]]:
+    """The MIDI numbers in each frame of an output bool `[batch, time, keys]`."""
+    rows = zip(answer[name], answer["lengths"], strict=True)
+    return [
+        [(np.flatnonzero(frame) + LOWEST_KEY).tolist() for frame in row[:length]]
+        for row, length in rows
+    ]
 
 
 def unpadded(answer: Mapping[str, np.ndarray], name: str) -> list[list]:

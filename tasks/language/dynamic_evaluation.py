@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from layers.engine import function_here
-from tasks.language import running_text
+from tasks.data import running as running_text
 from zoo.models import LanguageModel
 
 

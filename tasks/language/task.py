@@ -11,13 +11,14 @@ import tensorflow as tf
 
 from layers.engine import function_here
 from tasks.data import batching
+from tasks.data import running as running_text
 from tasks.data.errors import UserError
 from tasks.framework import starting, vocabularies
 from tasks.framework.checkpoints import keep_lines
 from tasks.framework.evaluating import evaluate
 from tasks.framework.task import Task, Trainer
 from tasks.framework.text_io import batched
-from tasks.language import dynamic_evaluation, formats, reading, running_text
+from tasks.language import dynamic_evaluation, formats, reading
 from tasks.language.configuration import LanguageConfig
 from zoo import predictions
 from zoo.configuration import LanguageModelConfig, RecurrentConfig

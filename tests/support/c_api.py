@@ -13,8 +13,8 @@ import sys
 
 import numpy as np
 
-FLOAT, INT32, STRING, INT64 = 1, 3, 7, 9
-TYPES = {FLOAT: np.float32, INT32: np.int32, INT64: np.int64}
+FLOAT, INT32, STRING, INT64, BOOL = 1, 3, 7, 9, 10
+TYPES = {FLOAT: np.float32, INT32: np.int32, INT64: np.int64, BOOL: np.bool_}
 STRING_BYTES = 24
 pointer = ctypes.c_void_p
 
@@ -73,7 +73,7 @@ class Session:
     def _tensor(self, value: list) -> int:
         array = np.array(value)
         is_string = array.dtype.kind == "U" or array.size == 0
-        dtype = STRING if is_string else {"f": FLOAT, "i": INT32}[array.dtype.kind]
+        dtype = STRING if is_string else {"f": FLOAT, "i": INT32, "b": BOOL}[array.dtype.kind]
         if not is_string:
             array = np.ascontiguousarray(array, TYPES[dtype])
         size = STRING_BYTES * array.size if is_string else array.nbytes

@@ -10,13 +10,14 @@ from zoo.catalog.loading import load_quietly
 from zoo.catalog.results import read_entry
 from zoo.catalog.sources import BEST, Source, configuration, source
 from zoo.configuration import RecurrentConfig
-from zoo.models import Classifier, EncoderDecoder, LanguageModel, Tagger
+from zoo.models import Classifier, EncoderDecoder, LanguageModel, MusicModel, Tagger
 from zoo.models.parts import RecurrentModel
 from zoo.saving import versions
 from zoo.saving.restoring import restore_run, restore_saved_model
 
 _CLASSES: dict[type[RecurrentConfig], type[RecurrentModel]] = {
-    one.configuration: one for one in (Tagger, Classifier, LanguageModel, EncoderDecoder)
+    one.configuration: one
+    for one in (Tagger, Classifier, LanguageModel, EncoderDecoder, MusicModel)
 }
 
 

@@ -10,17 +10,22 @@ import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from zoo import files
 from zoo.catalog import markdown
 from zoo.catalog.entries import ENTRIES
 from zoo.catalog.results import RESULTS, EntryResults, RunResults, Sample, Speed, read_entry
-from zoo.configuration import MODELS, EncoderDecoderConfig
+from zoo.configuration import LOWEST_KEY, MODELS, EncoderDecoderConfig
+from zoo.notes import named
 from zoo.saving import versions
 
 CARD = "README.md"
+# Of a model of music: beside the card, a piece as `--mode=generate` draws it.
+ROLL = "roll.png"
 _UNITS = {
     "log_likelihood": "log-likelihood of a token, nats",
+    "frame_log_likelihood": "log-likelihood of a frame, nats",
     "bleu": "BLEU",
     "bleu_all_references": "BLEU, of each source once, all its translations as references",
     "chrf": "chrF",
@@ -78,6 +83,8 @@ def card(name: str, results: EntryResults) -> str:
     if results.speed:
         text += "\n## Speed\n\n" + _speed(results.speed)
     text += "\n## Use\n\n" + _use(name, results)
+    if results.task == "music":
+        text += f"\n## A piece\n\n![Piano roll]({ROLL})\n"
     text += "\n## Samples\n\n" + "".join(map(_shown, results.samples))
     return text
 
@@ -160,15 +167,17 @@ def _speed(speed: Mapping[str, Mapping[str, Speed]]) -> str:
 
 
 def _use(name: str, results: EntryResults) -> str:
-    text = json.dumps(ENTRIES[name].samples[0], ensure_ascii=False)
-    request = json.dumps({"instances": [ENTRIES[name].samples[0]]}, ensure_ascii=False)
-    quoted = request.replace("'", "'\\''")
+    row = ENTRIES[name].question(ENTRIES[name].samples[0])
+    asked = _asked(row)
+    # Of a signature with one input, a server takes it without its name.
+    instance = next(iter(row.values())) if len(row) == 1 else row
+    quoted = json.dumps({"instances": [instance]}, ensure_ascii=False).replace("'", "'\\''")
     lines = [
-        f"```python\nimport zoo\n\nmodel = zoo.load({name!r})\nanswer = model({text})\n```\n",
+        f"```python\nimport zoo\n\nmodel = zoo.load({name!r})\nanswer = {asked}\n```\n",
         "With TensorFlow Serving (`docker compose up`), by REST and by gRPC:\n",
         f"```sh\ncurl -d '{quoted}' http://localhost:8501/v1/models/{name}:predict\n```\n",
         f"```python\nimport zoo\n\nmodel = zoo.connect('grpc://localhost:8500', {name!r})\n"
-        f"answer = model({text})\n```\n",
+        f"answer = {asked}\n```\n",
     ]
     drawn = next((s.inputs for s in results.samples if s.signature == "generate"), None)
     if drawn is not None:
@@ -180,13 +189,30 @@ def _use(name: str, results: EntryResults) -> str:
     return "\n".join(lines) + "\n" + markdown.table(["signature", "takes", "gives"], rows)
 
 
+def _asked(row: Mapping[str, Any]) -> str:
+    """What asks `serving_default` for a row, in Python."""
+    if row.keys() == {"text"}:
+        return f"model({json.dumps(row['text'], ensure_ascii=False)})"
+    return f"model.ask('serving_default', { {name: [value] for name, value in row.items()} })"
+
+
 def _named(specs: Mapping[str, str]) -> str:
     return ", ".join(f"{name} {spec}" for name, spec in specs.items())
 
 
 def _shown(sample: Sample) -> str:
-    shown = {"signature": sample.signature, **sample.inputs, "→": sample.outputs}
+    outputs = {name: _legible(value) for name, value in sample.outputs.items()}
+    shown = {"signature": sample.signature, **sample.inputs, "→": outputs}
     return f"```json\n{json.dumps(shown, ensure_ascii=False)}\n```\n"
+
+
+def _legible(value: Any) -> Any:
+    """An output as it is shown: frames as the names of their notes."""
+    if not (isinstance(value, list) and value):
+        return value
+    if all(isinstance(one, bool) for one in value):
+        return named([key for key, sounds in enumerate(value, LOWEST_KEY) if sounds])
+    return [_legible(one) for one in value]
 
 
 # --- The table -----------------------------------------------------------------------------------

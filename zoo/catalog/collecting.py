@@ -110,8 +110,9 @@ def sha256(path: Path) -> str:
 
 def samples(model: Predictor, said: Entry) -> Iterator[Sample]:
     """What a model answers to the texts of its entry, one at a time."""
-    for text in said.samples:
-        yield _sample(model, "serving_default", {"text": [text]})
+    for sample in said.samples:
+        row = said.question(sample)
+        yield _sample(model, "serving_default", {name: [value] for name, value in row.items()})
     if "generate" in model.signatures:
         prompt = said.samples[0].split()[0]
         one = {name: [value] for name, value in _GENERATE.items()}

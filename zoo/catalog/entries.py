@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from zoo.catalog import records
+from zoo.notes import numbers_of
 from zoo.saving.versions import nearest
 
 # By task, by name: flags and their values.
@@ -22,6 +23,8 @@ PRESETS_FILE = Path(__file__).with_name("presets.toml")
 ENTRIES_FILE = Path(__file__).with_name("entries.toml")
 # The key of a preset that starts from another.
 _LIKE = "like"
+# How music is composed for cards, and where its speed is measured.
+_COMPOSING = {"length": 16, "temperature": 0.9, "seed": 3}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,7 +49,7 @@ class Entry:
         preset: of the task: its recipe.
         purpose, not_for: in a sentence each.
         data, licence: what it was trained on.
-        samples: texts whose answers its card shows.
+        samples: texts whose answers its card shows; of a model of music seed notes.
         baseline: what it is compared with.
         needs: flags with the paths of files, where the data are the user's own copy.
     """
@@ -65,6 +68,26 @@ class Entry:
     def recipe(self) -> list[str]:
         """The flags that train it."""
         return [f"--preset={self.preset}"]
+
+    def question(self, sample: str) -> dict[str, Any]:
+        """What `serving_default` is asked for a sample, see `question`."""
+        return question(self.task, sample)
+
+
+def question(task: str, text: str) -> dict[str, Any]:
+    """What `serving_default` of a task's models is asked for a text: a row of its inputs, by name.
+
+    Args:
+        task: of the model.
+        text: of a model of music seed notes.
+
+    Example:
+        >>> question("ner", "A text."), question("music", "C4 E4")["notes"]
+        ({'text': 'A text.'}, [60, 64])
+    """
+    if task == "music":
+        return {"notes": numbers_of(text), **_COMPOSING}
+    return {"text": text}
 
 
 def read_presets(path: str | os.PathLike = PRESETS_FILE) -> Presets:

@@ -6,8 +6,14 @@ import os
 
 from zoo.catalog.building import load_weights
 from zoo.catalog.sources import Source
-from zoo.configuration import EncoderDecoderConfig, LanguageModelConfig, TaggerConfig
-from zoo.saving import ClassifierModule, LanguageModule, TaggerModule, TranslatorModule
+from zoo.configuration import EncoderDecoderConfig, LanguageModelConfig, MusicConfig, TaggerConfig
+from zoo.saving import (
+    ClassifierModule,
+    LanguageModule,
+    MusicModule,
+    TaggerModule,
+    TranslatorModule,
+)
 from zoo.text import Vocabulary
 from zoo.text.subwords import Subwords
 from zoo.text.tokens import Tokens
@@ -15,7 +21,7 @@ from zoo.text.tokens import Tokens
 
 def module_of(
     found: Source, weights: str = "float32"
-) -> TaggerModule | ClassifierModule | LanguageModule | TranslatorModule:
+) -> TaggerModule | ClassifierModule | LanguageModule | TranslatorModule | MusicModule:
     """A trained model with its signatures.
 
     Args:
@@ -41,6 +47,8 @@ def module_of(
             "from the folder of its run, with --mode=export"
         )
     model, vocabulary = load_weights(found), file("vocabulary.txt")
+    if isinstance(found.config, MusicConfig):
+        return MusicModule(model, weights)
     if isinstance(found.config, LanguageModelConfig):
         return LanguageModule(model, Tokens(vocabulary, found.recipe["tokens"]), weights)
     if isinstance(found.config, TaggerConfig):

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from zoo.catalog.results import RESULTS, EntryResults, RunResults
-from zoo.configuration import MODELS, LanguageModelConfig, RecurrentConfig
+from zoo.configuration import MODELS, RecurrentConfig
 from zoo.files import read_lines
 from zoo.saving import versions
 
@@ -108,9 +108,8 @@ def configuration(results: EntryResults, folder: Path, **changes: Any) -> Recurr
     """
     kind = MODELS[results.task]
     values = results.model or _of_first_schema(results, folder, changes)
-    if kind is LanguageModelConfig:
-        # Rows of running text belong to a training run, and not to its model's shape.
-        values = values | {"rows": 0}
+    # Rows whose states are carried belong to a training run, and not to its model's shape.
+    values = values | {"rows": 0}
     return kind.from_dict(values).replace(**changes)
 
 

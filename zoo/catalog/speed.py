@@ -8,7 +8,9 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
+from zoo.catalog.entries import question
 from zoo.catalog.results import Speed
+from zoo.catalog.sources import source
 
 _SECONDS = 2.0
 
@@ -24,10 +26,10 @@ def measure(
 
     Args:
         folder: of the SavedModel.
-        texts: what to ask for; batches take them in turn.
+        texts: what to ask for, of a model of music seed notes; batches take them in turn.
         cores: that the process may use, and threads of TensorFlow.
         batch_sizes: texts in a request.
-        signature: that is asked; its only input is `text`.
+        signature: that is asked.
 
     Returns:
         By batch size, as a string.
@@ -37,7 +39,7 @@ def measure(
     """
     request = {
         "folder": os.fspath(folder),
-        "texts": list(texts),
+        "rows": [question(_task_of(folder), text) for text in texts],
         "cores": cores,
         "sizes": list(batch_sizes),
         "signature": signature,
@@ -57,6 +59,14 @@ def measure(
     return {size: Speed(**found) for size, found in json.loads(run.stdout).items()}
 
 
+def _task_of(folder: str | os.PathLike) -> str:
+    """The task of a SavedModel; "" where it does not say so."""
+    try:
+        return source(folder).task
+    except ValueError:
+        return ""
+
+
 _SCRIPT = """
 import itertools, json, os, statistics, sys, time
 request = json.load(sys.stdin)
@@ -67,16 +77,25 @@ tf.config.threading.set_intra_op_parallelism_threads(request["cores"])
 tf.config.threading.set_inter_op_parallelism_threads(request["cores"])
 model = tf.saved_model.load(request["folder"])
 ask = model.signatures[request["signature"]]
+specs = ask.structured_input_signature[1]
+def column(values):
+    longest = max((len(one) for one in values if isinstance(one, list)), default=0)
+    return [one + [0] * (longest - len(one)) if isinstance(one, list) else one for one in values]
+def batch_of(rows):
+    return {
+        name: tf.constant(column([row[name] for row in rows]), spec.dtype)
+        for name, spec in specs.items()
+    }
 found = {}
 for size in request["sizes"]:
-    texts = itertools.cycle(request["texts"])
-    batches = [tf.constant(list(itertools.islice(texts, size))) for _ in range(64)]
+    rows = itertools.cycle(request["rows"])
+    batches = [batch_of(list(itertools.islice(rows, size))) for _ in range(64)]
     for batch in batches[:8]:
-        ask(text=batch)
+        ask(**batch)
     times = []
     while sum(times) < request["seconds"] or len(times) < 20:
         start = time.perf_counter()
-        out = ask(text=batches[len(times) % 64])
+        out = ask(**batches[len(times) % 64])
         [value.numpy() for value in out.values()]
         times.append(time.perf_counter() - start)
     times.sort()

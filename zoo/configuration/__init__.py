@@ -7,11 +7,15 @@ Nothing here needs TensorFlow.
 from zoo.configuration.base import Configuration, Option, changed, option, options
 from zoo.configuration.models import (
     CELLS,
+    HIGHEST_KEY,
+    KEYS,
+    LOWEST_KEY,
     MODELS,
     STORED,
     ClassifierConfig,
     EncoderDecoderConfig,
     LanguageModelConfig,
+    MusicConfig,
     RecurrentConfig,
     TaggerConfig,
     WordPredictorConfig,
@@ -19,12 +23,16 @@ from zoo.configuration.models import (
 
 __all__ = [
     "CELLS",
+    "HIGHEST_KEY",
+    "KEYS",
+    "LOWEST_KEY",
     "MODELS",
     "STORED",
     "ClassifierConfig",
     "Configuration",
     "EncoderDecoderConfig",
     "LanguageModelConfig",
+    "MusicConfig",
     "Option",
     "RecurrentConfig",
     "TaggerConfig",

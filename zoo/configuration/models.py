@@ -133,13 +133,7 @@ class LanguageModelConfig(RecurrentConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.bidirectional:
-            raise ValueError(
-                "bidirectional: a language model reads forward only: what is yet to come is what "
-                "it predicts. Received: True"
-            )
-        if self.cell == "none":
-            raise ValueError("cell: expected a recurrent layer. Received: 'none'")
+        _check_reads_forward(self, "a language model")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -197,6 +191,58 @@ class EncoderDecoderConfig(RecurrentConfig):
             )
 
 
+# The keys of a piano: MIDI numbers from A0 to C8.
+LOWEST_KEY, HIGHEST_KEY = 21, 108
+KEYS = HIGHEST_KEY - LOWEST_KEY + 1
+
+
+@dataclasses.dataclass(frozen=True)
+class MusicConfig(RecurrentConfig):
+    """What a `MusicModel` is made of.
+
+    Its words are the keys of a piano, and what it reads are frames: it needs no embedding.
+
+    Attributes:
+        rows: of pieces in training: sequences whose states are carried from batch to batch; 0 for
+            pieces that are whole, each of which starts anew.
+
+    Raises:
+        ValueError: two directions, or none: what is yet to come is what it predicts.
+    """
+
+    units: int = changed(RecurrentConfig, "units", 256)
+    bidirectional: bool = changed(RecurrentConfig, "bidirectional", False)
+    embedding_dim: int = 0
+    dropout: float = changed(RecurrentConfig, "dropout", 0.3)
+    word_dropout: float = 0.0
+    key_dropout: float = _share(0.0, "Share of sounding keys that training does not read.")
+    output: str = option(
+        "chained",
+        "How the keys of a frame are predicted: each by itself, or each given the lower ones.",
+        choices=("independent", "chained"),
+    )
+    chain_units: int = option(
+        128, "Units of the hidden layer through which keys are chained.", at_least=1
+    )
+    vocabulary_size: int = KEYS
+    rows: int = 0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check_reads_forward(self, "a model of music")
+
+
+def _check_reads_forward(config: RecurrentConfig, what: str) -> None:
+    """Raises ValueError where what predicts the next step does not read those before it."""
+    if config.bidirectional:
+        raise ValueError(
+            f"bidirectional: {what} reads forward only: what is yet to come is what it predicts. "
+            "Received: True"
+        )
+    if config.cell == "none":
+        raise ValueError("cell: expected a recurrent layer. Received: 'none'")
+
+
 # By task: what its models are made of.
 MODELS: dict[str, type[RecurrentConfig]] = {
     "ner": TaggerConfig,
@@ -204,4 +250,5 @@ MODELS: dict[str, type[RecurrentConfig]] = {
     "sentiment": ClassifierConfig,
     "lm": LanguageModelConfig,
     "translate": EncoderDecoderConfig,
+    "music": MusicConfig,
 }

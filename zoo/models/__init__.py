@@ -3,6 +3,7 @@
 from zoo.models.classifier import Classifier
 from zoo.models.encoder_decoder import EncoderDecoder
 from zoo.models.language_model import LanguageModel
+from zoo.models.music import MusicModel
 from zoo.models.parts import RecurrentModel, WordDropout
 from zoo.models.tagger import Tagger
 from zoo.models.word_predictor import WordPredictor
@@ -11,6 +12,7 @@ __all__ = [
     "Classifier",
     "EncoderDecoder",
     "LanguageModel",
+    "MusicModel",
     "RecurrentModel",
     "Tagger",
     "WordDropout",

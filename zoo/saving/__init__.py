@@ -13,15 +13,24 @@ if TYPE_CHECKING:
     from zoo.saving.classifier import ClassifierModule
     from zoo.saving.in_memory import InMemory
     from zoo.saving.language_model import LanguageModule
+    from zoo.saving.music import MusicModule
     from zoo.saving.tagger import TaggerModule
     from zoo.saving.translator import TranslatorModule
 
-__all__ = ["ClassifierModule", "InMemory", "LanguageModule", "TaggerModule", "TranslatorModule"]
+__all__ = [
+    "ClassifierModule",
+    "InMemory",
+    "LanguageModule",
+    "MusicModule",
+    "TaggerModule",
+    "TranslatorModule",
+]
 
 _MODULES = {
     "ClassifierModule": "classifier",
     "InMemory": "in_memory",
     "LanguageModule": "language_model",
+    "MusicModule": "music",
     "TaggerModule": "tagger",
     "TranslatorModule": "translator",
 }

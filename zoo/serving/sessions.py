@@ -69,6 +69,12 @@ class Sessions:
                 "--nobidirectional, translators never do; one that was saved before there were "
                 "streams gets the signature from `python -m zoo resave`"
             )
+        inputs = model.signatures[SIGNATURE].inputs
+        if "text" not in inputs:
+            raise ValueError(
+                f"expected a model of texts. Received: {model}, whose signature {SIGNATURE!r} "
+                f"takes {sorted(inputs)}: ask that"
+            )
         if timeout is not None and not (isinstance(timeout, int | float) and timeout > 0):
             raise ValueError(f"expected timeout > 0, in seconds, or None. Received: {timeout!r}")
         self._model, self._timeout, self._clock = model, timeout, clock

@@ -217,6 +217,7 @@ def test_every_task_has_a_configuration_of_its_models():
     assert {name: kind.__name__ for name, kind in MODELS.items()} == {
         "ner": "TaggerConfig", "pos": "TaggerConfig", "sentiment": "ClassifierConfig",
         "lm": "LanguageModelConfig", "translate": "EncoderDecoderConfig",
+        "music": "MusicConfig",
     }  # fmt: skip
     assert RecurrentConfig().layer_jit == "auto"
     assert RecurrentConfig(jit=False).layer_jit is False

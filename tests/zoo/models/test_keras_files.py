@@ -17,10 +17,18 @@ from zoo.configuration import (
     ClassifierConfig,
     EncoderDecoderConfig,
     LanguageModelConfig,
+    MusicConfig,
     TaggerConfig,
     WordPredictorConfig,
 )
-from zoo.models import Classifier, EncoderDecoder, LanguageModel, Tagger, WordPredictor
+from zoo.models import (
+    Classifier,
+    EncoderDecoder,
+    LanguageModel,
+    MusicModel,
+    Tagger,
+    WordPredictor,
+)
 
 RNG = np.random.default_rng(0)
 SMALL = {"vocabulary_size": 9, "units": 4, "embedding_dim": 3, "jit": False}
@@ -31,6 +39,13 @@ TAGGED = {"words": WORDS, "shapes": np.sign(WORDS), "bytes": LETTERS * np.sign(W
 READ = {"words": WORDS}
 TRANSLATED = {"source": WORDS, "targets": np.array([[3, 2], [2, 0]], np.int32)}
 TOLD = {"targets": WORDS, "before": np.zeros(2, np.int32), "fresh": np.ones(2, bool)}
+
+PLAYED = {
+    "frames": RNG.integers(0, 2, [2, 3, 88]).astype(np.uint8),
+    "before": np.zeros([2, 88], np.uint8),
+    "real": WORDS > 0,
+    "fresh": np.ones(2, bool),
+}
 
 
 def tagger(**options):
@@ -51,6 +66,11 @@ def language_model(**options):
 def encoder_decoder(**options):
     config = EncoderDecoderConfig(**{**SMALL, **options})
     return lambda: (EncoderDecoder(config), TRANSLATED, np.zeros(2))
+
+
+def music(**options):
+    config = MusicConfig(**{"units": 4, "chain_units": 3, "jit": False, **options})
+    return lambda: (MusicModel(config), PLAYED, np.zeros(2))
 
 
 def word_predictor(**options):
@@ -80,13 +100,15 @@ MAKERS = {
     "language_model_untied": language_model(
         tied=False, sampled_softmax=4, cell="gru", weight_dropout=0.2
     ),
+    "music": music(),
+    "music_of_rows": music(output="independent", rows=2, depth=2, cell="gru", key_dropout=0.1),
     "word_predictor": word_predictor(),
     "classifier_in_bfloat16": classifier(cell="rnn", dropout=0.0),
 }
 
 
 # One of each class.
-TRAINED = {"tagger", "classifier", "encoder_decoder", "language_model", "word_predictor"}
+TRAINED = {"tagger", "classifier", "encoder_decoder", "language_model", "music", "word_predictor"}
 
 
 def make(name):

@@ -5,11 +5,11 @@ import pytest
 import tensorflow as tf
 
 from layers import softmax
+from tasks.data import running as streams
 from tasks.data.errors import DataError
 from tasks.language import demo as demo_language
 from tasks.language import dynamic_evaluation as dynamic
 from tasks.language import reading as texts
-from tasks.language import running_text as streams
 from zoo import text
 from zoo.configuration import LanguageModelConfig
 from zoo.decoding import drawing

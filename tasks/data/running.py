@@ -1,7 +1,7 @@
-"""Running text in windows, for back-propagation through time that is cut and states that are not.
+"""Long sequences in windows: back-propagation through time is cut, and states are carried on.
 
-Texts lie one behind the other in as many rows as a batch has; a batch is the next window of every
-row. A window never reaches from one text into the next.
+Texts, or pieces of music, lie one behind the other in as many rows as a batch has; a batch is the
+next window of every row. A window never reaches from one text into the next.
 """
 
 from __future__ import annotations
