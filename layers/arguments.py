@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 from collections.abc import Callable, Collection, MutableMapping
 from typing import TypeVar
 
@@ -41,7 +42,7 @@ def share(name: str, value: float) -> float:
         >>> share("dropout", 0.5)
         0.5
     """
-    if not 0 <= value < 1:
+    if not (isinstance(value, numbers.Real) and 0 <= value < 1):
         raise ValueError(f"{name}: expected a share in [0, 1). Received: {value!r}")
     return value
 

@@ -45,11 +45,12 @@ class Recurrent(keras.layers.Layer):
     less, and in 16 bits on a GPU: see `layers.engine.compiling`.
 
     On a GPU, `LSTM`, `GRU(reset_gate="after")` and `RNN` run by cuDNN, with masks of any kind and
-    in both directions, where the activations are cuDNN's (tanh and sigmoid; in `RNN` tanh or relu)
-    and no `recurrent_dropout` acts, `gradient` is by hand and `jit` not True: eagerly, in training,
-    and in the functions that Keras makes for `evaluate` and `predict`. Any other graph out of
-    training may be exported and holds nothing that only a GPU runs. At first use a small batch is
-    run by cuDNN and by the loop; where they differ there is a warning, and the loop is used.
+    in both directions, where the activations are cuDNN's (tanh and sigmoid; in `RNN` tanh or relu),
+    there is no `layer_normalization` or `zoneout`, no `recurrent_dropout` acts, `gradient` is by
+    hand and `jit` not True: eagerly, in training, and in the functions that Keras makes for
+    `evaluate` and `predict`. Any other graph out of training may be exported and holds nothing that
+    only a GPU runs. At first use a small batch is run by cuDNN and by the loop; where they differ
+    there is a warning, and the loop is used.
 
     Args:
         units: number of units, a positive integer.
@@ -248,6 +249,7 @@ class Recurrent(keras.layers.Layer):
                 f"{self.name}: expected an input of shape [batch, time, features] with a known, "
                 f"positive number of features. Received shape: {tuple(sequences_shape)}"
             )
+        rates(self.zoneout, self.make_cell().states)  # one for each, zeros too
         gates = len(self.cell.gates)
         self.kernel = self.add_weight(
             name="kernel",

@@ -22,7 +22,7 @@ def checked_zoneout(zoneout: float | Sequence[float]) -> float | list[float]:
         >>> checked_zoneout(0.1), checked_zoneout((0.05, 0.5))
         (0.1, [0.05, 0.5])
     """
-    if isinstance(zoneout, Sequence):
+    if isinstance(zoneout, Sequence) and not isinstance(zoneout, str):
         return [share("zoneout", rate) for rate in zoneout]
     return share("zoneout", zoneout)
 

@@ -77,8 +77,12 @@ def collect(path: str, entry: dict[str, Any]) -> None:
     if os.path.exists(path):
         with open(path, encoding="utf-8") as file:
             found = json.load(file)
-    merged = tables.merged(found, [entry], lambda e: tables.recipe(e["task"], e["config"]))
-    files.write_json(path, merged)
+    files.write_json(path, tables.merged(found, [entry], _what_was_asked))
+
+
+def _what_was_asked(entry: dict[str, Any]) -> str:
+    asked = {**entry["config"], "equal_parameters": entry.get("equal_parameters") or None}
+    return tables.recipe(entry["task"], asked)
 
 
 def named_task(arguments: Sequence[str]) -> Program:

@@ -2,6 +2,7 @@ r"""GRU against LSTM: the same recipe with each cell, its quality, size and time
 
     python -m tasks.cells --task=ner --epochs=8 --output=docs/cells.json
     python -m tasks.cells --task=sentiment --cells=rnn,gru,lstm --seeds=1 --model_dir=runs/cells
+    python -m tasks.cells --task=music --cells=rnn,gru,lstm --equal_parameters
 
 The flags of the task say which recipe, on which corpus; the seeds are --seed and those that follow.
 The file collects one entry for each recipe. With --model_dir, what was stopped goes on.
@@ -21,7 +22,7 @@ from tasks.framework import tables
 from tasks.framework.configuration import RunConfig, TaskConfig
 from tasks.framework.running import Program
 from zoo.catalog.results import portable, without_folders
-from zoo.configuration import option
+from zoo.configuration import option, separated
 from zoo.configuration.models import CELLS
 
 if TYPE_CHECKING:
@@ -35,23 +36,29 @@ class CellsRun(RunConfig):
 
     mode: str = "compare"
     task: str = option("ner", "Whose models.", choices=PROGRAMS)
-    cells: str = option("gru,lstm", f"Cells, with commas between, of {', '.join(CELLS)}.")
+    cells: tuple[str, ...] = option(("gru", "lstm"), f"Two or more of {','.join(CELLS)}.")
     seeds: int = option(3, "Runs of each cell.", at_least=1)
+    equal_parameters: bool = option(
+        False,
+        "Gives each cell as many units as make its model as large as the recipe's own; otherwise "
+        "all have --units.",
+    )
     output: str = option("cells.json", "File for all figures.")
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        names = self.names
+        names = separated(self.cells)
+        object.__setattr__(self, "cells", names)
         if not set(names) <= set(CELLS) or len(set(names)) < max(2, len(names)):
             raise ValueError(
                 f"cells: expected two or more of {', '.join(CELLS)}, with commas between. "
-                f"Received: {self.cells!r}"
+                f"Received: {','.join(names)!r}"
             )
-
-    @property
-    def names(self) -> list[str]:
-        """The cells, one by one."""
-        return [name.strip() for name in self.cells.split(",")]
+        if self.equal_parameters and "none" in names:
+            raise ValueError(
+                "equal_parameters: expected cells that have units. Received: "
+                f"--cells={','.join(names)}"
+            )
 
 
 def comparison() -> Mode:
@@ -61,7 +68,7 @@ def comparison() -> Mode:
         """Trains, shows, and writes an entry in place of that of the same recipe."""
         folder = run.model_dir or tempfile.mkdtemp(prefix="cells-")
         os.makedirs(folder, exist_ok=True)
-        entry = compare(task, config, run.names, run.seeds, folder)
+        entry = compare(task, config, run.cells, run.seeds, folder, run.equal_parameters)
         entry["config"] = without_folders(entry["config"])
         entry = {"command": portable(run.command), **entry}
         collect(run.output, entry)

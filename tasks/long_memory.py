@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any
 from tasks.experiments.long_memory_recipe import Recipe, variants
 from tasks.framework import processes
 from tasks.framework.experiment import Experiment
-from zoo.configuration import option, options
+from zoo.configuration import option, options, separated
 from zoo.configuration.models import CELLS
 
 if TYPE_CHECKING:
@@ -83,8 +83,7 @@ class LongMemoryConfig(Recipe):
     def __post_init__(self) -> None:
         super().__post_init__()
         for name in ("tasks", "cells", "lengths"):
-            parts = [part for said in getattr(self, name) for part in said.split(",")]
-            object.__setattr__(self, name, tuple(dict.fromkeys(parts)))
+            object.__setattr__(self, name, tuple(dict.fromkeys(separated(getattr(self, name)))))
         for name, accepted in (("tasks", NAMES), ("cells", [c for c in CELLS if c != "none"])):
             if not {*getattr(self, name)} <= {*accepted}:
                 raise ValueError(

@@ -7,7 +7,6 @@ python -m tasks.music --data=files --train_file=folder_of_midi --step=sixteenth
 python -m tasks.music --mode=generate --model=music_demo --seed_notes="C4 E4 G4" --length=64 \
     --temperature=0.9 --seed=3 --output_file=out.mid             # and out.png, out.wav
 python -m tasks.music --mode=score --model=music_demo --input_file=out.mid
-python -m tasks.music --mode=cells --preset=jsb --train_file=jsb-chorales-quarter.json
 """
 
 from __future__ import annotations
@@ -41,19 +40,13 @@ def score() -> Mode:
     return score_mode
 
 
-def cells() -> Mode:
-    from tasks.melody.comparing import cells_mode
-
-    return cells_mode
-
-
 PROGRAM = Program(
     "music",
     __doc__,
     MelodyConfig,
     task,
     MelodyRun,
-    {"generate": generate, "score": score, "cells": cells},
+    {"generate": generate, "score": score},
 )
 
 if __name__ == "__main__":

@@ -27,7 +27,9 @@ from zoo import files
 from zoo.catalog import records
 
 # The cells that have a gate to keep c, which a forget bias opens.
-_GATED = ("gru_simplified", "gru", "lstm")
+_GATED = ("gru_simplified", "gru", "gru_reset_after", "lstm")
+# By cell, how it is called.
+_NAMES = {cell: name for name, cell in CELLS.items()} | {"gru_reset_after": "GRU, reset after"}
 
 
 def jobs(
@@ -93,6 +95,12 @@ class Record:
         """What is done, in the order of the jobs."""
         return [self.done[job.key] for job in self.jobs if job.key in self.done]
 
+    @property
+    def others(self) -> list[Training]:
+        """What is done and not asked for now, such as of a task whose corpus is not at hand."""
+        asked = {job.key for job in self.jobs}
+        return [training for key, training in self.done.items() if key not in asked]
+
     def keep(self, training: Training) -> None:
         """Writes a training to the file, which is whole before and after."""
         self.done[training.key] = training
@@ -102,10 +110,11 @@ class Record:
         """What the file holds, as JSON."""
         return {
             **self.about,
-            "cells": {cell: name for name, cell in CELLS.items()},
+            "cells": _NAMES,
             "summary": summary(self.trainings),
             "every": EVERY,
             "trainings": records.plain(self.trainings),
+            "others": records.plain(self.others),
         }
 
 
@@ -116,7 +125,7 @@ def _before(path: str, settings: Mapping[str, Any]) -> list[Training]:
     try:
         with open(path, encoding="utf-8") as file:
             there = json.load(file)
-        begun, rows = dict(there["settings"]), list(there["trainings"])
+        begun, rows = dict(there["settings"]), [*there["trainings"], *there.get("others", ())]
         found = [records.record(Training, row, path, f"[{i}].") for i, row in enumerate(rows)]
     except OSError as error:
         raise UserError(f"--output_dir: {path}: cannot be read: {why(error)}") from None
@@ -223,7 +232,7 @@ def summary(trainings: Iterable[Training]) -> list[dict[str, Any]]:
 
 def label(cell: str) -> str:
     """How a cell is called."""
-    return next(name for name, one in CELLS.items() if one == cell)
+    return _NAMES[cell]
 
 
 def in_words(training: Training) -> str:

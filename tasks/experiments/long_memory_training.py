@@ -23,7 +23,12 @@ from tasks.framework.optimizers import by_one_kernel
 EVERY, _IN_ONE_CALL = 100, 50
 VALIDATION_ROWS = 500
 # The gate whose bias decides what a cell begins by keeping, and the bias's sign.
-_KEEPING = {"lstm": ("f", 1.0), "gru": ("u", -1.0), "gru_simplified": ("u", -1.0)}
+_KEEPING = {
+    "lstm": ("f", 1.0),
+    "gru": ("u", -1.0),
+    "gru_simplified": ("u", -1.0),
+    "gru_reset_after": ("u", -1.0),
+}
 
 # Task, length, cell, seed and variant.
 Key = tuple[str, int, str, int, str]
@@ -92,14 +97,21 @@ class Training:
 
 
 def parameters(cell: str, units: int, features: int) -> int:
-    """Of a recurrent layer: for each gate W_a, W_x and b.
+    """Of a recurrent layer: for each gate W_a, W_x and b, and b_cc where it has one.
 
     Example:
         >>> parameters("lstm", units=32, features=2)
         4480
     """
+    gates, more = _vectors(cell)
+    return gates * units * (units + features + 1) + more * units
+
+
+def _vectors(cell: str) -> tuple[int, int]:
+    """How many gates a cell has, and how many biases beside theirs."""
     kind, arguments = CELLS[cell]
-    return len(kind(units, **arguments).cell.gates) * units * (units + features + 1)
+    equations = kind(1, **arguments).cell
+    return len(equations.gates), len(equations.recurrent_bias_blocks)
 
 
 def units_of(cell: str, lstm: int, features: int) -> int:
@@ -109,10 +121,10 @@ def units_of(cell: str, lstm: int, features: int) -> int:
         >>> {cell: units_of(cell, 32, features=2) for cell in ("rnn", "gru", "lstm")}
         {'rnn': 65, 'gru': 37, 'lstm': 32}
     """
-    wanted, one = parameters("lstm", lstm, features), features + 1
-    gates = parameters(cell, 1, features) // (1 + one)
-    # gates * u * (u + one) = wanted
-    exact = (math.sqrt(one**2 + 4 * wanted / gates) - one) / 2
+    wanted, (gates, more) = parameters("lstm", lstm, features), _vectors(cell)
+    # gates * u² + each * u = wanted
+    each = gates * (features + 1) + more
+    exact = (math.sqrt(each**2 + 4 * gates * wanted) - each) / (2 * gates)
     around = (max(1, math.floor(exact)), math.ceil(exact))
     return min(around, key=lambda units: abs(parameters(cell, units, features) - wanted))
 

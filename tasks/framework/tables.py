@@ -184,7 +184,7 @@ def _count(number: float | None) -> str:
 
 def cells_table(entries: Sequence[Mapping[str, Any]]) -> str:
     """What `tasks.cells` measured: a row for each recipe and cell."""
-    header = ["recipe", "cell", "score", "validation", "test", "parameters", "training"]
+    header = ["recipe", "cell", "units", "score", "validation", "test", "parameters", "training"]
     cells = []
     for entry in entries:
         for name, row in entry["cells"].items():
@@ -193,6 +193,7 @@ def cells_table(entries: Sequence[Mapping[str, Any]]) -> str:
                 [
                     f"`{entry['command'].split('--output')[0].strip()}`",
                     name,
+                    str(row.get("units", entry["config"]["units"])),
                     entry["score"],
                     _mean(row["validation"], entry["score"]),
                     _mean(row["test"], entry["score"]),

@@ -82,8 +82,7 @@ def corpus(seed: int = 0) -> dict[str, list[str]]:
             sentence = f"{case.beginning} {case.right} {rng.choice(STATES)}."
             if split == "train" or case.distance == 0 or sentence not in seen:
                 sentences.append(sentence)
-            if split == "train":
-                seen.add(sentence)
+        seen.update(sentences)
         parts[split] = sentences
     return parts
 

@@ -131,14 +131,20 @@ def _pair(cells: Sequence[str], group: str, place: str) -> Pair:
     if not prefix:
         return Pair(better, worse, None, group)
     (beginning,) = prefix
-    space = " " if beginning.strip() else ""
+    space = " " if beginning.strip() and not beginning[-1].isspace() else ""
     return Pair(f"{beginning}{space}{better}", f"{beginning}{space}{worse}", beginning, group)
 
 
 def _without_names(file: TextFile) -> list[Pair]:
     """Lines of cells alone, between TABs; in a file that ends in .csv between commas."""
     if file.ending == ".csv":
-        rows = list(csv.reader(file.lines))
+        reader = csv.reader(file.lines, strict=True)
+        try:
+            rows = list(reader)
+        except csv.Error as error:
+            raise DataError(
+                f"{file.place(reader.line_num)}: expected CSV, found: {error}"
+            ) from None
     else:
         rows = [line.split("\t") for line in file.lines]
     cells = {number: row for number, row in enumerate(rows, start=1) if any(map(str.strip, row))}
@@ -187,11 +193,13 @@ def table_of(found: Sequence[Compared]) -> str:
     groups = defaultdict(list)
     for one in found:
         groups[one.pair.group].append(one.right)
-    named = {name or "no group": rights for name, rights in groups.items()}
-    rows = {**named, "all": [one.right for one in found]} if any(groups) else {"all": groups[""]}
+    named = [(name or "no group", rights) for name, rights in groups.items()] if any(groups) else []
     return markdown.table(
         ["group", "right", "pairs"],
-        [[name, f"{np.mean(rights):.1%}", f"{len(rights):,}"] for name, rights in rows.items()],
+        [
+            [name, f"{np.mean(rights):.1%}", f"{len(rights):,}"]
+            for name, rights in [*named, ("all", [one.right for one in found])]
+        ],
     )
 
 

@@ -91,6 +91,11 @@ def test_what_is_no_rate_is_an_error():
         GRU(4, zoneout=1.0)
     with pytest.raises(ValueError, match=r"one for each of the states \['c'\]. Received: \[0.1, 0"):
         GRU(4, zoneout=[0.1, 0.2])(tf.ones([1, 2, 3]))
+    with pytest.raises(ValueError, match=r"Received: \[0.0, 0.0, 0.0\]"):
+        LSTM(4, zoneout=[0.0, 0.0, 0.0])(tf.ones([1, 2, 3]))
+    for wrong in ("0.1", None, float("nan")):
+        with pytest.raises(ValueError, match="zoneout: expected a share"):
+            LSTM(4, zoneout=wrong)
 
 
 @pytest.mark.parametrize("arguments", [{"zoneout": 0.1}, {"layer_normalization": True}])

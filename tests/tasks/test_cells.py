@@ -34,6 +34,31 @@ def test_cells_are_compared_by_quality_size_and_time(tmp_path, monkeypatch):
     assert tables.cells_table([entry]) in run.stdout
 
 
+def test_cells_of_equal_size_have_units_of_their_own(tmp_path, monkeypatch):
+    monkeypatch.setattr(speed, "measure", lambda *_: {"1": Speed(1.0, 1.0, 1.0)})
+    flags = [*SMALL, "--cells=rnn,gru,lstm", "--output", tmp_path / "cells.json"]
+    with small_corpus(demo):
+        for more in ([], ["--equal_parameters", "--units=12"], ["--equal_parameters"]):
+            program("cells", *flags, *more)
+    entries = json.loads((tmp_path / "cells.json").read_text())
+    # One entry for each recipe, the plain one beside that of equal size.
+    assert [one["equal_parameters"] for one in entries] == [False, True, True]
+    for entry, wanted in zip(entries, (4, 12, 4), strict=True):
+        rnn, gru, lstm = entry["cells"].values()
+        if not entry["equal_parameters"]:
+            assert rnn["units"] == gru["units"] == lstm["units"] == wanted
+            continue
+        assert rnn["units"] > gru["units"] > lstm["units"] == wanted
+        sizes = [row["parameters"] for row in (rnn, gru, lstm)]
+        assert max(sizes) < 1.1 * min(sizes)
+        assert str(rnn["units"]) in tables.cells_table([entry])
+
+
+def test_a_cell_without_units_is_as_large_as_no_other():
+    run = program("cells", "--cells=none,gru", "--equal_parameters", check=False)
+    assert run.returncode == 1 and "--equal_parameters: expected cells that have" in run.stderr
+
+
 @pytest.mark.parametrize("cells", ["gru", "gru,gru", "gru,gruu"])
 def test_what_are_no_cells_to_compare_is_one_line(cells):
     run = program("cells", f"--cells={cells}", check=False)

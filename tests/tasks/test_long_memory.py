@@ -24,7 +24,7 @@ from tasks.experiments.long_memory_tasks import TASKS
 from tasks.experiments.long_memory_training import Job, Training, train, units_of
 from tasks.framework import tables
 
-GATED = ["gru_simplified", "gru", "lstm"]
+GATED = ["gru_simplified", "gru", "gru_reset_after", "lstm"]
 
 
 # --- Tasks ---------------------------------------------------------------------------------------
@@ -90,9 +90,10 @@ def test_a_guess_scores_what_is_said(name):
 @pytest.mark.parametrize("cell", ["rnn", *GATED])
 def test_no_other_number_of_units_comes_nearer_to_the_lstm(cell, features):
     kind, arguments = CELLS[cell]
-    gates = len(kind(1, **arguments).cell.gates)
+    equations = kind(1, **arguments).cell
+    gates, more = len(equations.gates), len(equations.recurrent_bias_blocks)
     wanted = 4 * 32 * (32 + features + 1)
-    best = min(range(1, 200), key=lambda u: abs(gates * u * (u + features + 1) - wanted))
+    best = min(range(1, 200), key=lambda u: abs(gates * u * (u + features + 1) + more * u - wanted))
     assert units_of(cell, 32, features) == best
 
 
@@ -237,6 +238,15 @@ def test_a_run_that_was_stopped_goes_on(small, tmp_path, monkeypatch):
     trained.clear()
     program("long_memory", *flags, "--processes=2")  # no other run
     assert not trained
+    # Of a task that cannot be asked for now, what is there stays there.
+    path = tmp_path / "long_memory.json"
+    there = json.loads(path.read_text())
+    more = [{**there["trainings"][0], "task": "digits"}]
+    path.write_text(json.dumps({**there, "trainings": [*there["trainings"][1:], *more]}))
+    for _ in range(2):
+        program("long_memory", *flags)
+        now = json.loads(path.read_text())
+        assert now["others"] == more and now["trainings"] == whole["trainings"]
     done = program("long_memory", *flags, "--clip_norm=3", check=False)
     assert "holds a run with other flags: --clip_norm=1.0 there, 3.0 now." in done.stderr
     (tmp_path / "long_memory.json").write_text('{"settings": 3}')

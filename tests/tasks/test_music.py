@@ -18,7 +18,7 @@ from programs import (
 
 import zoo
 from tasks.framework import train
-from tasks.melody import Melody, MelodyConfig, comparing, demo, midi
+from tasks.melody import Melody, MelodyConfig, demo, midi
 
 SMALL = ["--units=12", "--chain_units=8", "--depth=2", "--batch_size=8", "--epochs=2", "--nojit"]
 SMALL += ["--window=24", "--learning_rate=0.01"]
@@ -181,20 +181,6 @@ def test_what_a_user_can_put_right_is_one_line(flags, message, trained, tmp_path
     assert run.returncode == 1
     assert message in run.stderr
     assert "Traceback" not in run.stderr
-
-
-def test_cells_of_equal_size_are_compared(tmp_path, monkeypatch):
-    monkeypatch.setattr(comparing, "CELLS", ("rnn", "gru"))
-    monkeypatch.setattr(comparing, "SEEDS", 1)
-    flags = ["--mode=cells", "--units=8", "--epochs=1", "--nojit", "--model_dir", tmp_path]
-    with small_corpus(demo):
-        shown = program("music", *flags).stdout
-    rows = json.loads((tmp_path / "cells.json").read_text())["rows"]
-    wanted = comparing.parameters_of(MelodyConfig.of(units=8).model)
-    for row in rows:
-        assert row["parameters"] == pytest.approx(wanted, rel=0.05)
-        assert f"| {row['cell']} | {row['units']} | " in shown
-    assert [row["cell"] for row in rows] == ["rnn", "gru"]
 
 
 def test_help_has_no_flags_of_words():

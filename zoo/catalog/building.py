@@ -44,7 +44,7 @@ def build(name: str, folder: str | os.PathLike | None = None, **changes: Any) ->
     """
     folder = versions.home() if folder is None else folder
     config = configuration(read_entry(name, folder), Path(folder) / name, **changes)
-    return _make(config)
+    return model_of(config)
 
 
 def keras_model(name: str | os.PathLike, version: int | None = None) -> RecurrentModel:
@@ -72,7 +72,7 @@ def keras_model(name: str | os.PathLike, version: int | None = None) -> Recurren
 
 def load_weights(found: Source) -> RecurrentModel:
     """The Keras model of a source."""
-    model = _make(found.config)
+    model = model_of(found.config)
     if found.is_run:
         restore_run(model, found.folder / BEST)
     else:
@@ -81,7 +81,14 @@ def load_weights(found: Source) -> RecurrentModel:
     return model
 
 
-def _make(config: RecurrentConfig) -> RecurrentModel:
+def model_of(config: RecurrentConfig) -> RecurrentModel:
+    """An untrained, built model of a configuration.
+
+    Example:
+        >>> from zoo.configuration import TaggerConfig
+        >>> model_of(TaggerConfig(vocabulary_size=9, tags=3)).built
+        True
+    """
     model = _CLASSES[type(config)](config)
     model.build()
     return model

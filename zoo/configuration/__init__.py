@@ -4,7 +4,7 @@ Constructors of models take them, the programs derive their flags from them, res
 Nothing here needs TensorFlow.
 """
 
-from zoo.configuration.base import Configuration, Option, changed, option, options
+from zoo.configuration.base import Configuration, Option, changed, option, options, separated
 from zoo.configuration.models import (
     CELLS,
     HIGHEST_KEY,
@@ -40,4 +40,5 @@ __all__ = [
     "changed",
     "option",
     "options",
+    "separated",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Self
 
 from zoo.configuration import kinds
@@ -124,6 +124,16 @@ def options(kind: type[Configuration]) -> dict[str, tuple[dataclasses.Field, Opt
         for field in dataclasses.fields(kind)
         if _KEY in field.metadata
     }
+
+
+def separated(values: Iterable[str]) -> tuple[str, ...]:
+    """What a flag names that may be given more than once, or once with commas between.
+
+    Example:
+        >>> separated(["rnn, gru", "lstm"])
+        ('rnn', 'gru', 'lstm')
+    """
+    return tuple(part.strip() for value in values for part in value.split(","))
 
 
 def hints(kind: type) -> dict[str, Any]:

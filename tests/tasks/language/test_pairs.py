@@ -20,6 +20,7 @@ GOOD, BAD = "The cats, which ate the fish, were full.", "The cats, which ate the
         ("a.txt", "one a\tone b\tg\n\n", [Pair("one a", "one b", None, "g")]),
         ("a.tsv", "The cats\twere\twas\n", [Pair("The cats were", "The cats was", "The cats")]),
         ("a.tsv", "\tA\tB\n", [Pair("A", "B", "")]),
+        ("a.tsv", "The \tcat\tcats\tg\n", [Pair("The cat", "The cats", "The ", "g")]),
         ("a.tsv", "x\tis\tare\tg\n", [Pair("x is", "x are", "x", "g")]),
         ("a.csv", '"one, a",one b\n', [Pair("one, a", "one b")]),
         ("a.tsv", "worse\tbetter\tgroup\nbad\tgood\tg\n", [Pair("good", "bad", None, "g")]),
@@ -51,6 +52,8 @@ def test_pairs_are_read_from_whatever_holds_them(name, content, expected, tmp_pa
         ("a.tsv", "same here\tsame here\n", "a.tsv:1: expected two texts that differ"),
         ("a.tsv", "a b\t\n", "a.tsv:1: expected two texts, found an empty one"),
         ("a.tsv", "\n \n", "expected one or more pairs, found none"),
+        ("a.csv", 'a b,a c\n"one" two,three\n', "a.csv:2: expected CSV, found"),
+        ("a.csv", 'a b,a c\n"one two,three\n', "a.csv:2: expected CSV, found"),
         ("a.jsonl", '{"good": "a", "bad": "b"}\n', "'sentence_good' and 'sentence_bad'"),
         ("a.jsonl", '{"better": "a", "worse": 3}\n', "expected a text in 'worse', found 3"),
         ("a.jsonl", '{"better": "a", "worse"\n', "a.jsonl:1: expected an object of JSON"),
@@ -64,12 +67,12 @@ def test_what_holds_no_pairs_is_an_error_that_says_where(name, content, message,
 
 
 def test_the_likelier_text_wins_and_shares_are_by_group(tmp_path):
-    rows = [(GOOD, BAD, "verbs"), (BAD, GOOD, "verbs"), ("The zzz cat.", "The yyy cat.", "new")]
+    rows = [(GOOD, BAD, "verbs"), (BAD, GOOD, "verbs"), ("The zzz cat.", "The yyy cat.", "all")]
     (tmp_path / "pairs.tsv").write_text("".join("\t".join(row) + "\n" for row in rows))
     flags = ["--mode=pairs", "--model=lm_demo", "--input_file", tmp_path / "pairs.tsv"]
     run = program("lm", *flags, "--output_file", tmp_path / "out.jsonl")
     assert run.stdout.splitlines()[2:5] == [
-        "| verbs | 50.0% | 2 |", "| new | 0.0% | 1 |", "| all | 33.3% | 3 |",
+        "| verbs | 50.0% | 2 |", "| all | 0.0% | 1 |", "| all | 33.3% | 3 |",
     ]  # fmt: skip
     assert "1 of 3 pairs are equally likely" in run.stdout
     written = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
