@@ -3,6 +3,8 @@
 import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+# What is compiled here runs once or twice: it need not be fast, but soon there.
+os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 
 import functools
 import gc
@@ -59,6 +61,13 @@ def read_once(load, most=16):
         return loaded(str(path), files)
 
     return read
+
+
+def pytest_collection_finish():
+    """The million objects of TensorFlow and Keras stay; looking for garbage in them takes long."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(200_000, 20, 100)
 
 
 @pytest.fixture(scope="session", autouse=True)
