@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -113,12 +114,20 @@ def train(folder: Path, name: str, flags: Sequence[str], runs: Path) -> int:
         (baseline, runs / f"{name}_baseline", runs / f"{name}_baseline" / "saved"),
     ):
         places = [f"--model_dir={run}", f"--export_dir={export}"]
-        print(f"\npython -m tasks.{said.task} {' '.join([*command, *places])}", flush=True)
-        done = subprocess.run([sys.executable, "-m", f"tasks.{said.task}", *command, *places])
-        if done.returncode:
-            return done.returncode
+        code = run_task(said.task, [*command, *places])
+        if code:
+            return code
     collect(folder, name, runs / name, runs / f"{name}_baseline")
+    if said.picture:
+        places = [f"--model={folder / name}", f"--output_file={folder / name / cards.PICTURE}"]
+        return run_task(said.task, [*said.picture, *places])
     return 0
+
+
+def run_task(task: str, flags: Sequence[str]) -> int:
+    """Runs the program of a task; returns its exit code."""
+    print(f"\n{shlex.join(['python', '-m', f'tasks.{task}', *flags])}", flush=True)
+    return subprocess.run([sys.executable, "-m", f"tasks.{task}", *flags]).returncode
 
 
 def collect(folder: Path, name: str, run: Path, baseline: Path | None) -> None:

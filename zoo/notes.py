@@ -12,6 +12,8 @@ _LETTERS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 _ACCIDENTALS = {"#": 1, "♯": 1, "b": -1, "♭": -1}
 _NAME = re.compile(r"([A-G])([#♯b♭]*)(-?\d)")
 _OCTAVE = 12
+# What stands for silence.
+_DASHES = ("-", "–", "—")
 
 
 def name_of(number: int) -> str:
@@ -48,13 +50,15 @@ def numbers_of(text: str) -> list[int]:
         ([60, 63, 67], [])
     """
     found = set()
-    for word in text.replace(",", " ").replace("–", " ").split():
+    for word in text.replace(",", " ").split():
+        if word in _DASHES:
+            continue
         match = _NAME.fullmatch(word[:1].upper() + word[1:])
         if match:
             letter, accidentals, octave = match.groups()
             shift = sum(_ACCIDENTALS[one] for one in accidentals)
             number = _OCTAVE * (int(octave) + 1) + _LETTERS[letter] + shift
-        elif word.isascii() and word.isdecimal():
+        elif word.isascii() and word.isdecimal() and len(word) <= 3:
             number = int(word)
         else:
             raise ValueError(

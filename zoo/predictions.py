@@ -112,11 +112,11 @@ class ScoredPiece:
     """log P of each frame of a piece given those before, in nats.
 
     Attributes:
-        likeliest: at each step, the frame that temperature 0 draws behind those before.
+        greedy: at each step, the frame that temperature 0 draws behind those before.
     """
 
     log_probabilities: list[float]
-    likeliest: list[list[int]]
+    greedy: list[list[int]]
 
     @property
     def log_probability(self) -> float:
@@ -232,20 +232,29 @@ def scored_pieces(answer: Mapping[str, np.ndarray]) -> list[ScoredPiece]:
     """What a model of music says of pieces.
 
     Args:
-        answer: of its signature `score`: log_probabilities `[batch, time]`, likeliest bool
+        answer: of its signature `score`: log_probabilities `[batch, time]`, greedy bool
             `[batch, time, keys]`, lengths int32 `[batch]`.
     """
-    rows = zip(unpadded(answer, "log_probabilities"), _frames(answer, "likeliest"), strict=True)
-    return [ScoredPiece(log_p, likeliest) for log_p, likeliest in rows]
+    rows = zip(unpadded(answer, "log_probabilities"), _frames(answer, "greedy"), strict=True)
+    return [ScoredPiece(log_p, greedy) for log_p, greedy in rows]
 
 
 def _frames(answer: Mapping[str, np.ndarray], name: str) -> list[list[list[int]]]:
     """The MIDI numbers in each frame of an output bool `[batch, time, keys]`."""
     rows = zip(answer[name], answer["lengths"], strict=True)
-    return [
-        [(np.flatnonzero(frame) + LOWEST_KEY).tolist() for frame in row[:length]]
-        for row, length in rows
-    ]
+    return [sounding(row[:length]) for row, length in rows]
+
+
+def sounding(frames: np.ndarray) -> list:
+    """The MIDI numbers in frames `[..., keys]`, in lists of lists.
+
+    Example:
+        >>> sounding(np.eye(2, 88, dtype=bool))
+        [[21], [22]]
+    """
+    if frames.ndim > 1:
+        return [sounding(one) for one in frames]
+    return (np.flatnonzero(frames) + LOWEST_KEY).tolist()
 
 
 def unpadded(answer: Mapping[str, np.ndarray], name: str) -> list[list]:

@@ -7,13 +7,14 @@ needed here.
 from __future__ import annotations
 
 import abc
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from zoo import batches
 from zoo.inputs import Spec, as_input, as_objects, check_characters, is_single, shown, spread
+from zoo.notes import numbers_of
 from zoo.predictions import Entity, entities
 from zoo.serving.sessions import Session, Sessions
 
@@ -112,6 +113,39 @@ class Predictor(abc.ABC):
                 "resave NAME"
             )
         return self.ask("gates", {"text": texts})
+
+    def compose(
+        self,
+        seeds: str | Sequence[str | Sequence[int]],
+        length: int = 64,
+        temperature: float = 1.0,
+        seed: int | Sequence[int] = 0,
+    ) -> dict[str, np.ndarray]:
+        """Pieces that a model of music composes, see `zoo.saving.music`.
+
+        Args:
+            seeds: of each piece the notes of its first frame, such as `"C4 E4 G4"` or
+                `[60, 64, 67]`; of none, it is drawn too. One text is one piece.
+            length: frames of a piece.
+            temperature: see `zoo.models.frames`.
+            seed: of what is drawn, for all pieces or for each.
+
+        Returns:
+            frames bool `[batch, time, 88]`, from the lowest key of a piano up, lengths int32
+            `[batch]`. `zoo.predictions.composed` makes MIDI numbers of them.
+
+        Raises:
+            ValueError: what is there are no notes, or the model composes nothing.
+        """
+        each = [seeds] if isinstance(seeds, str) else list(seeds)
+        given = [
+            numbers_of(one if isinstance(one, str) else " ".join(map(str, one))) for one in each
+        ]
+        notes = np.zeros([len(given), max([1, *map(len, given)])], np.int32)
+        for row, some in zip(notes, given, strict=True):
+            row[: len(some)] = some
+        asked = {"notes": notes, "length": length, "temperature": temperature, "seed": seed}
+        return self.ask("serving_default", asked)
 
     def session(self) -> Session:
         """A text that is read as it comes.

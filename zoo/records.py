@@ -9,15 +9,24 @@ from typing import Any
 import numpy as np
 
 from zoo import predictions
-from zoo.predictions import Classified, Entity, ScoredText, ScoredTokens, TaggedText, Translation
+from zoo.predictions import (
+    Classified,
+    ComposedPiece,
+    Entity,
+    ScoredText,
+    ScoredTokens,
+    TaggedText,
+    Translation,
+)
 from zoo.predictor import Predictor
 from zoo.text import tags
 
-Prediction = Classified | ScoredTokens | TaggedText | Translation
+Prediction = Classified | ScoredTokens | TaggedText | Translation | ComposedPiece
 
 
 def predict(model: Predictor, texts: Sequence[str | bytes]) -> Sequence[Prediction]:
-    """What a model of the zoo says of each text, whichever its task is.
+    """What a model of the zoo says of each text, whichever its task is. To a model of music, a text
+    is the notes from which it composes a piece of 64 frames.
 
     Raises:
         ValueError: the model is of no task of the zoo.
@@ -37,9 +46,14 @@ def predict(model: Predictor, texts: Sequence[str | bytes]) -> Sequence[Predicti
         return predictions.scored(texts, model.ask("tokens", {"text": texts}))
     if "n_best" in known:
         return predictions.translated(texts, model.ask("n_best", {"text": texts}))
+    if "frames" in outputs:
+        return predictions.composed(
+            model.compose([one.decode() if isinstance(one, bytes) else one for one in texts])
+        )
     raise ValueError(
-        "expected a tagger, a classifier, a language model or a translator of the zoo. Received: "
-        f"a model whose serving_default gives {sorted(outputs)}. Name the signature that is asked"
+        "expected a tagger, a classifier, a language model, a translator or a model of music of "
+        f"the zoo. Received: a model whose serving_default gives {sorted(outputs)}. Name the "
+        "signature that is asked"
     )
 
 

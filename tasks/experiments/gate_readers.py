@@ -12,6 +12,7 @@ from tasks.data.errors import UserError
 from tasks.experiments.words import check_words
 from zoo.catalog.modules import module_of
 from zoo.catalog.sources import source
+from zoo.configuration import MusicConfig
 from zoo.predictor import Predictor
 from zoo.saving.gates import SIGNATURE
 from zoo.saving.in_memory import InMemory
@@ -64,6 +65,11 @@ def reader_of(name: str | os.PathLike, flag: str = "model") -> Predictor:
                 f"--{flag}: expected a model of recurrent layers with gates, such as --cell=gru or "
                 f"--cell=lstm. Received: {os.fspath(name)!r}, of tasks.{found.task} with "
                 f"--cell={found.config.cell}"
+            )
+        if isinstance(found.config, MusicConfig):
+            raise UserError(
+                f"--{flag}: expected a model that reads words. Received: {os.fspath(name)!r}, of "
+                "tasks.music, whose gates its signature 'gates' gives, of frames"
             )
         return InMemory(module_of(found), [SIGNATURE])
     except (OSError, ValueError) as error:

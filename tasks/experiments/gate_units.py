@@ -173,8 +173,10 @@ def units(
 
 
 def _forward(one: Gates) -> list[str]:
-    """Layers and directions that have not seen what is to come."""
-    return [place for place in one.values if not place.endswith("backward")]
+    """Layers and directions that have not seen what is to come: of two directions the first layer
+    alone, since each one above reads both."""
+    places = [place for place in one.values if not place.endswith("backward")]
+    return places[:1] if len(places) < len(one.values) else places
 
 
 def told_by_each(ends: np.ndarray, plural: np.ndarray) -> np.ndarray:

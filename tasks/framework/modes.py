@@ -13,6 +13,7 @@ from tasks.framework.configuration import RunConfig, TaskConfig
 from tasks.framework.evaluating import evaluate, predicted_answers
 from tasks.framework.machine import machine, versions
 from tasks.framework.predicting import predict
+from tasks.framework.starting import read_alike
 from tasks.framework.streaming import stream
 from tasks.framework.task import Task, load_model
 from tasks.framework.text_io import check_writable
@@ -68,7 +69,7 @@ def evaluate_mode(task: Task, config: TaskConfig, run: RunConfig) -> None:
     model, folder = needed_model(task, run), run.model_dir
     if folder:
         check_writable(folder, "model_dir")
-    (examples,) = load(task, config, ["test"]).values()
+    (examples,) = load(task, read_alike(config, model, run.given), ["test"]).values()
     task.check_answers(model, task.answers(examples))
     of = "the built-in corpus" if config.data.data == "demo" else config.data.data
     print(f"test, {of}: {counted(task.counts(examples))}", flush=True)

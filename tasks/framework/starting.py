@@ -1,15 +1,18 @@
-"""`--init_from`: training that starts from a trained model."""
+"""What a recipe takes over from a trained model: `--init_from`, and how data are read."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Collection
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from tasks.data.errors import UserError, why
 from tasks.framework.configuration import TaskConfig
 from zoo.catalog.sources import Source, source
 from zoo.configuration import MODELS, options
+
+if TYPE_CHECKING:
+    from zoo.catalog.loading import Model
 
 C = TypeVar("C", bound=TaskConfig)
 
@@ -64,19 +67,49 @@ def shaped(config: C, found: Source | None, given: Collection[str] = ()) -> C:
     reading = {n for n, (_, said) in options(type(config.data)).items() if said.reading}
     names = (of_model | reading) & config.options().keys() & flat.keys()
     shape: dict[str, Any] = {name: flat[name] for name in names}
-    now = config.as_dict()
-    differing = [
-        f"--{name}={shape[name]!r} there, {now[name]!r} now"
-        for name in sorted(shape)
-        if name in given and shape[name] != now[name]
-    ]
+    differing = _differing(config, shape, given)
     if differing:
         raise UserError(
-            f"--init_from: a model of this shape is trained on: {'; '.join(differing)}. Leave "
-            "these flags out."
+            f"--init_from: a model of this shape is trained on: {differing}. Leave these flags out."
         )
     return dataclasses.replace(
         config,
         model=config.model.replace(**{n: v for n, v in shape.items() if n in of_model}),
         data=config.data.replace(**{n: v for n, v in shape.items() if n in reading}),
+    )
+
+
+def read_alike(config: C, model: Model, given: Collection[str] = ()) -> C:
+    """A recipe that reads data as a SavedModel was taught to; one that does not say how it was made
+    is taken to read them as the recipe says.
+
+    Args:
+        config: the recipe.
+        model: the SavedModel.
+        given: names of options that were said and are not just defaults.
+
+    Raises:
+        UserError: options were said that the model has otherwise.
+    """
+    try:
+        recipe = source(model.folder).recipe
+    except (OSError, ValueError):
+        return config
+    known = {n for n, (_, said) in options(type(config.data)).items() if said.reading}
+    there = {name: recipe[name] for name in known & recipe.keys()}
+    differing = _differing(config, there, given)
+    if differing:
+        raise UserError(
+            f"--model: a model is asked as it was trained: {differing}. Leave these flags out."
+        )
+    return dataclasses.replace(config, data=config.data.replace(**there))
+
+
+def _differing(config: TaskConfig, there: dict[str, Any], given: Collection[str]) -> str:
+    """In what options that were said differ from those of a model, in words."""
+    now = config.as_dict()
+    return "; ".join(
+        f"--{name}={there[name]!r} there, {now[name]!r} now"
+        for name in sorted(there)
+        if name in given and there[name] != now[name]
     )

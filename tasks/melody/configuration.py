@@ -9,6 +9,8 @@ from zoo.configuration import MusicConfig, changed, option
 
 # By name, the steps of a quarter note.
 STEPS = {"quarter": 1, "eighth": 2, "sixteenth": 4}
+# A piece of more frames is no piece, but a file with a wrong time in it.
+MOST_FRAMES = 100_000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,13 +57,15 @@ class MelodyRun(RunConfig):
     seed_notes: str = option(
         "", 'Notes of the first frame, such as "C4 E4 G4"; by default it is drawn as well.'
     )
-    length: int = option(64, "Frames to compose, the seed among them.", at_least=1)
+    length: int = option(
+        64, "Frames to compose, the seed among them.", at_least=1, at_most=MOST_FRAMES
+    )
     temperature: float = option(
         1.0,
         "Below 1, what is likely becomes likelier; 0: each key as is likelier; inf: by chance.",
         at_least=0,
     )
-    tempo: float = option(100.0, "Quarter notes a minute.", at_least=1)
+    tempo: float = option(100.0, "Quarter notes a minute.", at_least=4, at_most=1000)
     surprises: int = option(5, "Frames that --mode=score shows of each piece.", at_least=0)
 
 

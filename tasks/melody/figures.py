@@ -32,7 +32,7 @@ def piano_roll(piece: Piece, path: str, step: str = "eighth", title: str = "") -
 
 
 def piano_rolls(
-    pieces: Sequence[Piece], titles: Sequence[str], path: str, step: str = "eighth"
+    pieces: Sequence[Piece], titles: Sequence[str], path: str, step: str | None = None
 ) -> None:
     """Writes the piano rolls of pieces, one below the other on the same keys, as PNG."""
     notes = [note for piece in pieces for frame in piece for note in frame] or [60]
@@ -47,11 +47,11 @@ def piano_rolls(
         for axes, piece, title in zip(rows[:, 0], pieces, titles, strict=True):
             _roll(axes, piece, low, high, step)
             axes.set(title=title, xlim=(0, max(1, *map(len, pieces))))
-        rows[-1, 0].set_xlabel(f"frame ({step} notes)")
+        rows[-1, 0].set_xlabel(f"frame ({step} notes)" if step else "frame")
         figures.save(figure, path)
 
 
-def _roll(axes: Axes, piece: Piece, low: int, high: int, step: str) -> None:
+def _roll(axes: Axes, piece: Piece, low: int, high: int, step: str | None) -> None:
     """Each tone as a bar; keys that are black on a piano are grey lanes."""
     for key in range(low, high + 1):
         if key % _OCTAVE in _BLACK_KEYS:
@@ -70,6 +70,6 @@ def _roll(axes: Axes, piece: Piece, low: int, high: int, step: str) -> None:
     octaves = range(-(-low // _OCTAVE) * _OCTAVE, high + 1, _OCTAVE)
     axes.set_yticks([*octaves], [name_of(key) for key in octaves])
     axes.set(ylim=(low - 0.5, high + 0.5), ylabel="key")
-    quarters = STEPS[step] * 4
-    axes.xaxis.set_major_locator(plt.MultipleLocator(quarters if len(piece) <= 128 else 64))
+    bar = STEPS[step] * 4 if step else 16
+    axes.xaxis.set_major_locator(plt.MultipleLocator(bar if len(piece) <= 128 else 64))
     axes.grid(axis="x", alpha=0.5)

@@ -7,13 +7,13 @@ from collections.abc import Callable
 
 from tasks.data.errors import UserError, why
 from tasks.framework.modes import needed_model
+from tasks.framework.starting import read_alike
 from tasks.framework.task import Task
 from tasks.framework.text_io import check_output
 from tasks.melody import figures, formats, midi, sound
 from tasks.melody.configuration import MelodyConfig, MelodyRun
 from tasks.melody.pieces import Piece, numbers_of
-from tasks.melody.task import composed
-from zoo.catalog.sources import source
+from zoo import predictions
 from zoo.notes import named
 
 # From the ending of a file to what writes it: its path, the piece, its step and its tempo.
@@ -35,8 +35,9 @@ def generate_mode(task: Task, config: MelodyConfig, run: MelodyRun) -> None:
     for path in paths:
         check_output(path)
     model = needed_model(task, run)
-    step = step_of(str(run.model), config)
-    (found,) = composed(model, [notes], run.length, run.temperature, config.training.seed)
+    step = read_alike(config, model, run.given).data.step
+    answer = model.compose([notes], run.length, run.temperature, config.training.seed)
+    (found,) = predictions.composed(answer)
     print(formats.line(found))
     for path in paths:
         write = _WRITERS[os.path.splitext(path)[1].lower()]
@@ -50,15 +51,6 @@ def generate_mode(task: Task, config: MelodyConfig, run: MelodyRun) -> None:
     if paths:
         about = f"from {named(notes)}" if notes else "from nothing"
         print(f"{len(found.frames)} frames, {step} notes, {about}: {', '.join(paths)}")
-
-
-def step_of(model: str, config: MelodyConfig) -> str:
-    """How long the frames of a model are: as it was trained, or as the recipe says where the model
-    does not say it."""
-    try:
-        return source(model).recipe["step"]
-    except (KeyError, ValueError):
-        return config.data.step
 
 
 def _paths(output: str | None) -> list[str]:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-
 import mido
 
 from tasks.data.errors import DataError, why
-from tasks.melody.configuration import STEPS
+from tasks.melody.configuration import MOST_FRAMES, STEPS
 from tasks.melody.pieces import Piece
 from zoo import files
 from zoo.notes import is_key
@@ -16,10 +14,6 @@ ENDINGS = (".mid", ".midi")
 # General MIDI has its drums on this channel, counted from 0: their numbers are no pitches.
 _DRUMS = 9
 _TICKS, _VELOCITY = 480, 72
-# What mido raises, whatever is wrong with a file.
-_NO_MIDI = (OSError, EOFError, ValueError, LookupError, TypeError, AttributeError)
-# A piece of more frames is no piece, but a file with a wrong time in it.
-_MOST_FRAMES = 100_000
 # A word of 15 bits counts ticks; with the 16th, it counts parts of a second.
 _MOST_TICKS = 2**15
 
@@ -28,7 +22,8 @@ def read(path: str, step: str = "eighth") -> Piece:
     """The frames of a MIDI file.
 
     Beginnings and ends of notes go to the nearest step, and each note has a step at least. Ticks
-    count, and not tempo; drums are no notes, and what a piano has no key for is passed over.
+    count, and not tempo; drums are no notes, pedals are passed over, and so is what a piano has no
+    key for. A key that is struck again at once is one long note: frames do not tell them apart.
 
     Args:
         path: of the file.
@@ -44,7 +39,7 @@ def read(path: str, step: str = "eighth") -> Piece:
         # What is beyond its range, mido takes for 127.
         file = mido.MidiFile(path, clip=True)
         notes = [note for track in file.tracks for note in _notes(track)]
-    except _NO_MIDI as error:
+    except Exception as error:  # mido raises many kinds, whatever is wrong with a file
         raise DataError(f"{path}: expected a readable MIDI file, found: {why(error)}") from None
     ticks = file.ticks_per_beat
     if file.type == 2 or not 0 < ticks < _MOST_TICKS:
@@ -58,8 +53,8 @@ def read(path: str, step: str = "eighth") -> Piece:
     if not spans:
         raise DataError(f"{path}: expected notes of a piano, found none")
     last = max(end for _, end, _ in spans)
-    if last > _MOST_FRAMES:
-        raise DataError(f"{path}: expected at most {_MOST_FRAMES:,} frames, found {last:,}")
+    if last > MOST_FRAMES:
+        raise DataError(f"{path}: expected at most {MOST_FRAMES:,} frames, found {last:,}")
     frames: list[set[int]] = [set() for _ in range(last)]
     for begin, end, note in spans:
         for frame in frames[begin:end]:
@@ -73,25 +68,37 @@ def _nearest(steps: float) -> int:
 
 
 def _notes(track: mido.MidiTrack) -> list[tuple[int, int, int]]:
-    """Beginning and end in ticks, and number, of each note of a track."""
+    """Beginning and end in ticks, and number, of each note of a track.
+
+    A key that is struck while it sounds ends and begins: there are files that end it once for both.
+    """
     now, found = 0, []
-    sounding: dict[tuple[int, int], list[int]] = defaultdict(list)
+    # By channel and note, when it began; and when it was struck again while it sounded.
+    sounding: dict[tuple[int, int], int] = {}
+    again: dict[tuple[int, int], int] = {}
     for message in track:
         now += message.time
         if message.type not in ("note_on", "note_off") or message.channel == _DRUMS:
             continue
-        begun = sounding[message.channel, message.note]
+        key = message.channel, message.note
+        begin = sounding.get(key)
         if message.type == "note_on" and message.velocity:
-            begun.append(now)
-        elif begun:
-            found.append((begun.pop(0), now, message.note))
+            if begin is not None:
+                found.append((begin, now, message.note))
+                again[key] = now
+            sounding[key] = now
+        elif begin is not None and again.get(key) != now:  # else it is the one before that ends
+            found.append((begin, now, message.note))
+            del sounding[key]
     # What is never ended sounds to the end of its track.
-    found += [(begin, now, note) for (_, note), begun in sounding.items() for begin in begun]
+    found += [(begin, now, note) for (_, note), begin in sounding.items()]
     return found
 
 
 def write(path: str, piece: Piece, step: str = "eighth", tempo: float = 100.0) -> None:
     """Writes frames as a MIDI file, whole or not at all; what sounds on is one note.
+
+    Silence at the end is there for a player, and `read` does not give it back.
 
     Args:
         path: of the file.

@@ -111,7 +111,7 @@ def _read_json(path: str) -> Any:
         return json.loads(Path(path).read_text("utf-8"))
     except OSError as error:
         raise DataError(f"{path}: expected a readable file, found: {why(error)}") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DataError(f"{path}: expected JSON, found: {error}") from None
 
 

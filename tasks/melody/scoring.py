@@ -10,11 +10,11 @@ from typing import Any
 from tasks.data.errors import UserError
 from tasks.framework.evaluating import predicted_answers
 from tasks.framework.modes import needed_model
+from tasks.framework.starting import read_alike
 from tasks.framework.task import Task
 from tasks.framework.text_io import check_output, write_output
 from tasks.melody import formats, reading
 from tasks.melody.configuration import MelodyConfig, MelodyRun
-from tasks.melody.generating import step_of
 from tasks.melody.pieces import Piece
 from zoo.notes import named
 from zoo.predictions import ScoredPiece
@@ -41,7 +41,8 @@ def score_mode(task: Task, config: MelodyConfig, run: MelodyRun) -> None:
         )
     check_output(run.output_file)
     model = needed_model(task, run)
-    pieces = reading.read_pieces(run.input_file, step_of(str(run.model), config))
+    step = read_alike(config, model, run.given).data.step
+    pieces = reading.read_pieces(run.input_file, step)
     found = predicted_answers(task, model, pieces)
     if run.output_file:
         records = (record(*pair, run.surprises) for pair in zip(pieces, found, strict=True))
@@ -68,7 +69,7 @@ def record(piece: Piece, one: ScoredPiece, surprises: int) -> dict[str, Any]:
                 "frame": t + 1,
                 "log_probability": one.log_probabilities[t],
                 "notes": piece[t],
-                "likeliest": one.likeliest[t],
+                "greedy": one.greedy[t],
             }
             for t in formats.surprising(one, surprises)
         ],
@@ -82,8 +83,8 @@ def _lines(number: int, piece: Piece, one: ScoredPiece, surprises: int) -> Itera
         "frame"
     )
     for t in formats.surprising(one, surprises):
-        expected = named(one.likeliest[t])
+        expected = named(one.greedy[t])
         yield (
-            f"  frame {t + 1}: {-one.log_probabilities[t]:.2f} nats: {named(piece[t])}; likeliest: "
+            f"  frame {t + 1}: {-one.log_probabilities[t]:.2f} nats: {named(piece[t])}; greedy: "
             f"{expected}"
         )

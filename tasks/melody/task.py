@@ -11,19 +11,20 @@ import tensorflow as tf
 
 from layers.engine import function_here
 from tasks.data import batching, running
-from tasks.data.errors import UserError
+from tasks.data.errors import DataError, UserError
+from tasks.data.inputs import Input
 from tasks.framework.configuration import RunConfig
 from tasks.framework.task import Task, Trainer
 from tasks.framework.text_io import batched
 from tasks.melody import figures, formats, reading
 from tasks.melody.configuration import MelodyConfig
-from tasks.melody.pieces import Piece, as_array, as_piece, numbers_of, padded
+from tasks.melody.pieces import Piece, as_array, as_piece, padded
 from zoo import predictions
 from zoo.catalog.loading import Model
 from zoo.configuration import KEYS, MusicConfig, RecurrentConfig
 from zoo.models import MusicModel
 from zoo.models.parts import MakeStack
-from zoo.notes import named
+from zoo.notes import named, numbers_of
 from zoo.predictions import ComposedPiece, ScoredPiece
 from zoo.predictor import Predictor
 from zoo.saving import MusicModule
@@ -69,8 +70,21 @@ class Melody(Task[MelodyConfig]):
             raise UserError("--mode=stream: expected a task of texts. Received: music")
 
     def predict(self, model: Predictor, texts: Sequence[str]) -> list[ComposedPiece]:
-        """A short piece from the seed notes of each text, by its number as the seed."""
-        return composed(model, [numbers_of(one, "text") for one in texts], _COMPOSED)
+        """A short piece from the seed notes of each text: the same notes, the same piece."""
+        try:
+            return predictions.composed(model.compose(list(texts), _COMPOSED))
+        except ValueError as error:
+            raise UserError(f"--text: {error}") from None
+
+    def read_inputs(self, path: str, config: MelodyConfig) -> list[Input]:
+        """Seed notes, one or more of them a line."""
+        inputs = super().read_inputs(path, config)
+        for number, one in enumerate(inputs, start=1):
+            try:
+                numbers_of(one.text)
+            except ValueError as error:
+                raise DataError(f"{path}: input {number}: {error}") from None
+        return inputs
 
     def rows(self, prediction: ComposedPiece) -> list[tuple]:
         """A row for each frame."""
@@ -105,18 +119,18 @@ class Melody(Task[MelodyConfig]):
 
         Source: Boulanger-Lewandowski, Bengio and Vincent 2012, LL and ACC; the frame-level accuracy
         is that of Bay, Ehmann and Downie 2009, which does not count keys that rightly are silent.
-        Here the likeliest frame, key by key, is what is predicted; they take the mean over frames
+        Here the greedy frame, key by key the likelier, is predicted; they take the mean over frames
         that are drawn.
         """
         total = sum(sum(one.log_probabilities) for one in predicted)
         count = sum(len(one.log_probabilities) for one in predicted)
         pairs = [
-            ({*gold}, {*likeliest})
+            ({*gold}, {*greedy})
             for piece, one in zip(answers, predicted, strict=True)
-            for gold, likeliest in zip(piece, one.likeliest, strict=True)
+            for gold, greedy in zip(piece, one.greedy, strict=True)
         ]
-        right = sum(len(gold & likeliest) for gold, likeliest in pairs)
-        either = sum(len(gold | likeliest) for gold, likeliest in pairs)
+        right = sum(len(gold & greedy) for gold, greedy in pairs)
+        either = sum(len(gold | greedy) for gold, greedy in pairs)
         return {
             "frame_log_likelihood": total / count,
             "nats_per_frame": -total / count,
@@ -126,46 +140,17 @@ class Melody(Task[MelodyConfig]):
     def draw(
         self, answers: list[Piece], predicted: list[ScoredPiece], folder: str, split: str
     ) -> None:
-        """The first piece, and what was likeliest at each of its steps."""
-        pieces = [answers[0][:_DRAWN], predicted[0].likeliest[:_DRAWN]]
-        titles = [f"{split}: the first piece", "at each step the likeliest, given what was before"]
+        """The first piece, and the greedy frame at each of its steps."""
+        pieces = [answers[0][:_DRAWN], predicted[0].greedy[:_DRAWN]]
+        titles = [
+            f"{split}: the first piece",
+            "at each step the greedy frame, given what was before",
+        ]
         figures.piano_rolls(pieces, titles, os.path.join(folder, f"{split}_roll.png"))
 
     def show(self, prediction: ComposedPiece, colour: bool) -> str:
         del colour
         return formats.line(prediction)
-
-
-def composed(
-    model: Predictor,
-    seeds: Sequence[Sequence[int]],
-    length: int,
-    temperature: float = 1.0,
-    seed: int = 0,
-) -> list[ComposedPiece]:
-    """Pieces that a model composes.
-
-    Args:
-        model: asked by its signature `serving_default`.
-        seeds: the MIDI numbers of the first frame of each, or none.
-        length: frames of a piece.
-        temperature: see `zoo.models.frames`.
-        seed: of the first piece; the next ones have the next seeds.
-    """
-    count, most = len(seeds), max([1, *map(len, seeds)])
-    notes = np.zeros([count, most], np.int32)
-    for row, some in zip(notes, seeds, strict=True):
-        row[: len(some)] = some
-    answer = model.ask(
-        "serving_default",
-        {
-            "notes": notes,
-            "length": np.full([count], length, np.int32),
-            "temperature": np.full([count], temperature, np.float32),
-            "seed": np.array([(seed + number) % 2**31 for number in range(count)], np.int32),
-        },
-    )
-    return predictions.composed(answer)
 
 
 class MelodyTrainer(Trainer[MelodyConfig]):
@@ -219,8 +204,8 @@ class MelodyTrainer(Trainer[MelodyConfig]):
 
         def predict(split: str) -> list[ScoredPiece]:
             found: list[ScoredPiece] = []
-            for log_p, likeliest in _in_windows(model, judge, self.arrays[split]):
-                found.append(ScoredPiece(log_p.tolist(), as_piece(likeliest)))
+            for log_p, greedy in _in_windows(model, judge, self.arrays[split]):
+                found.append(ScoredPiece(log_p.tolist(), as_piece(greedy)))
             return found
 
         return predict

@@ -147,6 +147,12 @@ def test_only_what_is_asked_for_is_written(trained, tmp_path):
         "music", "--mode=predict", f"--model={trained['saved']}", "--text=A4"
     ).stdout
     assert predicted.startswith("A4 ")
+    asked, answers = tmp_path / "lines.txt", tmp_path / "answers.jsonl"
+    asked.write_text("A4\nC4 E4\nA4\n")
+    flags = ["--mode=predict", f"--model={trained['saved']}", f"--input_file={asked}"]
+    program("music", *flags, f"--output_file={answers}")
+    rows = [json.loads(line)["frames"] for line in answers.read_text().splitlines()]
+    assert rows[0] == rows[2] != rows[1] and rows[1][0] == [60, 64]
 
 
 @pytest.mark.parametrize(
@@ -155,7 +161,13 @@ def test_only_what_is_asked_for_is_written(trained, tmp_path):
         (["--mode=generate"], "--mode=generate needs --model"),
         (["--mode=generate", "--seed_notes=C9"], "A0 to C8"),
         (["--mode=generate", "--seed_notes=do re"], "expected notes such as C4"),
-        (["--mode=generate", "--length=0"], "--length: expected 1 or more. Received: 0"),
+        (["--mode=generate", "--length=0"], "--length: expected 1 to 100000. Received: 0"),
+        (["--mode=generate", "--length=3000000000"], "--length: expected 1 to 100000"),
+        (["--mode=generate", "--tempo=1"], "--tempo: expected 4"),
+        (["--mode=generate", "--model={saved}", "--step=quarter"], "'eighth' there, 'quarter' now"),
+        (["--mode=evaluate", "--model={saved}", "--step=quarter"], "'eighth' there, 'quarter' now"),
+        (["--mode=score", "--input_file={deep}", "--model={saved}"], "expected JSON"),
+        (["--mode=predict", "--model={saved}", "--input_file={lines}"], "lines.txt: input 2: expe"),
         (["--mode=generate", "--temperature=-1"], "--temperature: expected 0 or more"),
         (["--mode=generate", "--output_file=a.txt"], "ends in .mid or .png or .wav"),
         (["--mode=generate", "--output_file=no/a.mid"], "in a folder that there is"),
@@ -176,7 +188,10 @@ def test_only_what_is_asked_for_is_written(trained, tmp_path):
 def test_what_a_user_can_put_right_is_one_line(flags, message, trained, tmp_path):
     bad = tmp_path / "bad.mid"
     bad.write_bytes(b"no")
+    (tmp_path / "deep.json").write_text("[" * 100_000)
+    (tmp_path / "lines.txt").write_text("C4\nH2\n")
     named = {"bad": bad, "saved": trained["saved"]}
+    named |= {"deep": tmp_path / "deep.json", "lines": tmp_path / "lines.txt"}
     run = program("music", *[flag.format(**named) for flag in flags], check=False)
     assert run.returncode == 1
     assert message in run.stderr

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,13 +17,13 @@ from zoo import files
 from zoo.catalog import markdown
 from zoo.catalog.entries import ENTRIES
 from zoo.catalog.results import RESULTS, EntryResults, RunResults, Sample, Speed, read_entry
-from zoo.configuration import LOWEST_KEY, MODELS, EncoderDecoderConfig
+from zoo.configuration import MODELS, EncoderDecoderConfig
 from zoo.notes import named
 from zoo.saving import versions
 
 CARD = "README.md"
-# Of a model of music: beside the card, a piece as `--mode=generate` draws it.
-ROLL = "roll.png"
+# Beside the card, where its entry says how it is drawn.
+PICTURE = "roll.png"
 _UNITS = {
     "log_likelihood": "log-likelihood of a token, nats",
     "frame_log_likelihood": "log-likelihood of a frame, nats",
@@ -83,8 +84,9 @@ def card(name: str, results: EntryResults) -> str:
     if results.speed:
         text += "\n## Speed\n\n" + _speed(results.speed)
     text += "\n## Use\n\n" + _use(name, results)
-    if results.task == "music":
-        text += f"\n## A piece\n\n![Piano roll]({ROLL})\n"
+    if entry.picture:
+        asked = shlex.join(["python", "-m", f"tasks.{entry.task}", *entry.picture])
+        text += f"\n## A piece\n\n![Piano roll]({PICTURE})\n\n`{asked} --model={name}`\n"
     text += "\n## Samples\n\n" + "".join(map(_shown, results.samples))
     return text
 
@@ -167,8 +169,9 @@ def _speed(speed: Mapping[str, Mapping[str, Speed]]) -> str:
 
 
 def _use(name: str, results: EntryResults) -> str:
-    row = ENTRIES[name].question(ENTRIES[name].samples[0])
-    asked = _asked(row)
+    sample = ENTRIES[name].samples[0]
+    row = ENTRIES[name].question(sample)
+    asked = _asked(sample, row)
     # Of a signature with one input, a server takes it without its name.
     instance = next(iter(row.values())) if len(row) == 1 else row
     quoted = json.dumps({"instances": [instance]}, ensure_ascii=False).replace("'", "'\\''")
@@ -189,11 +192,13 @@ def _use(name: str, results: EntryResults) -> str:
     return "\n".join(lines) + "\n" + markdown.table(["signature", "takes", "gives"], rows)
 
 
-def _asked(row: Mapping[str, Any]) -> str:
-    """What asks `serving_default` for a row, in Python."""
+def _asked(sample: str, row: Mapping[str, Any]) -> str:
+    """What asks for a sample, in Python."""
+    said = json.dumps(sample, ensure_ascii=False)
     if row.keys() == {"text"}:
-        return f"model({json.dumps(row['text'], ensure_ascii=False)})"
-    return f"model.ask('serving_default', { {name: [value] for name, value in row.items()} })"
+        return f"model({said})"
+    more = ", ".join(f"{name}={value}" for name, value in row.items() if name != "notes")
+    return f"model.compose({said}, {more})"
 
 
 def _named(specs: Mapping[str, str]) -> str:
@@ -201,18 +206,11 @@ def _named(specs: Mapping[str, str]) -> str:
 
 
 def _shown(sample: Sample) -> str:
-    outputs = {name: _legible(value) for name, value in sample.outputs.items()}
+    outputs = dict(sample.outputs)
+    if "frames" in outputs:
+        outputs["frames"] = [list(map(named, piece)) for piece in outputs["frames"]]
     shown = {"signature": sample.signature, **sample.inputs, "→": outputs}
     return f"```json\n{json.dumps(shown, ensure_ascii=False)}\n```\n"
-
-
-def _legible(value: Any) -> Any:
-    """An output as it is shown: frames as the names of their notes."""
-    if not (isinstance(value, list) and value):
-        return value
-    if all(isinstance(one, bool) for one in value):
-        return named([key for key, sounds in enumerate(value, LOWEST_KEY) if sounds])
-    return [_legible(one) for one in value]
 
 
 # --- The table -----------------------------------------------------------------------------------

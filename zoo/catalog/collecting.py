@@ -25,7 +25,9 @@ from zoo.catalog.results import (
     read_entry,
     without_folders,
 )
+from zoo.configuration import KEYS
 from zoo.inputs import Spec
+from zoo.predictions import sounding
 from zoo.predictor import Predictor
 
 _GENERATE = {"max_length": 120, "temperature": 0.7, "top_k": 0, "top_p": 1.0, "seed": 1}
@@ -121,13 +123,16 @@ def samples(model: Predictor, said: Entry) -> Iterator[Sample]:
 
 def _sample(model: Predictor, signature: str, inputs: dict[str, list]) -> Sample:
     outputs = sorted(model.ask(signature, inputs).items())
-    return Sample(signature, inputs, {name: _rounded(value).tolist() for name, value in outputs})
+    return Sample(signature, inputs, {name: plain(value) for name, value in outputs})
 
 
-def _rounded(values: np.ndarray) -> np.ndarray:
-    if values.dtype.kind != "f":
-        return values
-    return np.round(values.astype(np.float64), _DIGITS)
+def plain(values: np.ndarray) -> list:
+    """An output as a sample has it: numbers rounded, and frames of music as MIDI numbers."""
+    if values.dtype.kind == "b" and values.shape[-1:] == (KEYS,):
+        return sounding(values)
+    if values.dtype.kind == "f":
+        values = np.round(values.astype(np.float64), _DIGITS)
+    return values.tolist()
 
 
 def _specs(specs: Mapping[str, Spec]) -> dict[str, str]:

@@ -25,6 +25,8 @@ ENTRIES_FILE = Path(__file__).with_name("entries.toml")
 _LIKE = "like"
 # How music is composed for cards, and where its speed is measured.
 _COMPOSING = {"length": 16, "temperature": 0.9, "seed": 3}
+# Frames of the piece that a card shows.
+_DRAWN = 64
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,6 +70,20 @@ class Entry:
     def recipe(self) -> list[str]:
         """The flags that train it."""
         return [f"--preset={self.preset}"]
+
+    @property
+    def picture(self) -> list[str]:
+        """The flags with which its program draws the picture of its card; none where it has none.
+
+        Example:
+            >>> entry("music_demo").picture[:2], entry("ner_demo").picture
+            (['--mode=generate', '--seed_notes=C4 E4 G4'], [])
+        """
+        if self.task != "music":
+            return []
+        how = {**_COMPOSING, "length": _DRAWN}
+        flags = [f"--{name}={value}" for name, value in how.items()]
+        return ["--mode=generate", f"--seed_notes={self.samples[0]}", *flags]
 
     def question(self, sample: str) -> dict[str, Any]:
         """What `serving_default` is asked for a sample, see `question`."""

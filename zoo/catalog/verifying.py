@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from zoo.catalog import loading
-from zoo.catalog.collecting import sha256
+from zoo.catalog.collecting import plain, sha256
 from zoo.catalog.results import EntryResults, read_entry
 from zoo.saving import versions
 
@@ -76,8 +76,8 @@ def differences(received: Mapping[str, np.ndarray], expected: Mapping[str, list]
 
 
 def _same(received: np.ndarray, expected: list) -> bool:
+    if received.dtype.kind != "f":
+        return plain(received) == expected
     if list(received.shape) != list(np.shape(expected)):
         return False
-    if received.dtype.kind == "f":
-        return np.allclose(received, expected, rtol=_RELATIVE, atol=_ABSOLUTE)
-    return received.tolist() == expected
+    return np.allclose(received, expected, rtol=_RELATIVE, atol=_ABSOLUTE)

@@ -13,6 +13,8 @@ import tensorflow as tf
 
 # Of 88 keys some four sound: training need not find that out.
 _SELDOM = -3.0
+# Keys of a frame, as most have them.
+_FEW = 8
 
 
 class _Frames(keras.layers.Layer):
@@ -31,8 +33,8 @@ class _Frames(keras.layers.Layer):
 
     def _scores(self, a: tf.Tensor) -> tf.Tensor:
         """W a<t> + b, float32 `[rows, keys]`."""
-        w, b = (tf.convert_to_tensor(v) for v in (self.w, self.b))
-        return tf.matmul(tf.cast(a, tf.float32), tf.cast(w, tf.float32), transpose_b=True) + b
+        w, b = (tf.cast(tf.convert_to_tensor(v), tf.float32) for v in (self.w, self.b))
+        return tf.matmul(tf.cast(a, tf.float32), w, transpose_b=True) + b
 
     def call(self, a: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
         """L = -Σ_k y_k log ŷ_k + (1 - y_k) log(1 - ŷ_k), in nats.
@@ -102,8 +104,9 @@ class ChainedKeys(_Frames):
     Source: Boulanger-Lewandowski, Bengio and Vincent 2012, RNN-NADE; of their equations the order
     of the keys is the ascending one, and V and U are two matrices.
 
-    Only a key that sounds changes h: a frame with n keys has n + 1 hidden layers and not 88, so
-    that all of its keys cost n + 1 products in training, and n + 1 turns to draw.
+    Only a key that sounds changes h: a frame with n keys has n + 1 hidden layers and not 88, all of
+    which are there at once in training; drawing takes n + 1 turns. Frames of a batch have as many
+    hidden layers as the fullest of them needs, but those of more than 8 keys are by themselves.
 
     Args:
         keys: of the piano.
@@ -128,6 +131,13 @@ class ChainedKeys(_Frames):
         self.v = self.add_weight(shape=(self.keys, self.units), name="V")
 
     def logits(self, a: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
+        few = tf.reduce_sum(y, axis=1) <= _FEW
+        places = [tf.where(some)[:, 0] for some in (few, ~few)]
+        parts = [self._logits(tf.gather(a, rows), tf.gather(y, rows)) for rows in places]
+        return tf.dynamic_stitch([tf.cast(rows, tf.int32) for rows in places], parts)
+
+    def _logits(self, a: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
+        """Of frames that have about as many keys."""
         b, c, u, v = self._of_steps(a)
         count = tf.reduce_sum(tf.cast(y, tf.int32), axis=1)
         most = tf.maximum(tf.reduce_max(count), 0)

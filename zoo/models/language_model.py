@@ -13,7 +13,8 @@ from layers.gates import gates_of_layers
 from layers.softmax import log_probabilities, summed_cross_entropy
 from zoo.configuration import LanguageModelConfig
 from zoo.models.by_length import STEPS_AT_ONCE, Group, in_groups
-from zoo.models.parts import Inputs, MakeStack, RecurrentModel, WordDropout
+from zoo.models.carrying import CarriesStates
+from zoo.models.parts import Inputs, MakeStack, WordDropout
 from zoo.models.weighting import weights_of_steps
 from zoo.text import tokens
 
@@ -22,7 +23,7 @@ _SCORES_AT_ONCE, _FEWEST_STEPS = 2**24, 4
 
 
 @keras.saving.register_keras_serializable("zoo")
-class LanguageModel(RecurrentModel):
+class LanguageModel(CarriesStates):
     """P(y<1>, ..., y<T>) = Π_t P(y<t> | y<1>, ..., y<t-1>).
 
         x<t> = y<t-1>,   x<1> = 0,   a<0> = 0
@@ -92,15 +93,7 @@ class LanguageModel(RecurrentModel):
         if not config.tied:
             self.w = self.add_weight(shape=(config.vocabulary_size, width), name="W")
         self.b = self.add_weight(shape=(config.vocabulary_size,), initializer="zeros", name="b")
-        self.carried = [
-            self.add_weight(
-                shape=(config.rows, config.units),
-                initializer="zeros",
-                trainable=False,
-                name=f"carried_{i}",
-            )
-            for i in range(self.stacks[0].states_per_layer * config.depth if config.rows else 0)
-        ]
+        self.make_carried(self.stacks[0].states_per_layer * config.depth)
 
     def build(self, input_shape: object = None) -> None:
         self.word_embedding.build((None, None))
@@ -178,15 +171,7 @@ class LanguageModel(RecurrentModel):
         ids, real = self.inputs_of(targets, inputs["before"]), targets > tokens.PADDING
         if not (training and self.config.rows):
             return self.run(ids, self.zero_states(tf.shape(targets)[0]), real, training)[0]
-        # Without a mask: padding is only at the end of a text, and the next one starts anew.
-        states = [
-            tf.where(fresh[:, None], 0.0, tf.cast(s.value, self.compute_dtype))
-            for s in self.carried
-        ]
-        a, states = self.run(ids, states, training=training)
-        for variable, state in zip(self.carried, states, strict=True):
-            variable.assign(tf.cast(tf.stop_gradient(state), variable.dtype))
-        return a
+        return self.carry_on(fresh, lambda states: self.run(ids, states, real, training))
 
     def compute_loss(
         self,

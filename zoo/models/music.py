@@ -9,15 +9,17 @@ import keras
 import tensorflow as tf
 
 import layers
+from layers.gates import gates_of_layers
 from zoo.configuration import MusicConfig
 from zoo.models.by_length import STEPS_AT_ONCE
+from zoo.models.carrying import CarriesStates
 from zoo.models.frames import ChainedKeys, IndependentKeys
-from zoo.models.parts import Inputs, MakeStack, RecurrentModel
+from zoo.models.parts import Inputs, MakeStack
 from zoo.models.weighting import weights_of_steps
 
 
 @keras.saving.register_keras_serializable("zoo")
-class MusicModel(RecurrentModel):
+class MusicModel(CarriesStates):
     """P(y<1>, ..., y<T>) = Π_t P(y<t> | y<1>, ..., y<t-1>), y<t> the keys that sound at step t.
 
         x<t> = y<t-1>,   x<1> = 0,   a<0> = 0
@@ -70,16 +72,7 @@ class MusicModel(RecurrentModel):
             self.keys = ChainedKeys(keys, config.chain_units, dtype=self.dtype_policy)
         else:
             self.keys = IndependentKeys(keys, dtype=self.dtype_policy)
-        states = self.stack.states_per_layer * config.depth if config.rows else 0
-        self.carried = [
-            self.add_weight(
-                shape=(config.rows, config.units),
-                initializer="zeros",
-                trainable=False,
-                name=f"carried_{i}",
-            )
-            for i in range(states)
-        ]
+        self.make_carried(self.stack.states_per_layer * config.depth)
 
     def build(self, input_shape: object = None) -> None:
         self.stack.build((None, None, self.config.vocabulary_size))
@@ -111,6 +104,16 @@ class MusicModel(RecurrentModel):
     def zero_states(self, batch: int | tf.Tensor) -> list[tf.Tensor]:
         return self.stack.get_initial_state(batch)
 
+    def gate_activations(self, inputs: Inputs) -> dict[str, tf.Tensor]:
+        """At the step that reads each of the `frames`: one later than it is predicted.
+
+        The step before, which reads x<1> = 0, is taken and not shown.
+        """
+        x = tf.pad(tf.cast(inputs["frames"], self.compute_dtype), [[0, 0], [1, 0], [0, 0]])
+        mask = tf.pad(inputs["real"], [[0, 0], [1, 0]], constant_values=True)
+        found = gates_of_layers(self.stack.recurrent_layers, x, mask)
+        return {name: values[:, 1:] for name, values in found.items()}
+
     # --- Training and scoring --------------------------------------------------------------------
 
     def call(self, inputs: Inputs, training: bool = False) -> tf.Tensor:
@@ -118,15 +121,7 @@ class MusicModel(RecurrentModel):
         x, fresh = self.inputs_of(inputs["frames"], inputs["before"]), inputs["fresh"]
         if not (training and self.config.rows):
             return self.run(x, self.zero_states(tf.shape(x)[0]), inputs["real"], training)[0]
-        # Without a mask: padding is only at the end of a piece, and the next one starts anew.
-        states = [
-            tf.where(fresh[:, None], 0.0, tf.cast(s.value, self.compute_dtype))
-            for s in self.carried
-        ]
-        a, states = self.run(x, states, training=training)
-        for variable, state in zip(self.carried, states, strict=True):
-            variable.assign(tf.cast(tf.stop_gradient(state), variable.dtype))
-        return a
+        return self.carry_on(fresh, lambda states: self.run(x, states, inputs["real"], training))
 
     def compute_loss(
         self,
@@ -163,18 +158,7 @@ class MusicModel(RecurrentModel):
         states: Sequence[tf.Tensor],
         real: tf.Tensor | None = None,
     ) -> tuple[tf.Tensor, list[tf.Tensor]]:
-        """log P(y<t> | ...) of each frame, `[batch, time]`, 0 at padding, and the last states."""
-        found, _, states = self.judge(frames, before, states, real)
-        return found, states
-
-    def judge(
-        self,
-        frames: tf.Tensor,
-        before: tf.Tensor,
-        states: Sequence[tf.Tensor],
-        real: tf.Tensor | None = None,
-    ) -> tuple[tf.Tensor, tf.Tensor, list[tf.Tensor]]:
-        """How likely frames are, and which would have been likeliest.
+        """log P(y<t> | ...) of frames.
 
         Args:
             frames: y, `[batch, time, keys]`.
@@ -183,19 +167,41 @@ class MusicModel(RecurrentModel):
             real: bool `[batch, time]`, False for padding; by default all are real.
 
         Returns:
-            log P(y<t> | ...), float32 `[batch, time]`, 0 at padding; the frames that `draw` gives
-            at temperature 0, bool `[batch, time, keys]`, silent at padding; the last states.
+            float32 `[batch, time]`, 0 at padding; and the last states.
         """
-        shape, keys = tf.shape(frames), self.config.vocabulary_size
+        _, (_, log_p), states = self._log_probabilities(frames, before, states, real)
+        return log_p, states
+
+    def judge(
+        self,
+        frames: tf.Tensor,
+        before: tf.Tensor,
+        states: Sequence[tf.Tensor],
+        real: tf.Tensor | None = None,
+    ) -> tuple[tf.Tensor, tf.Tensor, list[tf.Tensor]]:
+        """What `log_probabilities` says of frames; and in their places the frames that `draw` gives
+        at temperature 0, key by key the likelier: bool `[batch, time, keys]`, silent at padding."""
+        (a, places), (shape, log_p), states = self._log_probabilities(frames, before, states, real)
+        rows = tf.shape(a)[0]
+        nothing, coldest = tf.zeros([rows, self.config.vocabulary_size]), tf.zeros([rows])
+        greedy = self.keys.draw(a, nothing, coldest)
+        return log_p, tf.scatter_nd(places, greedy, tf.cast(shape, tf.int64)), states
+
+    def _log_probabilities(
+        self,
+        frames: tf.Tensor,
+        before: tf.Tensor,
+        states: Sequence[tf.Tensor],
+        real: tf.Tensor | None,
+    ) -> tuple[tuple[tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor], list[tf.Tensor]]:
+        """a<t> of the real steps and their places; the frames' shape and log P; the last states."""
+        shape = tf.shape(frames)
         real = tf.ones(shape[:2], tf.bool) if real is None else real
         a, states = self.run(self.inputs_of(frames, before), states, mask=real)
         places = tf.where(real)
         a, y = tf.gather_nd(a, places), tf.gather_nd(frames, places)
         log_p = tf.scatter_nd(places, -self.keys(a, y), tf.cast(shape[:2], tf.int64))
-        coldest = tf.zeros(tf.shape(a)[:1])
-        likeliest = self.keys.draw(a, tf.zeros([tf.shape(a)[0], keys]), coldest)
-        likeliest = tf.scatter_nd(places, likeliest, tf.cast(shape, tf.int64))
-        return log_p, likeliest, states
+        return (a, places), (shape, log_p), states
 
     def judge_pieces(self, frames: tf.Tensor, lengths: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """What `judge` says of pieces of any length, each from its beginning.
@@ -208,7 +214,7 @@ class MusicModel(RecurrentModel):
             lengths: int32 `[batch]`, frames of each piece.
 
         Returns:
-            log P, float32 `[batch, time]`, and the likeliest frames, bool `[batch, time, keys]`.
+            log P, float32 `[batch, time]`, and the greedy frames, bool `[batch, time, keys]`.
         """
         rows, time, _ = tf.unstack(tf.shape(frames))
         keys = self.config.vocabulary_size
@@ -218,7 +224,7 @@ class MusicModel(RecurrentModel):
         shifted = tf.pad(frames, [[0, 0], [1, 0], [0, 0]])
 
         def window(
-            number: tf.Tensor, log_p: tf.TensorArray, likeliest: tf.TensorArray, *states: tf.Tensor
+            number: tf.Tensor, log_p: tf.TensorArray, greedy: tf.TensorArray, *states: tf.Tensor
         ) -> tuple:
             start = number * at_once
             end = tf.minimum(start + at_once, time)
@@ -227,18 +233,18 @@ class MusicModel(RecurrentModel):
             )
             # Time first, so that windows can be put one behind the other.
             log_p = log_p.write(number, tf.transpose(here))
-            likeliest = likeliest.write(number, tf.transpose(found, [1, 0, 2]))
-            return number + 1, log_p, likeliest, *new_states
+            greedy = greedy.write(number, tf.transpose(found, [1, 0, 2]))
+            return number + 1, log_p, greedy, *new_states
 
         count = tf.maximum(-(-time // at_once), 1)
         found = [
             tf.TensorArray(tf.float32, count, infer_shape=False, element_shape=[None, None]),
             tf.TensorArray(tf.bool, count, infer_shape=False, element_shape=[None, None, keys]),
         ]
-        _, log_p, likeliest, *_ = tf.while_loop(
+        _, log_p, greedy, *_ = tf.while_loop(
             lambda number, *_: number < count,
             window,
             (tf.constant(0), *found, *self.zero_states(rows)),
             parallel_iterations=1,
         )
-        return tf.transpose(log_p.concat()), tf.transpose(likeliest.concat(), [1, 0, 2])
+        return tf.transpose(log_p.concat()), tf.transpose(greedy.concat(), [1, 0, 2])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -20,7 +20,7 @@ def add_gates(
     weights: StoredWeights,
     read: Callable[[tf.Tensor], tuple[tf.RaggedTensor, Inputs]],
 ) -> None:
-    """Gives a module the signature `gates`, where its model has gates.
+    """Gives a module of texts the signature `gates`, where its model has gates.
 
     `text` string[B] → tokens string[B, T], as the model reads them; lengths int32[B]; and each gate
     and state of each layer that reads them, float[B, T, units], by the names of
@@ -36,19 +36,38 @@ def add_gates(
         read: from texts to their tokens, ragged string `[batch, (time)]`, and to what the model
             reads of them.
     """
+
+    def read_texts(text_: tf.Tensor) -> tuple[dict[str, tf.Tensor], Inputs]:
+        tokens, inputs = read(text_)
+        lengths = tf.cast(tokens.row_lengths(), tf.int32)
+        return {"tokens": tokens.to_tensor(shape=[None, None]), "lengths": lengths}, inputs
+
+    add_gates_of(module, model, weights, read_texts, [of_texts()])
+
+
+def add_gates_of(
+    module: Any,
+    model: RecurrentModel,
+    weights: StoredWeights,
+    read: Callable[..., tuple[dict[str, tf.Tensor], Inputs]],
+    asked: Sequence[tf.TensorSpec],
+) -> None:
+    """Gives a module the signature `gates`, whatever it is asked with.
+
+    Args:
+        module, model, weights: as in `add_gates`.
+        read: from what is asked to what is answered beside the gates, and to what the model reads.
+        asked: the inputs of the signature.
+    """
     if not model.config.has_gates:
         return
     kept = Untracked(model)  # else every weight would be saved twice
 
-    def gates(text_: tf.Tensor) -> dict[str, tf.Tensor]:
-        tokens, inputs = read(text_)
+    def gates(*inputs_: tf.Tensor) -> dict[str, tf.Tensor]:
+        said, inputs = read(*inputs_)
         with weights.reading():
             found = kept.value.gate_activations(inputs)
-        return {
-            "tokens": tokens.to_tensor(shape=[None, None]),
-            "lengths": tf.cast(tokens.row_lengths(), tf.int32),
-            **{name: tf.cast(values, tf.float32) for name, values in found.items()},
-        }
+        return {**said, **{name: tf.cast(values, tf.float32) for name, values in found.items()}}
 
-    module.gates = tf.function(gates, input_signature=[of_texts()], autograph=False)
+    module.gates = tf.function(gates, input_signature=asked, autograph=False)
     module.signature_names.append(SIGNATURE)

@@ -7,7 +7,9 @@ import tensorflow as tf
 
 from zoo.decoding.composing import compose
 from zoo.models import MusicModel
-from zoo.saving.parts import Request, Untracked, given_back, named, of_batch, of_states
+from zoo.models.parts import Inputs
+from zoo.saving.gates import add_gates_of
+from zoo.saving.parts import Request, Untracked, given_back, named, of_batch, of_states, same_rows
 from zoo.saving.weights import StoredWeights
 
 # Of the requests by which a server warms up: a chord and nothing, and frames of a piece.
@@ -17,15 +19,17 @@ _SEEDS, _FRAMES = ((60, 64, 67), (0, 0, 0)), 8
 class MusicModule(tf.Module):
     """A model of music with everything from seed notes to a piece in the graph.
 
+    Its signature `gates` takes `frames` and `lengths` as `score` does, and gives each gate and
+    state at each frame, see `zoo.saving.gates`.
+
     Args:
         model: a built `MusicModel`.
         weights: how the weights are stored, one of `zoo.saving.weights.KINDS`.
     """
 
-    signature_names = ("serving_default", "score", "stream")
-
     def __init__(self, model: MusicModel, weights: str = "float32"):
         super().__init__()
+        self.signature_names = ["serving_default", "score", "stream"]
         self.weights = StoredWeights(model, weights, left_out=model.carried)
         self._model = Untracked(model)
         self._keys = keys = model.config.vocabulary_size
@@ -45,6 +49,7 @@ class MusicModule(tf.Module):
                 *self._states,
             ],
         )
+        add_gates_of(self, model, self.weights, _read, [frames, lengths])
 
     @tf.function(
         input_signature=[
@@ -66,6 +71,7 @@ class MusicModule(tf.Module):
         likely becomes likelier, and at 0 and less each key is as is likelier. seed int32[B]
         → frames bool[B, T, 88], from the lowest key up, silent behind the end; lengths int32[B].
         The same seed gives the same piece, alone or in a batch."""
+        same_rows(notes, length, temperature, seed)
         with self.weights.reading():
             frames = compose(self._model.value, notes, length, temperature, seed)
         return {"frames": frames, "lengths": tf.maximum(length, 0)}
@@ -73,16 +79,17 @@ class MusicModule(tf.Module):
     def _score(self, frames: tf.Tensor, lengths: tf.Tensor) -> dict[str, tf.Tensor]:
         """log P of whole pieces. frames bool[B, T, 88]; lengths int32[B], frames of each that are
         real → log_probability float[B], natural logarithm; log_probabilities float[B, T], of each
-        frame given those before; likeliest bool[B, T, 88], each frame as temperature 0 draws it
+        frame given those before; greedy bool[B, T, 88], each frame as temperature 0 draws it
         behind those before; lengths int32[B], as given but for what is not there."""
+        same_rows(frames, lengths)
         lengths = tf.clip_by_value(lengths, 0, tf.shape(frames)[1])
         with self.weights.reading():
-            found, likeliest = self._model.value.judge_pieces(frames, lengths)
+            found, greedy = self._model.value.judge_pieces(frames, lengths)
         total = tf.reduce_sum(tf.cast(found, tf.float64), axis=1)
         return {
             "log_probability": tf.cast(total, tf.float32),
             "log_probabilities": found,
-            "likeliest": likeliest,
+            "greedy": greedy,
             "lengths": lengths,
         }
 
@@ -102,6 +109,7 @@ class MusicModule(tf.Module):
         its last frame; frame_count int32[B] and log_probability double[B], of all frames so far;
         state_0, ... float[B, units], of all layers → these, log_probabilities float[B, T] and
         lengths int32[B]."""
+        same_rows(frames, lengths, state_frame, frame_count, log_probability, *states)
         time = tf.shape(frames)[1]
         lengths = tf.clip_by_value(lengths, 0, time)
         with self.weights.reading():
@@ -139,3 +147,11 @@ class MusicModule(tf.Module):
             for spec in self.stream.input_signature[2:]
         }
         return [("serving_default", seeds), ("score", piece), ("stream", piece | nothing)]
+
+
+def _read(frames: tf.Tensor, lengths: tf.Tensor) -> tuple[dict[str, tf.Tensor], Inputs]:
+    """What `gates` says beside the gates, and what the model reads."""
+    same_rows(frames, lengths)
+    time = tf.shape(frames)[1]
+    lengths = tf.clip_by_value(lengths, 0, time)
+    return {"lengths": lengths}, {"frames": frames, "real": tf.sequence_mask(lengths, time)}

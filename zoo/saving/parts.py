@@ -97,3 +97,10 @@ def opening(module: tf.Module, texts: tf.Tensor) -> list[Request]:
         for spec in module.stream.input_signature
     }
     return [("stream", {**zeros, "text": texts, "last": tf.ones([count], tf.bool)})]
+
+
+def same_rows(*inputs: tf.Tensor) -> None:
+    """Refuses inputs of a signature that have not as many rows each; else one row might stand for
+    all."""
+    rows = tf.stack([tf.shape(one)[0] for one in inputs])
+    tf.debugging.assert_equal(rows, rows[0], "expected inputs with as many rows each")

@@ -42,10 +42,40 @@ def test_notes_go_to_the_nearest_step_and_have_one_at_least(tmp_path):
         ("note_on", 62, 0), ("note_on", 62, 240, ("velocity", 0)),  # 830 to 1070
     )  # fmt: skip
     assert midi.read(path, "eighth") == [[60, 72], [60], [], [62]]
-    assert midi.read(path, "quarter") == [[60, 72], [], [62]][:1] + [[], [62]][:2]
+    assert midi.read(path, "quarter") == [[60, 72], [], [62]]
 
 
-def test_drums_other_tempos_and_what_no_piano_has_are_passed_over(tmp_path):
+@pytest.mark.parametrize(
+    "ends",
+    [
+        [("note_off", 60, 240)],  # one end for both
+        [("note_off", 60, 0), ("note_off", 60, 240)],  # the first ends where the second begins
+        [("note_off", 60, 240), ("note_off", 60, 240)],
+    ],
+)
+def test_a_note_that_is_struck_again_leaves_no_drone(tmp_path, ends):
+    path = midi_file(
+        tmp_path / "a.mid",
+        ("note_on", 60, 0), ("note_on", 60, 240), *ends,
+        ("note_on", 70, 480), ("note_off", 70, 240),
+    )  # fmt: skip
+    piece = midi.read(path)
+    assert piece[:2] == [[60], [60]] and [60] not in piece[2:]
+    assert piece[-1] == [70]
+
+
+def test_tracks_are_read_side_by_side_and_ticks_count(tmp_path):
+    tracks = [mido.MidiTrack() for _ in range(3)]
+    tracks[0].append(mido.MetaMessage("set_tempo", tempo=300_000, time=240))
+    tracks[0].append(mido.MetaMessage("set_tempo", tempo=900_000, time=240))
+    for track, note in ((tracks[1], 60), (tracks[2], 64)):
+        track.append(mido.Message("note_on", note=note, velocity=70, time=240))
+        track.append(mido.Message("note_off", note=note, time=240))
+    mido.MidiFile(type=1, ticks_per_beat=480, tracks=tracks).save(tmp_path / "a.mid")
+    assert midi.read(str(tmp_path / "a.mid")) == [[], [60, 64]]
+
+
+def test_drums_and_what_no_piano_has_are_passed_over(tmp_path):
     path = midi_file(
         tmp_path / "a.mid",
         ("note_on", 40, 0, ("channel", 9)), ("note_on", 10, 0), ("note_on", 120, 0),
@@ -60,14 +90,18 @@ def test_a_note_that_does_not_end_sounds_to_the_end_of_its_track(tmp_path):
 
 
 CUT = b"MThd\0\0\0\6\0\1\0\1\1\xe0MTrk\0\0\0\xff\0\x90"
+# A key signature that there is not.
+ODD = b"MThd\0\0\0\6\0\0\0\1\1\xe0MTrk\0\0\0\12\0\xff\x59\2\x0b\5\0\xff\x2f\0"
+# A division in parts of a second.
+SECONDS = b"MThd\0\0\0\6\0\0\0\1\xe7\x28MTrk\0\0\0\4\0\xff\x2f\0"
 
 
-@pytest.mark.parametrize("content", [b"", b"MThd\0\0", b"RIFF....", CUT, None])
+@pytest.mark.parametrize("content", [b"", b"MThd\0\0", b"RIFF....", CUT, ODD, SECONDS, None])
 def test_what_is_no_midi_is_named(tmp_path, content):
     path = tmp_path / "bad.mid"
     if content is not None:
         path.write_bytes(content)
-    with pytest.raises(DataError, match="expected a readable MIDI file") as error:
+    with pytest.raises(DataError, match="expected a (readable )?MIDI file") as error:
         midi.read(str(path))
     assert str(path) in str(error.value)
 

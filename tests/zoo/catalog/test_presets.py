@@ -72,7 +72,7 @@ def test_mistakes_in_recipes_are_named(tmp_path, text, message):
         ('["A text."]', "[]", "one.samples: expected at least one text"),
         (", flags = []", "", "one.baseline.flags: expected a value"),
         ('"demo"', '"demon"', "one.preset: expected one of ['demo'"),
-        ('"ner"', '"nerd"', "one.task: expected one of ['lm', 'ner'"),
+        ('"ner"', '"nerd"', "one.task: expected one of ['lm', 'music', 'ner'"),
     ],
 )
 def test_mistakes_in_entries_are_named(tmp_path, old, new, message):

@@ -110,6 +110,24 @@ def test_training_carries_the_state_and_forgets_it_where_a_text_begins():
     assert not np.allclose(carried[0], alone[0])
 
 
+def test_padding_behind_a_window_that_is_cut_short_does_not_change_what_is_carried():
+    model = make("lstm", rows=2)
+    ids = np.array([[5, 3, 4, 6, 2], [6, 4, 3, 5, 2]], np.int32)
+    whole, _ = model.run(model.inputs_of(ids, START), model.zero_states(2))
+    cut = np.pad(ids[:, :2], [[0, 0], [0, 1]])
+    model({"targets": cut, "before": START, "fresh": np.ones(2, bool)}, training=True)
+    later = {"targets": ids[:, 2:], "before": ids[:, 1], "fresh": np.zeros(2, bool)}
+    np.testing.assert_allclose(model(later, training=True), whole[:, 2:], atol=1e-6)
+
+
+def test_states_are_carried_in_16_bits_too():
+    config = LanguageModelConfig(vocabulary_size=9, units=4, embedding_dim=4, rows=2, jit=False)
+    model = LanguageModel(config, dtype="mixed_bfloat16")
+    model.build()
+    window = {"targets": TARGETS, "before": START, "fresh": np.array([True, False])}
+    assert model(window, training=True).dtype == tf.bfloat16
+
+
 def test_dynamic_evaluation_scores_a_window_before_it_learns_from_it():
     model = make()
     weights = model.get_weights()

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tasks.data import running
 from zoo.configuration import MusicConfig
 from zoo.decoding.composing import compose
-from zoo.models import MusicModel, music
+from zoo.models import MusicModel, frames, music
 from zoo.models.frames import ChainedKeys, IndependentKeys
 
 RNG = np.random.default_rng(0)
@@ -60,8 +61,10 @@ def probability_by_hand(layer, a, lower, key):
 # --- Frames --------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("few", [8, 2])
 @pytest.mark.parametrize("output", OUTPUTS)
-def test_a_frame_is_as_likely_as_its_keys_one_after_the_other(output):
+def test_a_frame_is_as_likely_as_its_keys_one_after_the_other(output, few, monkeypatch):
+    monkeypatch.setattr(frames, "_FEW", few)  # of more keys, frames are by themselves
     layer, a = make_keys(output), RNG.normal(size=WIDTH).astype(np.float32)
     found = layer(np.repeat(a[None], len(EVERY_FRAME), axis=0), EVERY_FRAME).numpy()
     for y, loss in zip(EVERY_FRAME, found, strict=True):
@@ -145,6 +148,42 @@ def test_training_goes_on_where_the_window_before_ended(cell):
     assert not np.allclose(a[0], whole[0, 3:], atol=1e-3)
 
 
+def test_first_windows_that_are_cut_short_do_not_change_what_is_carried():
+    model, y = make(depth=2, rows=2), frames_of(2, 20)
+    whole, _ = model.run(model.inputs_of(y, np.zeros([2, 88])), model.zero_states(2))
+    table = np.concatenate([np.zeros([1, 88], np.float32), *y])
+    rows = [[running.Piece(np.arange(1, 21) + 20 * i, 0)] for i in range(2)]
+    found = np.zeros(whole.shape)
+    cuts = set()
+    for window in running.windows(rows, 10, np.random.default_rng(1)):
+        numbers = running.batch(window, 10)
+        real = numbers["targets"] > 0
+        inputs = {"frames": table[numbers["targets"]], "before": table[numbers["before"]]}
+        a = model({**inputs, "real": real, "fresh": numbers["fresh"]}, training=True).numpy()
+        for i, (_, start, end) in enumerate(window):
+            found[i, start:end] = a[i, : end - start]
+            cuts.add(end)
+    assert cuts - {10, 20}
+    np.testing.assert_allclose(found, whole, atol=1e-5)
+
+
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+@pytest.mark.parametrize("output", OUTPUTS)
+def test_states_are_carried_in_16_bits_too(output, policy):
+    small = MusicConfig(units=6, chain_units=4, jit=False, output=output, rows=2)
+    model = MusicModel(small, dtype=policy)
+    model.build()
+    y = frames_of(2, 4)
+    inputs = {
+        "frames": y, "before": np.zeros([2, 88]), "real": np.ones([2, 4], bool),
+        "fresh": np.array([True, False]),
+    }  # fmt: skip
+    with tf.GradientTape() as tape:
+        loss = model.compute_loss(x=inputs, y_pred=model(inputs, training=True))
+    assert all(g is not None for g in tape.gradient(loss, model.trainable_variables))
+    assert np.isfinite(loss)
+
+
 @pytest.mark.parametrize("output", OUTPUTS)
 def test_pieces_in_windows_are_judged_as_at_once(output, monkeypatch):
     model, y = make(output), frames_of(3, 11) > 0
@@ -162,14 +201,14 @@ def test_pieces_in_windows_are_judged_as_at_once(output, monkeypatch):
 
 
 @pytest.mark.parametrize("output", OUTPUTS)
-def test_cold_composing_is_what_is_likeliest_given_what_came(output):
+def test_cold_composing_is_greedy_given_what_came(output):
     model = make(output)
     piece = compose(
         model, tf.constant([[60, 64]]), tf.constant([7]), tf.zeros([1]), tf.zeros([1], tf.int32)
     )
     assert np.flatnonzero(piece[0, 0]).tolist() == [39, 43]
-    _, likeliest = model.judge_pieces(piece, tf.constant([7]))
-    assert np.array_equal(likeliest[0, 1:], piece[0, 1:])
+    _, greedy = model.judge_pieces(piece, tf.constant([7]))
+    assert np.array_equal(greedy[0, 1:], piece[0, 1:])
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from zoo.configuration import MusicConfig
 from zoo.models import MusicModel
@@ -86,6 +87,36 @@ def test_a_piece_in_chunks_is_as_likely_as_a_whole_one(model):
     np.testing.assert_allclose(found, each, atol=1e-4)
     np.testing.assert_allclose(kept["log_probability"], whole["log_probability"], rtol=1e-5)
     assert kept["frame_count"].tolist() == lengths.tolist()
+
+
+def test_gates_are_those_of_the_step_that_reads_a_frame(model):
+    frames, lengths = RNG.random([2, 5, 88]) < 0.05, [5, 2]
+    found = model.ask("gates", {"frames": frames, "lengths": lengths})
+    assert found["lengths"].tolist() == lengths
+    assert {"layer_1/gate_u", "layer_2/gate_f", "layer_2/c"} <= found.keys()
+    assert found["layer_2/gate_o"].shape == (2, 5, 8)
+    assert not any(values[1, 2:].any() for name, values in found.items() if "/" in name)
+    # What has read three frames predicts the fourth: the state behind four frames of a stream.
+    specs = model.signatures["stream"].inputs
+    nothing = {
+        name: np.zeros([1, *spec.shape[1:]], spec.dtype)
+        for name, spec in specs.items()
+        if name not in ("frames", "lengths")
+    }
+    asked = {**nothing, "frames": frames[:1, :4], "lengths": [4]}
+    states = [v for n, v in model.ask("stream", asked).items() if n[6:].isdigit()]
+    assert any(np.allclose(state, found["layer_2/c"][:1, 2], atol=1e-6) for state in states)
+
+
+def test_rows_that_do_not_match_are_refused_in_the_graph():
+    model = MusicModel(MusicConfig(units=4, chain_units=4, jit=False))
+    model.build()
+    module = MusicModule(model)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="as many rows each"):
+        module.score(tf.zeros([3, 2, 88], tf.bool), tf.constant([2]))
+    with pytest.raises(tf.errors.InvalidArgumentError, match="as many rows each"):
+        one = tf.constant([1])
+        module.serving_default(tf.zeros([2, 1], tf.int32), one, tf.ones([1]), one)
 
 
 def test_lengths_beyond_what_is_there_are_what_is_there(model):

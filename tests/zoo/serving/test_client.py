@@ -41,7 +41,7 @@ def post(server, path, body):
 
 @pytest.mark.parametrize("name", ["tagger", "classifier", "language"])
 def test_answers_are_those_of_the_model_here(local, address, name):
-    here, there = local(name), connect(address, name)
+    here, there = local(name), connect(address, name, timeout=60)
     assert there.signatures == here.signatures
     odd = [one[:300] for one in ODD_TEXTS.values()]
     for texts in (TEXTS, TEXTS[0], [""], ["", " "], odd, []):
@@ -76,12 +76,15 @@ def test_a_longer_text_of_someone_else_in_the_batch_changes_nothing(
 ):
     (version,) = models.versions[name].values()
     monkeypatch.setattr(version, "company", {signature: company})
-    check_equal(connect(address, name).ask(signature, inputs), local(name).ask(signature, inputs))
+    check_equal(
+        connect(address, name, timeout=60).ask(signature, inputs),
+        local(name).ask(signature, inputs),
+    )
 
 
 @pytest.mark.parametrize("name", ["tagger", "language"])
 def test_signatures_with_other_inputs(local, address, name):
-    here, there = local(name), connect(address, name)
+    here, there = local(name), connect(address, name, timeout=60)
     questions = {
         "tagger": {"tokens": {"tokens": [["Teddy", "smiled"], ["cat", ""]], "lengths": [2, 1]}},
         "language": {
@@ -101,7 +104,7 @@ def test_signatures_with_other_inputs(local, address, name):
 
 
 def test_all_types_and_one_output(local, address):
-    here, there = local("odd", 2), connect(address, "odd")
+    here, there = local("odd", 2), connect(address, "odd", timeout=60)
     check_equal(there(["abc", "é"]), here(["abc", "é"]))
     long = connect(address, "odd", max_characters=None)("a" * 5_000_000)
     assert long["length"].tolist() == [10_000_000]
