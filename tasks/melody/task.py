@@ -133,7 +133,6 @@ class Melody(Task[MelodyConfig]):
         either = sum(len(gold | greedy) for gold, greedy in pairs)
         return {
             "frame_log_likelihood": total / count,
-            "nats_per_frame": -total / count,
             "accuracy": right / either if either else 1.0,
         }
 
