@@ -101,7 +101,7 @@ def test_what_is_no_midi_is_named(tmp_path, content):
     path = tmp_path / "bad.mid"
     if content is not None:
         path.write_bytes(content)
-    with pytest.raises(DataError, match="expected a (readable )?MIDI file") as error:
+    with pytest.raises(DataError, match=r"expected a (readable )?MIDI file") as error:
         midi.read(str(path))
     assert str(path) in str(error.value)
 
