@@ -35,14 +35,16 @@ def precision(policy: str) -> Iterator[None]:
         keras.mixed_precision.set_dtype_policy(before)
 
 
-def make_optimizer(training: TrainingConfig) -> keras.optimizers.Optimizer:
-    """The optimizer of a recipe, with clipping and the average of weights."""
+def make_optimizer(training: TrainingConfig, one_kernel: bool = True) -> keras.optimizers.Optimizer:
+    """The optimizer of a recipe, with clipping and the average of weights; with `one_kernel`, Adam
+    is that of `by_one_kernel`."""
     arguments: dict[str, Any] = {"global_clipnorm": training.clip_norm or None}
     if training.average:
         arguments |= {"use_ema": True, "ema_momentum": training.average}
     if training.optimizer == "sgd":
         return keras.optimizers.SGD(training.learning_rate, momentum=0.9, **arguments)
-    return by_one_kernel(keras.optimizers.Adam(training.learning_rate, **arguments))
+    adam = keras.optimizers.Adam(training.learning_rate, **arguments)
+    return by_one_kernel(adam) if one_kernel else adam
 
 
 def learning_rate(training: TrainingConfig, epoch: int, epochs: int) -> float:
@@ -56,10 +58,10 @@ def learning_rate(training: TrainingConfig, epoch: int, epochs: int) -> float:
     return training.learning_rate * share
 
 
-def compile_model(model: RecurrentModel, training: TrainingConfig) -> None:
+def compile_model(model: RecurrentModel, training: TrainingConfig, one_kernel: bool = True) -> None:
     """Compiles a model for training, and makes its weights and those of its optimizer."""
     # The recurrent layers compile their loops themselves.
-    model.compile(make_optimizer(training), jit_compile=False)
+    model.compile(make_optimizer(training, one_kernel), jit_compile=False)
     model.build()
     model.optimizer.build(model.trainable_variables)
 

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 import layers
 from layers.gates import gates_of_layers
+from layers.sampled_softmax import summed_sampled_cross_entropy
 from layers.softmax import log_probabilities, summed_cross_entropy
 from zoo.configuration import LanguageModelConfig
 from zoo.models.by_length import STEPS_AT_ONCE, Group, in_groups
@@ -206,11 +207,7 @@ class LanguageModel(CarriesStates):
         a = tf.cast(tf.reshape(a, [-1, a.shape[-1]]), tf.float32)
         w, b = self.output_weights()
         if samples:
-            labels = tf.cast(targets[:, None], tf.int64)
-            losses = tf.nn.sampled_softmax_loss(
-                w, b, labels, a, samples, self.config.vocabulary_size
-            )
-            total = tf.tensordot(losses, weights, 1)
+            total = summed_sampled_cross_entropy(a, w, b, targets, weights, samples)
         else:
             total = summed_cross_entropy(a, w, b, targets, weights)
         return total, tf.reduce_sum(real)

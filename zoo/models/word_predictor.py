@@ -9,6 +9,7 @@ import keras
 import tensorflow as tf
 
 import layers
+from layers.sampled_softmax import summed_sampled_cross_entropy
 from layers.softmax import log_probabilities
 from zoo import text
 from zoo.configuration import WordPredictorConfig
@@ -96,22 +97,15 @@ class WordPredictor(RecurrentModel):
         """
         del y, training
         w, b = tf.convert_to_tensor(self.w), tf.convert_to_tensor(self.b)
-        losses = [
-            weights
-            * tf.nn.sampled_softmax_loss(
-                w,
-                b,
-                tf.cast(targets[:, None], tf.int64),
-                tf.cast(a, w.dtype),
-                min(self.config.samples, self.config.vocabulary_size),
-                w.shape[0],
-            )
-            for a, targets, weights in self._predictions(
-                x["words"], y_pred, weights_of_steps(sample_weight, x["words"], "word")
-            )
-        ]
-        losses = tf.concat(losses, axis=0)
-        return tf.math.divide_no_nan(tf.reduce_sum(losses), tf.cast(tf.size(losses), losses.dtype))
+        samples = min(self.config.samples, self.config.vocabulary_size)
+        total, count = tf.constant(0.0), tf.constant(0)
+        for a, targets, weights in self._predictions(
+            x["words"], y_pred, weights_of_steps(sample_weight, x["words"], "word")
+        ):
+            a = tf.cast(a, w.dtype)
+            total += summed_sampled_cross_entropy(a, w, b, targets, weights, samples)
+            count += tf.size(targets)
+        return tf.math.divide_no_nan(total, tf.cast(count, total.dtype))
 
     def log_likelihood(self, inputs: Inputs) -> tuple[tf.Tensor, tf.Tensor]:
         """Sum of log P over the words of a batch, in nats, and how many they are."""

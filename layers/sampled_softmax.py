@@ -1,0 +1,158 @@
+"""The softmax of a few drawn words beside the right one, with its gradient by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import tensorflow as tf
+
+from layers.engine import precision_of_loops
+
+# Rows whose scores are in memory at a time: what is computed of them stays in the cache.
+_ROWS_AT_ONCE = 512
+
+# Ids of drawn words `[samples]`, and how often each target `[n]` and each drawn word is expected.
+Drawn = tuple[tf.Tensor, tf.Tensor, tf.Tensor]
+
+
+def summed_sampled_cross_entropy(
+    a: tf.Tensor,
+    w: tf.Tensor,
+    b: tf.Tensor,
+    targets: tf.Tensor,
+    weights: tf.Tensor,
+    samples: int,
+    drawn: Drawn | None = None,
+) -> tf.Tensor:
+    """Σ_i weights_i L_i, where row i compares its target t with the drawn words v other than t:
+
+        s_i[v] = W_v a_i + b_v - log Q(v)
+        L_i = -log (exp s_i[t] / (exp s_i[t] + Σ_v exp s_i[v]))
+
+    Q(v) is how often v is expected among the drawn ones: words are drawn by their rank, the common
+    ones first. What `tf.nn.sampled_softmax_loss` gives, in half its time: with the losses come
+    their derivatives, of which one product makes the gradients of all drawn words.
+
+    Source: Jean, Cho, Memisevic and Bengio 2015, "On using very large target vocabulary".
+
+    Args:
+        a: states `[n, units]`.
+        w: output weights `[vocabulary, units]`, common words first.
+        b: output bias `[vocabulary]`.
+        targets: int32 `[n]`, in [0, vocabulary).
+        weights: float `[n]`, 0 where there is padding.
+        samples: how many words are drawn, at most as many as the vocabulary has.
+        drawn: the words and what is expected of them, where they are drawn already.
+
+    Returns:
+        A scalar. Its gradients by `w` and `b` are `tf.IndexedSlices` of the rows that took part;
+        they cannot be differentiated again.
+
+    Example:
+        >>> a, w, b = tf.zeros([2, 4]), tf.zeros([10, 4]), tf.zeros([10])
+        >>> targets, weights = tf.constant([3, 7]), tf.constant([1.0, 0.0])
+        >>> loss = summed_sampled_cross_entropy(a, w, b, targets, weights, samples=5)
+        >>> bool(loss > 0)
+        True
+    """
+    given, size = a.dtype, w.shape[0]
+    targets = tf.cast(targets, tf.int32)
+    ids, expected_target, expected_drawn = drawn or draw(targets, samples, size)
+    a, w, b, weights = (tf.cast(v, precision_of_loops(given)) for v in (a, w, b, weights))
+    log_q = [tf.math.log(tf.cast(q, a.dtype)) for q in (expected_target, expected_drawn)]
+    # Where a word is among the drawn ones; behind the last, where it is not.
+    places = tf.fill([size], tf.size(ids))
+    places = tf.tensor_scatter_nd_update(places, ids[:, None], tf.range(tf.size(ids)))
+    hits = tf.gather(places, targets)
+
+    @tf.custom_gradient
+    def loss(a: tf.Tensor, w: tf.Tensor, b: tf.Tensor) -> tuple[tf.Tensor, Callable]:
+        w_target, w_drawn = tf.gather(w, targets), tf.gather(w, ids)
+        s_target = tf.reduce_sum(a * w_target, axis=1) + tf.gather(b, targets) - log_q[0]
+        b_drawn = tf.gather(b, ids) - log_q[1]
+        count = tf.shape(a)[0]
+
+        def turn(
+            i: tf.Tensor,
+            losses: tf.TensorArray,
+            p: tf.TensorArray,
+            d_a: tf.TensorArray,
+            d_w: tf.Tensor,
+            d_b: tf.Tensor,
+        ) -> tuple:
+            part = slice(i, tf.minimum(i + _ROWS_AT_ONCE, count))
+            some, right, weight = a[part], s_target[part], weights[part]
+            scores = tf.nn.bias_add(tf.matmul(some, w_drawn, transpose_b=True), b_drawn)
+            largest = tf.maximum(tf.reduce_max(scores, axis=1), right)
+            each = tf.exp(scores - largest[:, None])
+            each = _without(each, hits[part])
+            all_drawn, of_right = tf.reduce_sum(each, axis=1), tf.exp(right - largest)
+            together = all_drawn + of_right
+            # ∂L/∂s[v] = exp s[v] / Σ: a factor of the row times what is there already.
+            scale = weight / together
+            scaled = some * scale[:, None]
+            number = i // _ROWS_AT_ONCE
+            return (
+                i + _ROWS_AT_ONCE,
+                losses.write(number, weight * (tf.math.log(together) + largest - right)),
+                p.write(number, weight - of_right * scale),
+                d_a.write(number, tf.matmul(each, w_drawn) * scale[:, None]),
+                d_w + tf.matmul(each, scaled, transpose_a=True),
+                d_b + tf.linalg.matvec(each, scale, transpose_a=True),
+            )
+
+        turns = tf.maximum(1, -(-count // _ROWS_AT_ONCE))
+
+        def array(*shape: int | None) -> tf.TensorArray:
+            return tf.TensorArray(a.dtype, turns, infer_shape=False, element_shape=(None, *shape))
+
+        _, losses, p, d_a, d_w, d_b = tf.while_loop(
+            lambda i, *_: i < turns * _ROWS_AT_ONCE,
+            turn,
+            (
+                0,
+                array(),
+                array(),
+                array(a.shape[1]),
+                tf.zeros_like(w_drawn),
+                tf.zeros_like(b_drawn),
+            ),
+            parallel_iterations=1,
+        )
+        total, p, d_a = tf.reduce_sum(losses.concat()), p.concat(), d_a.concat()
+
+        def back(d: tf.Tensor) -> tuple:
+            d_target = -d * p
+            rows = tf.concat([ids, targets], axis=0)
+            d_rows = tf.concat([d * d_w, d_target[:, None] * a], axis=0)
+            return (
+                d * d_a + d_target[:, None] * w_target,
+                tf.IndexedSlices(d_rows, rows, tf.shape(w)),
+                tf.IndexedSlices(tf.concat([d * d_b, d_target], axis=0), rows, tf.shape(b)),
+            )
+
+        return total, back
+
+    return tf.cast(loss(a, w, b), given)
+
+
+def draw(targets: tf.Tensor, samples: int, size: int) -> Drawn:
+    """Draws different words by their rank: rank r with a probability of about 1 / (r + 1).
+
+    Args:
+        targets: int `[n]`.
+        samples: how many.
+        size: of the vocabulary.
+    """
+    targets = tf.cast(targets, tf.int64)[:, None]
+    ids, of_targets, of_drawn = tf.random.log_uniform_candidate_sampler(
+        targets, num_true=1, num_sampled=samples, unique=True, range_max=size
+    )
+    return tf.cast(ids, tf.int32), tf.stop_gradient(of_targets[:, 0]), tf.stop_gradient(of_drawn)
+
+
+def _without(each: tf.Tensor, hits: tf.Tensor) -> tf.Tensor:
+    """A table `[n, samples]` with a 0 where each row's target is among the drawn words."""
+    rows = tf.cast(tf.where(hits < tf.shape(each)[1]), tf.int32)
+    at = tf.concat([rows, tf.gather(hits, rows)], axis=1)
+    return tf.tensor_scatter_nd_update(each, at, tf.zeros(tf.shape(rows)[:1], each.dtype))
