@@ -1,6 +1,6 @@
 r"""Speed of whole models against the same models of stock Keras layers, and of their SavedModels.
 
-    python -m tasks.benchmark_models --preset=wikiann --output=docs/benchmark_models.json
+    python -m tasks.benchmark_models --preset=wikiann --output_file=docs/benchmark_models.json
     python -m tasks.benchmark_models --task=sentiment --preset=imdb
 
 The flags of the task say which model, on which corpus. Both models train on the same batches in
@@ -42,7 +42,7 @@ class BenchmarkRun(RunConfig):
     task: str = option("ner", "Whose models.", choices=PROGRAMS)
     batches: int = option(60, "Training batches of each turn.", at_least=1)
     turns: int = option(5, "Turns of each model.", at_least=1)
-    output: str = option("benchmark_models.json", "File for all figures.")
+    output_file: str = option("benchmark_models.json", "File for all figures.")
 
 
 def benchmark() -> Mode:
@@ -53,7 +53,7 @@ def benchmark() -> Mode:
         entry = measure(task, config, run.batches, run.turns)
         entry["config"] = without_folders(entry["config"])
         entry = {"command": portable(run.command), **entry}
-        collect(run.output, entry)
+        collect(run.output_file, entry)
         for name in ("trained_per_second", "served_per_second"):
             print(f"{name}:", ", ".join(f"{key} {value:.0f}" for key, value in entry[name].items()))
         for name in (
@@ -66,7 +66,7 @@ def benchmark() -> Mode:
             if name in entry:
                 print(f"{name}: {entry[name]}")
         print(f"one text on one core: {entry['one_text_ms']:.2f} ms")
-        print(f"times Keras: {entry['times_keras']:.2f}\nAll figures: {run.output}")
+        print(f"times Keras: {entry['times_keras']:.2f}\nAll figures: {run.output_file}")
 
     return benchmark_mode
 

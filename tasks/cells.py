@@ -1,6 +1,6 @@
 r"""GRU against LSTM: the same recipe with each cell, its quality, size and time side by side.
 
-    python -m tasks.cells --task=ner --epochs=8 --output=docs/cells.json
+    python -m tasks.cells --task=ner --epochs=8 --output_file=docs/cells.json
     python -m tasks.cells --task=sentiment --cells=rnn,gru,lstm --seeds=1 --model_dir=runs/cells
     python -m tasks.cells --task=music --cells=rnn,gru,lstm --equal_parameters
 
@@ -43,7 +43,7 @@ class CellsRun(RunConfig):
         "Gives each cell as many units as make its model as large as the recipe's own; otherwise "
         "all have --units.",
     )
-    output: str = option("cells.json", "File for all figures.")
+    output_file: str = option("cells.json", "File for all figures.")
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -71,8 +71,8 @@ def comparison() -> Mode:
         entry = compare(task, config, run.cells, run.seeds, folder, run.equal_parameters)
         entry["config"] = without_folders(entry["config"])
         entry = {"command": portable(run.command), **entry}
-        collect(run.output, entry)
-        print(f"\n{tables.cells_table([entry])}\nAll figures: {run.output}   Runs: {folder}")
+        collect(run.output_file, entry)
+        print(f"\n{tables.cells_table([entry])}\nAll figures: {run.output_file}   Runs: {folder}")
 
     return compare_mode
 

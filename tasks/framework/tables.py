@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import re
 import statistics
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
@@ -158,7 +159,7 @@ def speed_table(entries: Sequence[Mapping[str, Any]]) -> str:
     header += ["one text on one core"]
     cells = [
         [
-            f"`{entry['command'].split('--output')[0].strip()}`",
+            f"`{_asked(entry['command'])}`",
             *(f"{entry['trained_per_second'][name]:,.0f}" for name in ("ours", "keras")),
             f"{entry['times_keras']:.2f}",
             *(_count(entry["served_per_second"].get(size)) for size in ("64", "256")),
@@ -171,7 +172,7 @@ def speed_table(entries: Sequence[Mapping[str, Any]]) -> str:
         if "drawn_per_second" in entry:
             one, many = (f"{entry['drawn_per_second'][n]:,.0f}" for n in ("1", "64"))
             text += (
-                f"\n`{entry['command'].split('--output')[0].strip()}`: the softmax takes "
+                f"\n`{_asked(entry['command'])}`: the softmax takes "
                 f"{entry['softmax_share']:.0%} of a training step; the SavedModel draws {one} "
                 f"tokens a second from one prompt, {many} from a batch of 64.\n"
             )
@@ -180,6 +181,11 @@ def speed_table(entries: Sequence[Mapping[str, Any]]) -> str:
 
 def _count(number: float | None) -> str:
     return "–" if number is None else f"{number:,.0f}"
+
+
+def _asked(command: str) -> str:
+    """A command without the file that its figures went into."""
+    return re.sub(r" --output(_file)?[= ]\S+\.json\b", "", command)
 
 
 def cells_table(entries: Sequence[Mapping[str, Any]]) -> str:
@@ -191,7 +197,7 @@ def cells_table(entries: Sequence[Mapping[str, Any]]) -> str:
             seconds = statistics.mean(row["seconds"])
             cells.append(
                 [
-                    f"`{entry['command'].split('--output')[0].strip()}`",
+                    f"`{_asked(entry['command'])}`",
                     name,
                     str(row.get("units", entry["config"]["units"])),
                     entry["score"],

@@ -5,6 +5,7 @@ import json
 import pytest
 from programs import program, small_corpus
 
+from tasks import benchmark_models, cells
 from tasks.classification import demo
 from tasks.framework import tables
 from zoo.catalog import speed
@@ -21,7 +22,7 @@ def test_cells_are_compared_by_quality_size_and_time(tmp_path, monkeypatch):
         return {"1": Speed(median_ms=len(asked), p99_ms=9.0, per_second=1.0)}
 
     monkeypatch.setattr(speed, "measure", measure)
-    flags = [*SMALL, "--cells=gru,rnn", "--output", tmp_path / "cells.json"]
+    flags = [*SMALL, "--cells=gru,rnn", "--output_file", tmp_path / "cells.json"]
     with small_corpus(demo):
         run = program("cells", *flags)
     (entry,) = json.loads((tmp_path / "cells.json").read_text())
@@ -36,7 +37,7 @@ def test_cells_are_compared_by_quality_size_and_time(tmp_path, monkeypatch):
 
 def test_cells_of_equal_size_have_units_of_their_own(tmp_path, monkeypatch):
     monkeypatch.setattr(speed, "measure", lambda *_: {"1": Speed(1.0, 1.0, 1.0)})
-    flags = [*SMALL, "--cells=rnn,gru,lstm", "--output", tmp_path / "cells.json"]
+    flags = [*SMALL, "--cells=rnn,gru,lstm", "--output_file", tmp_path / "cells.json"]
     with small_corpus(demo):
         for more in ([], ["--equal_parameters", "--units=12"], ["--equal_parameters"]):
             program("cells", *flags, *more)
@@ -54,12 +55,19 @@ def test_cells_of_equal_size_have_units_of_their_own(tmp_path, monkeypatch):
         assert str(rnn["units"]) in tables.cells_table([entry])
 
 
+@pytest.mark.parametrize("task", benchmark_models.PROGRAMS)
+def test_every_task_may_be_compared_and_measured(task, capsys):
+    for program_of in (cells.program_of, benchmark_models.program_of):
+        assert program_of(benchmark_models.PROGRAMS[task]).main(["--help"]) == 0
+        assert "--output_file: File for all figures" in capsys.readouterr().out
+
+
 def test_a_cell_without_units_is_as_large_as_no_other():
     run = program("cells", "--cells=none,gru", "--equal_parameters", check=False)
     assert run.returncode == 1 and "--equal_parameters: expected cells that have" in run.stderr
 
 
-@pytest.mark.parametrize("cells", ["gru", "gru,gru", "gru,gruu"])
-def test_what_are_no_cells_to_compare_is_one_line(cells):
-    run = program("cells", f"--cells={cells}", check=False)
+@pytest.mark.parametrize("some", ["gru", "gru,gru", "gru,gruu"])
+def test_what_are_no_cells_to_compare_is_one_line(some):
+    run = program("cells", f"--cells={some}", check=False)
     assert run.returncode == 1 and "--cells: expected two or more of none, rnn" in run.stderr

@@ -332,7 +332,7 @@ def test_parts_of_speech_are_trained_likewise(tmp_path):
 def test_the_benchmark_of_models_measures_both_and_the_savedmodel(trained, tmp_path):
     output = tmp_path / "models.json"
     flags = [*trained["flags"], *QUICK, "--nocrf", "--nobidirectional", "--batches=2", "--turns=1"]
-    flags.append(f"--output={output}")
+    flags.append(f"--output_file={output}")
     program("benchmark_models", *flags)
     (results,) = json.loads(output.read_text())
     trained_per_second = results["trained_per_second"]
