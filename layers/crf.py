@@ -12,6 +12,7 @@ import tensorflow as tf
 from layers import forward_backward
 from layers.arguments import GRADIENTS, JIT, Identifier, one_of, positive_integer
 from layers.engine.compiling import compiles
+from layers.n_best import best_paths
 
 # The attribute of what a CRF layer returns that is the layer.
 _FIELD = "_crf"
@@ -196,6 +197,32 @@ class CRF(keras.layers.Layer):
         emissions, mask = self._check(emissions, mask)
         matrix = self._matrix(emissions.dtype)
         return forward_backward.best_path(self._decoding, emissions, mask, matrix)
+
+    def decode_n_best(
+        self, emissions: tf.Tensor, n: int, mask: tf.Tensor | None = None
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """The n most probable sequences of tags, and how probable each one is.
+
+        Args:
+            emissions: `[batch, time, tags]`.
+            n: how many, 1 or more.
+            mask: bool `[batch, time]`, True where a step is real.
+
+        Returns:
+            Tags int32 `[batch, n, time]`, the most probable sequence first, 0 at padded steps;
+            log p of each, `[batch, n]`; and how many there are, int32 `[batch]`: of a short text
+            fewer than n. Behind them tags are 0 and log p is minus infinity.
+
+        Example:
+            >>> emissions = tf.math.log([[[0.9, 0.1], [0.6, 0.4]]])
+            >>> tags, log_p, count = CRF(2).decode_n_best(emissions, n=2)
+            >>> tags.numpy().tolist(), tf.exp(log_p).numpy().round(2).tolist()
+            ([[[0, 0], [0, 1]]], [[0.54, 0.36]])
+        """
+        n = positive_integer("n", n)
+        emissions, mask = self._check(emissions, mask)
+        matrix = self._matrix(emissions.dtype)
+        return best_paths(self._decoding, emissions, mask, matrix, n)
 
     def marginals(self, emissions: tf.Tensor, mask: tf.Tensor | None = None) -> tf.Tensor:
         """p(y<t> = tag), by forward-backward: `[batch, time, tags]`, zeros at padded steps.

@@ -26,7 +26,7 @@ from layers.engine.loops import STEPS_PER_TURN, repeat
 # Score of a forbidden transition: finite, so that no gradient meets inf - inf.
 FORBIDDEN = -1e6
 # Score of a state that cannot be: the boundary at a real step, any other tag before the first.
-_ABSENT = -1e9
+ABSENT = -1e9
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,11 +96,11 @@ def automatic_log_likelihood(
         >>> round(float(p[0]), 4)
         0.1111
     """
-    form, emissions = Form(emissions.shape[2]), _balanced(emissions, mask)
+    form, emissions = Form(emissions.shape[2]), balanced(emissions, mask)
     scores, real = _time_first(emissions, mask)
     alpha = _steps(form, _log_sum_exp, scores[:, None], _to_from(matrix)[:1], real[:, None])
     log_z = _log_sum_exp(alpha[-1, 0] + matrix[:, -1:])
-    return _score(emissions, tags, mask, matrix) - log_z
+    return score_of(emissions, tags, mask, matrix) - log_z
 
 
 def best_path(
@@ -115,7 +115,7 @@ def best_path(
         ([[1, 0]], [3.0])
     """
     tags = shared_function(_viterbi, form)(emissions, mask, matrix)
-    return tags, _score(_without_padding(emissions, mask), tags, mask, matrix)
+    return tags, score_of(without_padding(emissions, mask), tags, mask, matrix)
 
 
 def marginals(form: Form, emissions: tf.Tensor, mask: tf.Tensor, matrix: tf.Tensor) -> tf.Tensor:
@@ -148,8 +148,16 @@ def best_path_and_marginals(
 # --- The score of given tags ---------------------------------------------------------------------
 
 
-def _score(emissions: tf.Tensor, tags: tf.Tensor, mask: tf.Tensor, matrix: tf.Tensor) -> tf.Tensor:
-    """score(tags), `[batch]`."""
+def score_of(
+    emissions: tf.Tensor, tags: tf.Tensor, mask: tf.Tensor, matrix: tf.Tensor
+) -> tf.Tensor:
+    """score(tags), `[batch]`.
+
+    Example:
+        >>> all_real, matrix = tf.ones([1, 2], tf.bool), tf.zeros([3, 3])
+        >>> score_of(tf.ones([1, 2, 2]), tf.constant([[0, 1]]), all_real, matrix).numpy().tolist()
+        [2.0]
+    """
     count = emissions.shape[2]
     before, after = _neighbours(tags, mask, count)
     transitions = tf.gather(tf.reshape(matrix, [-1]), before * (count + 1) + after)
@@ -182,7 +190,7 @@ def _likelihood_and_gradient(
         The log-likelihood `[batch]`, and its derivatives by the emissions `[batch, time, tags]` and
         by the matrix `[tags + 1, tags + 1, batch]`.
     """
-    emissions = _balanced(emissions, mask)
+    emissions = balanced(emissions, mask)
     count, dtype = emissions.shape[2], emissions.dtype
     log_z, marginals, expected = _forward_backward(form, emissions, mask, matrix)
 
@@ -191,7 +199,7 @@ def _likelihood_and_gradient(
         tf.one_hot(tags, count + 1, dtype=dtype) for tags in _neighbours(tags, mask, count)
     )
     observed = tf.transpose(tf.matmul(before, after, transpose_a=True), [1, 2, 0])
-    likelihood = _score(emissions, tags, mask, matrix) - log_z
+    likelihood = score_of(emissions, tags, mask, matrix) - log_z
     return likelihood, observed_tags - marginals, observed - expected
 
 
@@ -216,7 +224,7 @@ def _forward_backward(
     marginals, log_z_here = _marginals_of(scores, alpha[1:, :-1], gamma, real)
 
     # p(y<t-1> = i, y<t> = j) = exp(α<t-1>[i] + M[i, j] + γ<t>[j] - log Z)
-    rest = tf.where(real, gamma - log_z_here, tf.constant(_ABSENT, scores.dtype))
+    rest = tf.where(real, gamma - log_z_here, tf.constant(ABSENT, scores.dtype))
     pairs = tf.exp(alpha_prev[:, :, None] + matrix[:, :-1, None] + rest[:, None])
 
     to_end = states[-1, 0] + matrix[:, -1:]
@@ -240,12 +248,12 @@ def _marginals_of(
 
 
 def _marginals(form: Form, emissions: tf.Tensor, mask: tf.Tensor, matrix: tf.Tensor) -> tf.Tensor:
-    return _forward_backward(form, _balanced(emissions, mask), mask, matrix)[1]
+    return _forward_backward(form, balanced(emissions, mask), mask, matrix)[1]
 
 
 def _viterbi(form: Form, emissions: tf.Tensor, mask: tf.Tensor, matrix: tf.Tensor) -> tf.Tensor:
     """The best path: forward with max in place of the sum, then back along it."""
-    scores, real = _time_first(_balanced(emissions, mask), mask)
+    scores, real = _time_first(balanced(emissions, mask), mask)
     best = functools.partial(tf.reduce_max, axis=-2)
     states = _steps(form, best, scores[:, None], _to_from(matrix)[:1], real[:, None])
     return _way_back(form, states[:, 0], mask, matrix)
@@ -255,7 +263,7 @@ def _viterbi_and_marginals(
     form: Form, emissions: tf.Tensor, mask: tf.Tensor, matrix: tf.Tensor
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Three directions in one loop: α, γ, and α with max in place of the sum."""
-    scores, real = _time_first(_balanced(emissions, mask), mask)
+    scores, real = _time_first(balanced(emissions, mask), mask)
     forward, backward = tf.unstack(_to_from(matrix))
     sums = tf.constant([1.0, 1.0, 0.0], scores.dtype)[:, None, None]
 
@@ -315,7 +323,7 @@ def _steps(
         `[time + 1, directions, tags + 1, batch]`.
     """
     time, directions, tags, batch = tf.unstack(tf.shape(scores))
-    start = tf.one_hot(tags - 1, tags, on_value=0.0, off_value=_ABSENT, dtype=scores.dtype)
+    start = tf.one_hot(tags - 1, tags, on_value=0.0, off_value=ABSENT, dtype=scores.dtype)
     start = tf.broadcast_to(start[:, None], [directions, tags, batch])
     start = tf.ensure_shape(start, scores.shape[1:])
     matrices = matrices[..., None]
@@ -345,22 +353,32 @@ def _log_sum_exp(scores: tf.Tensor) -> tf.Tensor:
     return tf.math.log(tf.reduce_sum(tf.exp(scores - top), axis=-2)) + tf.squeeze(top, -2)
 
 
-def _without_padding(emissions: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
+def without_padding(emissions: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
+    """Emissions, zeros at padded steps.
+
+    Example:
+        >>> without_padding(tf.ones([1, 2, 1]), tf.constant([[True, False]])).numpy().tolist()
+        [[[1.0], [0.0]]]
+    """
     return tf.where(mask[:, :, None], emissions, tf.zeros([], emissions.dtype))
 
 
-def _balanced(emissions: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
+def balanced(emissions: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
     """Emissions less a number for each step, so that sums over long sequences stay small.
 
     Probabilities do not depend on that number, and so it takes no part in gradients.
+
+    Example:
+        >>> balanced(tf.zeros([1, 1, 4]), tf.constant([[True]])).numpy().round(3).tolist()
+        [[[-1.386, -1.386, -1.386, -1.386]]]
     """
     total = tf.reduce_logsumexp(emissions, axis=2, keepdims=True)
-    return _without_padding(emissions - tf.stop_gradient(total), mask)
+    return without_padding(emissions - tf.stop_gradient(total), mask)
 
 
 def _time_first(emissions: tf.Tensor, mask: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """Scores `[time, tags + 1, batch]` with the boundary, and what is real, `[time, 1, batch]`."""
-    scores = tf.pad(emissions, [[0, 0], [0, 0], [0, 1]], constant_values=_ABSENT)
+    scores = tf.pad(emissions, [[0, 0], [0, 0], [0, 1]], constant_values=ABSENT)
     return tf.transpose(scores, [1, 2, 0]), tf.transpose(mask)[:, None]
 
 

@@ -601,3 +601,65 @@ def test_other_wrong_tensors():
         make().loss(np.zeros([2, 5, 3]), np.zeros([2, 5]))
     with pytest.raises(ValueError, match=r"emissions of shape \[batch, time, 3\]"):
         CRF(3)(np.zeros([2, 5, 4]))
+
+
+# --- The n best ----------------------------------------------------------------------------------
+
+
+def enumerated(layer, emissions, n):
+    """The n best paths over some steps and log p of each; none of them is forbidden."""
+    paths = [(score, path) for path, score in all_paths(layer, emissions) if score is not None]
+    scores = np.array([score for score, _ in paths])
+    log_z = np.logaddexp.reduce(scores)
+    order = np.argsort(-scores, kind="stable")[:n]
+    return [list(paths[i][1]) for i in order], scores[order] - log_z
+
+
+@pytest.mark.parametrize("n", [1, 4, 300])
+@pytest.mark.parametrize("rules", RULES)
+@pytest.mark.parametrize("mode", ["eager", "graph"])
+def test_the_n_best_are_those_of_all_paths(mode, rules, n):
+    layer, emissions = make(**RULES[rules]), random_emissions()
+
+    def decode(emissions, mask):
+        return layer.decode_n_best(emissions, n, mask)
+
+    if mode == "graph":
+        spec = [tf.TensorSpec([None, None, TAGS], tf.float64), tf.TensorSpec([None, None], tf.bool)]
+        decode = tf.function(decode, input_signature=spec, autograph=False)
+    tags, log_p, count = (x.numpy() for x in decode(tf.constant(emissions), tf.constant(MASK)))
+    assert tags.shape == (len(MASK), n, MASK.shape[1]) and log_p.shape == (len(MASK), n)
+    for row, real in enumerate(MASK):
+        paths, expected = enumerated(layer, emissions[row, real], n)
+        assert count[row] == len(paths)
+        assert tags[row, : len(paths), real].T.tolist() == paths
+        np.testing.assert_allclose(log_p[row, : len(paths)], expected, atol=1e-9)
+        assert not tags[row][:, ~real].any() and not tags[row, len(paths) :].any()
+        assert np.isneginf(log_p[row, len(paths) :]).all()
+
+
+def test_the_first_is_that_of_viterbi_in_float32_and_over_many_steps():
+    layer = make(dtype="float32", forbidden=[(0, 1)])
+    emissions = np.random.default_rng(3).normal(size=[2, 400, TAGS]).astype(np.float32)
+    tags, log_p, _ = layer.decode_n_best(emissions, 3)
+    best, _ = layer.decode(emissions)
+    np.testing.assert_array_equal(tags[:, 0], best)
+    np.testing.assert_allclose(log_p[:, 0], layer.log_likelihood(emissions, best), rtol=1e-5)
+    assert np.all(np.diff(log_p, axis=1) <= 1e-3)
+    assert len({tuple(path) for path in tags[0].numpy()}) == 3
+
+
+def test_where_all_is_forbidden_the_least_bad_is_left():
+    layer = CRF(2, forbidden=[(0, 0), (0, 1), (1, 0), (1, 1)])
+    tags, _, count = layer.decode_n_best(tf.constant([[[1.0, 0.0], [0.0, 3.0]]]), 4)
+    assert tags[0, 0].numpy().tolist() == [0, 1] and count[0] >= 1
+
+
+def test_no_rows_no_steps_and_what_is_no_number():
+    layer = make()
+    for shape in ([0, 4, TAGS], [2, 0, TAGS]):
+        tags, log_p, count = layer.decode_n_best(tf.zeros(shape, tf.float64), 2)
+        assert tags.shape == (shape[0], 2, shape[1]) and log_p.shape == (shape[0], 2)
+        assert count.numpy().tolist() == [1] * shape[0]
+    with pytest.raises(ValueError, match=r"n: expected a positive integer. Received: 0"):
+        layer.decode_n_best(random_emissions(), 0)
