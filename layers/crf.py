@@ -216,7 +216,7 @@ class CRF(keras.layers.Layer):
         Example:
             >>> emissions = tf.math.log([[[0.9, 0.1], [0.6, 0.4]]])
             >>> tags, log_p, count = CRF(2).decode_n_best(emissions, n=2)
-            >>> tags.numpy().tolist(), tf.exp(log_p).numpy().round(2).tolist()
+            >>> tags.numpy().tolist(), tf.exp(log_p).numpy().astype(float).round(2).tolist()
             ([[[0, 0], [0, 1]]], [[0.54, 0.36]])
         """
         n = positive_integer("n", n)

@@ -45,7 +45,7 @@ def best_paths(
         >>> emissions = tf.math.log([[[0.9, 0.1], [0.6, 0.4]]])
         >>> mask, matrix = tf.ones([1, 2], tf.bool), tf.zeros([3, 3])
         >>> tags, log_p, count = best_paths(Form(2), emissions, mask, matrix, n=3)
-        >>> tags.numpy().tolist(), tf.exp(log_p).numpy().round(2).tolist()
+        >>> tags.numpy().tolist(), tf.exp(log_p).numpy().astype(float).round(2).tolist()
         ([[[0, 0], [0, 1], [1, 0]]], [[0.54, 0.36, 0.06]])
     """
     found, tags = _forward_and_back(balanced(emissions, mask), mask, matrix, n)
