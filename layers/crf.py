@@ -199,13 +199,13 @@ class CRF(keras.layers.Layer):
         return forward_backward.best_path(self._decoding, emissions, mask, matrix)
 
     def decode_n_best(
-        self, emissions: tf.Tensor, n: int, mask: tf.Tensor | None = None
+        self, emissions: tf.Tensor, n: int | tf.Tensor, mask: tf.Tensor | None = None
     ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         """The n most probable sequences of tags, and how probable each one is.
 
         Args:
             emissions: `[batch, time, tags]`.
-            n: how many, 1 or more.
+            n: how many, 1 or more; a tensor is not checked.
             mask: bool `[batch, time]`, True where a step is real.
 
         Returns:
@@ -219,7 +219,8 @@ class CRF(keras.layers.Layer):
             >>> tags.numpy().tolist(), tf.exp(log_p).numpy().astype(float).round(2).tolist()
             ([[[0, 0], [0, 1]]], [[0.54, 0.36]])
         """
-        n = positive_integer("n", n)
+        if not tf.is_tensor(n):
+            n = positive_integer("n", n)
         emissions, mask = self._check(emissions, mask)
         matrix = self._matrix(emissions.dtype)
         return best_paths(self._decoding, emissions, mask, matrix, n)

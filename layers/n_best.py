@@ -21,7 +21,7 @@ from layers.forward_backward import (
 
 
 def best_paths(
-    form: Form, emissions: tf.Tensor, mask: tf.Tensor, matrix: tf.Tensor, n: int
+    form: Form, emissions: tf.Tensor, mask: tf.Tensor, matrix: tf.Tensor, n: int | tf.Tensor
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """The n most probable paths, by the Viterbi algorithm with n paths to each tag.
 
@@ -67,7 +67,7 @@ def best_paths(
 
 
 def _forward_and_back(
-    emissions: tf.Tensor, mask: tf.Tensor, matrix: tf.Tensor, n: int
+    emissions: tf.Tensor, mask: tf.Tensor, matrix: tf.Tensor, n: int | tf.Tensor
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Scores `[batch, n]` and tags int32 `[batch, n, time]` of the best paths, the best first."""
     batch, time = tf.unstack(tf.shape(mask))
@@ -89,7 +89,7 @@ def _forward_and_back(
     start = tf.fill([batch, states, n], tf.cast(ABSENT, emissions.dtype))
     nothing = tf.one_hot([(states - 1) * n], states * n, on_value=True, off_value=False)
     start = tf.where(tf.reshape(nothing, [1, states, n]), tf.zeros_like(start), start)
-    came_from = tf.TensorArray(tf.int32, time, element_shape=[None, states * n])
+    came_from = tf.TensorArray(tf.int32, time, element_shape=[None, None])
     _, s, came_from = tf.while_loop(
         lambda t, *_: t < time, step, (0, start, came_from), parallel_iterations=1
     )
@@ -100,8 +100,9 @@ def _forward_and_back(
         earlier = tf.gather(came_from.read(t), place, batch_dims=1)
         return t - 1, earlier, tags.write(t, place // n)
 
-    tags = tf.TensorArray(tf.int32, time, element_shape=[None, n])
+    # One step more than there are, so that no path is empty.
+    tags = tf.TensorArray(tf.int32, time + 1, element_shape=[None, None]).write(time, place)
     _, _, tags = tf.while_loop(
         lambda t, *_: t >= 0, back, (time - 1, place, tags), parallel_iterations=1
     )
-    return found, tf.transpose(tf.reshape(tags.stack(), [time, batch, n]), [1, 2, 0])
+    return found, tf.transpose(tags.stack()[:-1], [1, 2, 0])

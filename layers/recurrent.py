@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
@@ -187,6 +188,11 @@ class Recurrent(keras.layers.Layer):
         self.stateful = truth("stateful", stateful)
         self.unroll = truth("unroll", unroll)
         self.layer_normalization = truth("layer_normalization", layer_normalization)
+        if self.layer_normalization and self.units == 1:
+            raise ValueError(
+                "layer_normalization: expected units of 2 or more, since a single number is 0 when "
+                "it is normalized. Received: units=1"
+            )
         self.zoneout = checked_zoneout(zoneout)
         self.state_initializer = keras.initializers.get(state_initializer)
         self.learn_initial_state = truth("learn_initial_state", learn_initial_state)
@@ -458,8 +464,11 @@ class Recurrent(keras.layers.Layer):
         x, tensors = self._for_loops(x, tensors, mask, bool(training))
 
         cudnn = getattr(self, "use_cudnn", "auto")
+        cell = self.cell
+        if isinstance(cell, ZoneoutCell):
+            cell = dataclasses.replace(cell, draws=bool(training))
         plan = engine.Plan(
-            self.cell,
+            cell,
             self.units,
             reverse=self.go_backwards,
             cudnn=False if self.jit is True and cudnn == "auto" else cudnn,

@@ -70,11 +70,12 @@ class ZoneoutCell(WrappedCell):
     Source: Krueger et al. 2017, "Zoneout". In an LSTM, a<t> is computed of the new memory cell, as
     there, and not of what zoneout leaves of it.
 
-    In training, k of every state comes behind the columns of z_x, `[batch, states * units]`.
+    With `draws`, k of every state comes behind the columns of z_x, `[batch, states * units]`.
     Slopes: those of the cell, and k of each state.
 
     Attributes:
         rates: one for each state.
+        draws: whether k is drawn, as in training.
 
     Example:
         >>> cell = ZoneoutCell(RNN(1, activation="linear").cell, rates=(0.25,))
@@ -84,6 +85,7 @@ class ZoneoutCell(WrappedCell):
     """
 
     rates: tuple[float, ...]
+    draws: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -100,10 +102,10 @@ class ZoneoutCell(WrappedCell):
         columns = len(self.cell.gates) * previous.shape[-1]
         step = self.cell.step(z_x[:, :columns], states, previous, weights)
 
-        if z_x.shape[-1] == columns:
-            taken = [(1 - rate) * tf.ones_like(states[0]) for rate in self.rates]
-        else:
+        if self.draws:
             taken = tf.split(z_x[:, columns:], len(states), axis=-1)
+        else:
+            taken = [(1 - rate) * tf.ones_like(states[0]) for rate in self.rates]
         new = tuple(
             k * s_new + (1 - k) * s_old
             for k, s_new, s_old in zip(taken, step.states, states, strict=True)

@@ -11,7 +11,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from tasks.framework.running import Program
-from tasks.tagging.configuration import TaggingConfig
+from tasks.tagging.configuration import TaggingConfig, TaggingRun
 
 if TYPE_CHECKING:
     from tasks.framework.task import Task
@@ -23,7 +23,7 @@ def task() -> Task:
     return PartsOfSpeech()
 
 
-PROGRAM = Program("pos", __doc__, TaggingConfig, task)
+PROGRAM = Program("pos", __doc__, TaggingConfig, task, TaggingRun)
 
 if __name__ == "__main__":
     sys.exit(PROGRAM.main())

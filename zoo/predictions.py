@@ -27,6 +27,8 @@ class TaggedText:
         start, end: where each token lies in `text`, in Unicode characters; empty for sentences that
             came in tokens.
         text: as it was given; "" where that is not known.
+        n_best: the most probable sequences of tags and their probabilities, the best first; empty
+            where they were not asked for.
     """
 
     tokens: list[str]
@@ -35,6 +37,7 @@ class TaggedText:
     start: list[int] = field(default_factory=list)
     end: list[int] = field(default_factory=list)
     text: str = ""
+    n_best: list[tuple[list[str], float]] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -138,6 +141,26 @@ def tagged(answer: Mapping[str, np.ndarray], texts: object = None) -> list[Tagge
     return [
         TaggedText(**dict(zip(names, row, strict=True)), text=one)
         for row, one in zip(columns, given, strict=True)
+    ]
+
+
+def n_best_tags(answer: Mapping[str, np.ndarray]) -> list[list[tuple[list[str], float]]]:
+    """The most probable sequences of tags of each text, with their probabilities.
+
+    Args:
+        answer: of a tagger's signature `n_best`: tags `[batch, n, time]`, log_probability
+            `[batch, n]`, count and lengths `[batch]`.
+
+    Example:
+        >>> answer = {"tags": np.array([[["O", ""], ["B-PER", ""]]]), "lengths": np.array([1])}
+        >>> answer |= {"log_probability": np.log([[0.75, 0.25]]), "count": np.array([2])}
+        >>> n_best_tags(answer)[0][1]
+        (['B-PER'], 0.25)
+    """
+    p = np.exp(answer["log_probability"])
+    return [
+        [(row[k][:length].tolist(), float(p[i, k])) for k in range(answer["count"][i])]
+        for i, (row, length) in enumerate(zip(answer["tags"], answer["lengths"], strict=True))
     ]
 
 

@@ -114,6 +114,23 @@ class Predictor(abc.ABC):
             )
         return self.ask("gates", {"text": texts})
 
+    def n_best(self, texts: object, n: int | Sequence[int] = 3) -> dict[str, np.ndarray]:
+        """The most probable sequences of tags of texts, see `zoo.saving.tagger`.
+
+        Args:
+            texts: whatever `as_texts` takes.
+            n: how many, of all texts or of each.
+
+        Returns:
+            tokens `[batch, time]`; tags `[batch, n, time]`, the most probable sequence first;
+            log_probability `[batch, n]`; count `[batch]`, of sequences, and lengths `[batch]`, of
+            tokens.
+
+        Raises:
+            ValueError: there are no texts in `texts`, or the model has no such signature.
+        """
+        return self.ask("n_best", {"text": texts, "n": n})
+
     def compose(
         self,
         seeds: str | Sequence[str | Sequence[int]],

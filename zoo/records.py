@@ -71,6 +71,9 @@ def record(prediction: Prediction) -> dict[str, Any]:
     if isinstance(prediction, TaggedText):
         if prediction.tokens and not prediction.start:
             del values["start"], values["end"]
+        del values["n_best"]
+        if prediction.n_best:
+            values["n_best"] = [{"tags": tags, "probability": p} for tags, p in prediction.n_best]
         if set(prediction.tags) <= {tags.OUTSIDE} or tags.scheme_of([prediction.tags]):
             values["entities"] = [vars(entity) for entity in found_entities(prediction)]
     elif isinstance(prediction, ScoredText):

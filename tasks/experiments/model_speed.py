@@ -187,7 +187,7 @@ def training_speed(trainer: Trainer, batches: list, turns: int) -> dict[str, flo
     for name, make_stack in (("ours", layers.Stack), ("keras", StockStack)):
         model = trainer.build(make_stack)
         if name == "keras":
-            fitting.compile_model(model, training, one_kernel=False)
+            model.compile(fitting.make_optimizer(training, one_kernel=False), jit_compile=False)
         field[name] = model.train_on_batch
 
     def turn(step: Callable) -> float:

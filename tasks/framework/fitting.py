@@ -58,10 +58,10 @@ def learning_rate(training: TrainingConfig, epoch: int, epochs: int) -> float:
     return training.learning_rate * share
 
 
-def compile_model(model: RecurrentModel, training: TrainingConfig, one_kernel: bool = True) -> None:
+def compile_model(model: RecurrentModel, training: TrainingConfig) -> None:
     """Compiles a model for training, and makes its weights and those of its optimizer."""
     # The recurrent layers compile their loops themselves.
-    model.compile(make_optimizer(training, one_kernel), jit_compile=False)
+    model.compile(make_optimizer(training), jit_compile=False)
     model.build()
     model.optimizer.build(model.trainable_variables)
 

@@ -37,7 +37,7 @@ def predict(task: Task, config: TaskConfig, run: RunConfig, load: Callable[[], A
     ending = check_ending(task, run.output_file)
     check_output(run.output_file)
     inputs = inputs_of(run, functools.partial(task.read_inputs, config=config))
-    model = load()
+    model, task = load(), task.asked(run)
     pairs = (
         (given, task.as_asked(prediction, run))
         for batch in inputs.batches

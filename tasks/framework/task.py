@@ -90,6 +90,11 @@ class Task(abc.ABC, Generic[C]):
         """Raises UserError where a SavedModel cannot do what a program asks of it."""
         del model, run
 
+    def asked(self, run: RunConfig) -> Task[C]:
+        """The task as a program is asked to do it."""
+        del run
+        return self
+
     def as_asked(self, prediction: Any, run: RunConfig) -> Any:
         """A prediction in the form that --mode=predict is asked to show or write it in."""
         return prediction

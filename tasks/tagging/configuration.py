@@ -40,7 +40,20 @@ class TaggingConfig(TaskConfig):
 
 
 @dataclasses.dataclass(frozen=True)
-class EntityRun(RunConfig):
+class TaggingRun(RunConfig):
+    """What a tagging program may be asked to do."""
+
+    n_best: int = option(
+        1,
+        "Sequences of tags that --mode=predict gives of each text, with their probabilities, in "
+        "the terminal and in JSON lines.",
+        at_least=1,
+        at_most=1000,
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class EntityRun(TaggingRun):
     """What the program for named entities may be asked to do."""
 
     tag_scheme: str = option(

@@ -65,7 +65,9 @@ class NamedEntities(TaggingTask):
         scheme = run.tag_scheme if isinstance(run, EntityRun) else "BIO"
         if scheme == "BIO":  # as it is: a model without a CRF may write what no scheme allows
             return prediction
-        return dataclasses.replace(prediction, tags=to_scheme(prediction.tags, scheme))
+        n_best = [(to_scheme(tags, scheme), p) for tags, p in prediction.n_best]
+        tags = to_scheme(prediction.tags, scheme)
+        return dataclasses.replace(prediction, tags=tags, n_best=n_best)
 
     def metrics(self, answers: list[Tags], predicted: list[Tags]) -> dict[str, Any]:
         return entity_metrics(answers, predicted)

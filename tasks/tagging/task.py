@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import dataclasses
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -16,10 +18,11 @@ from tasks.data.errors import UserError
 from tasks.data.inputs import Input, read_inputs
 from tasks.framework import figures, vocabularies
 from tasks.framework.checkpoints import keep_lines
+from tasks.framework.configuration import RunConfig
 from tasks.framework.task import VALIDATED, Task, Trainer, asset_lines
 from tasks.framework.text_io import PREDICT_BATCH
 from tasks.tagging import formats, reading
-from tasks.tagging.configuration import TaggingConfig
+from tasks.tagging.configuration import TaggingConfig, TaggingRun
 from zoo import predictions, text
 from zoo.catalog.loading import Model
 from zoo.configuration import RecurrentConfig, TaggerConfig
@@ -41,6 +44,7 @@ class TaggingTask(Task[TaggingConfig]):
     signatures: ClassVar = {"serving_default": "tags", "tokens": "tags"}
     columns = ("row", "token", "tag", "confidence")
     formats: ClassVar = {".conll": formats.conll}
+    n_best = 1  # sequences of tags that are asked for
 
     def load(
         self, config: TaggingConfig, splits: Sequence[str], optional: Sequence[str]
@@ -62,8 +66,27 @@ class TaggingTask(Task[TaggingConfig]):
     ) -> TaggerTrainer:
         return TaggerTrainer(self, corpus, config, model_dir)
 
+    def asked(self, run: RunConfig) -> TaggingTask:
+        task = copy.copy(self)
+        task.n_best = run.n_best if isinstance(run, TaggingRun) else 1
+        return task
+
+    def check_asked(self, model: Model, run: RunConfig) -> None:
+        if isinstance(run, TaggingRun) and run.n_best > 1 and "n_best" not in model.signatures:
+            raise UserError(
+                "--n_best: expected a model with a signature 'n_best'. Received: "
+                f"{str(model.folder)!r}, with {sorted(model.signatures)}. It was saved before "
+                "there was one: python -m zoo resave"
+            )
+
     def predict(self, model: Predictor, texts: Sequence[str]) -> list[TaggedText]:
-        return predictions.tagged(model(texts), texts)
+        found = predictions.tagged(model(texts), texts)
+        if self.n_best == 1:
+            return found
+        more = predictions.n_best_tags(model.n_best(texts, self.n_best))
+        return [
+            dataclasses.replace(one, n_best=some) for one, some in zip(found, more, strict=True)
+        ]
 
     def predict_tokens(
         self, model: Predictor, sentences: Sequence[Sequence[str]]
@@ -86,6 +109,10 @@ class TaggingTask(Task[TaggingConfig]):
     def predict_inputs(self, model: Predictor, inputs: Sequence[Input]) -> list[TaggedText]:
         sentences = [one.tokens for one in inputs if one.tokens is not None]
         if sentences:
+            if self.n_best > 1:
+                raise UserError(
+                    "--n_best: expected texts. Received: sentences that are in tokens already"
+                )
             return self.predict_tokens(model, sentences)
         return super().predict_inputs(model, inputs)
 
@@ -121,7 +148,13 @@ class TaggingTask(Task[TaggingConfig]):
         )
 
     def show(self, prediction: TaggedText, colour: bool) -> str:
-        return formats.coloured(prediction) if colour else formats.bracketed(prediction)
+        show = formats.coloured if colour else formats.bracketed
+        if not prediction.n_best:
+            return show(prediction)
+        return "\n".join(
+            f"{p:.4f}  {show(dataclasses.replace(prediction, tags=tags))}"
+            for tags, p in prediction.n_best
+        )
 
     def heard(self, answer: Mapping[str, Any]) -> list[str]:
         """A line for each word: the word and its tag."""

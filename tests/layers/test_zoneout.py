@@ -79,6 +79,21 @@ def test_in_training_by_hand_equals_automatic(case, more, reverse, jit):
     cases.assert_close(*found)
 
 
+def test_training_and_prediction_have_loops_of_their_own():
+    layer, x = LSTM(3, zoneout=0.2, **ALL), tf.ones([2, 5, 4])
+
+    def gradients(training):
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_sum(layer(x, training=training)[0])
+        return tape.gradient(loss, layer.trainable_variables)
+
+    layer(x)
+    for training in (True, False, True, False):
+        assert all(np.isfinite(gradient).all() for gradient in gradients(training))
+    for one, other in zip(gradients(False), gradients(False), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
 def test_each_state_may_have_its_own_rate():
     layer = LSTM(4, zoneout=[0.0, 0.9], **ALL, seed=1)
     _, a, c = layer(tf.ones([2, 1, 3]), training=True)
@@ -96,6 +111,8 @@ def test_what_is_no_rate_is_an_error():
     for wrong in ("0.1", None, float("nan")):
         with pytest.raises(ValueError, match="zoneout: expected a share"):
             LSTM(4, zoneout=wrong)
+    with pytest.raises(ValueError, match="layer_normalization: expected units of 2 or more"):
+        GRU(1, layer_normalization=True)
 
 
 @pytest.mark.parametrize("arguments", [{"zoneout": 0.1}, {"layer_normalization": True}])

@@ -347,3 +347,23 @@ def test_the_benchmark_of_models_takes_the_flags_of_a_task():
     assert run.stderr == "benchmark_models: --turns: expected 1 or more. Received: 0\n"
     run = program("benchmark_models", "--task=lm", "--crf", check=False)
     assert "Unknown command line flag 'crf'" in run.stderr
+
+
+def test_the_most_probable_sequences_of_tags_are_shown_and_written(trained, tmp_path):
+    model = ["--mode=predict", f"--model={trained['folder'] / 'saved'}", "--n_best=3"]
+    text = "Marie Curie visited Paris."
+    shown = program("ner", *model, f"--text={text}").stdout.splitlines()
+    assert len(shown) == 3
+    p = [float(line.split()[0]) for line in shown]
+    assert p == sorted(p, reverse=True) and 0 < sum(p) <= 1.0001
+    plain = program("ner", *model[:2], f"--text={text}").stdout.splitlines()
+    assert shown[0].split(maxsplit=1)[1] == plain[0]
+    (tmp_path / "in.txt").write_text(f"{text}\n")
+    flags = [f"--input_file={tmp_path / 'in.txt'}", f"--output_file={tmp_path / 'out.jsonl'}"]
+    program("ner", *model, *flags, "--tag_scheme=BIOES")
+    row = json.loads((tmp_path / "out.jsonl").read_text())
+    assert row["n_best"][0]["tags"] == row["tags"] and len(row["n_best"]) == 3
+    run = program("ner", *model, f"--input_file={trained['data']}", check=False)
+    assert run.returncode == 1 and "--n_best: expected texts" in run.stderr
+    old = ["--mode=predict", "--model=sentiment_demo", "--n_best=0"]
+    assert "--n_best: expected 1 to 1000" in program("ner", *old, check=False).stderr

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -9,6 +10,8 @@ import numpy as np
 import tensorflow as tf
 
 import layers
+from layers.forward_backward import Form
+from layers.n_best import best_paths
 from zoo import text
 from zoo.configuration import TaggerConfig
 from zoo.models.by_length import Group, in_groups
@@ -239,6 +242,67 @@ class Tagger(RecurrentModel):
         Returns:
             Tags, int32 `[words of all sentences]`, and their probabilities, float32.
         """
+
+        def tag(numbers: tf.Tensor, scores: tf.Tensor) -> list[tf.Tensor]:
+            tags, confidence = self._decode(scores, numbers > 0)
+            places = tf.where(numbers > 0)
+            confidence = tf.cast(confidence, tf.float32)
+            return [tf.gather_nd(tags, places), tf.gather_nd(confidence, places)]
+
+        nothing = tf.zeros_like(which.flat_values)
+        tags, confidence = self._of_sentences(
+            distinct, which, tag, of_steps=[nothing, tf.cast(nothing, tf.float32)]
+        )
+        return tags, confidence
+
+    def n_best_sentences(
+        self, distinct: dict[str, tf.Tensor], which: tf.RaggedTensor, n: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """The n most probable sequences of tags of sentences of any length.
+
+        Without a CRF the probability of a sequence is the product of those of its tags.
+
+        Args:
+            distinct, which: as in `decode_sentences`.
+            n: how many, int32, 1 or more.
+
+        Returns:
+            Tags, int32 `[words of all sentences, n]`, the most probable sequence first; log p of
+            each sequence, float32 `[sentences, n]`, minus infinity where there are no more; and how
+            many there are, int32 `[sentences]`.
+        """
+
+        def tag(numbers: tf.Tensor, scores: tf.Tensor) -> list[tf.Tensor]:
+            tags, log_p, count = self._n_best(scores, numbers > 0, n)
+            tags = tf.gather_nd(tf.transpose(tags, [0, 2, 1]), tf.where(numbers > 0))
+            return [tf.cast(log_p, tf.float32), count, tags]
+
+        sentences = which.nrows(tf.int32)
+        log_p, count, tags = self._of_sentences(
+            distinct,
+            which,
+            tag,
+            of_rows=[tf.zeros([sentences, n]), tf.zeros([sentences], tf.int32)],
+            of_steps=[tf.zeros([tf.size(which.flat_values), n], tf.int32)],
+        )
+        return tags, log_p, count
+
+    def _of_sentences(
+        self,
+        distinct: dict[str, tf.Tensor],
+        which: tf.RaggedTensor,
+        answer: Callable[[tf.Tensor, tf.Tensor], list[tf.Tensor]],
+        of_rows: Sequence[tf.Tensor] = (),
+        of_steps: Sequence[tf.Tensor] = (),
+    ) -> list[tf.Tensor]:
+        """What is said of the scores of sentences, read in groups of like length.
+
+        Args:
+            distinct, which: as in `decode_sentences`.
+            answer: from the numbers of a group's words, int32 `[rows, time]`, 0 where there is
+                padding, and the scores of their tags, `[rows, time, tags]`, to what is said.
+            of_rows, of_steps: see `zoo.models.by_length`.
+        """
         # Padding is one more word, the first one, without letters.
         words, shapes = (tf.pad(distinct[name], [[1, 0]]) for name in ("words", "shapes"))
         letters = tf.pad(tf.cast(distinct["bytes"], tf.int32), [[1, 0], [0, 0]])
@@ -251,23 +315,14 @@ class Tagger(RecurrentModel):
             of_rows=[nothing],
         )
 
-        def tag(group: Group) -> list[tf.Tensor]:
+        def read(group: Group) -> list[tf.Tensor]:
             numbers = group.padded(which.flat_values + 1)
-            real = numbers > 0
             x = [tf.gather(values, numbers) for values in (words, shapes, spelling)]
-            tags, confidence = self._decode(self._scores(*x), real)
-            places = tf.where(real)
-            confidence = tf.cast(confidence, tf.float32)
-            return [tf.gather_nd(tags, places), tf.gather_nd(confidence, places)]
+            return answer(numbers, self._scores(*x))
 
-        nothing = tf.zeros_like(which.flat_values)
-        tags, confidence = in_groups(
-            which.row_lengths(),
-            tag,
-            of_steps=[nothing, tf.cast(nothing, tf.float32)],
-            splits=which.row_splits,
+        return in_groups(
+            which.row_lengths(), read, of_rows=of_rows, of_steps=of_steps, splits=which.row_splits
         )
-        return tags, confidence
 
     def zero_states(self, batch: int | tf.Tensor) -> list[tf.Tensor]:
         """What a tagger of one direction carries from word to word, before the first one: the
@@ -320,6 +375,15 @@ class Tagger(RecurrentModel):
         tags = tf.argmax(probabilities, axis=-1, output_type=tf.int32)
         confidence = tf.reduce_max(probabilities, axis=-1)
         return tf.where(real, tags, 0), tf.where(real, confidence, 0.0)
+
+    def _n_best(
+        self, scores: tf.Tensor, real: tf.Tensor, n: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        if self.crf is not None:
+            return self.crf.decode_n_best(scores, n, mask=real)
+        free = tf.zeros([len(self.config.tags) + 1] * 2)
+        log_p = tf.nn.log_softmax(tf.cast(scores, tf.float32))
+        return best_paths(Form(len(self.config.tags)), log_p, real, free, n)
 
 
 # A word without recurrence sees two words on either side.

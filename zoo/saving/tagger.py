@@ -21,10 +21,14 @@ from zoo.saving.parts import (
     of_stream,
     of_texts,
     opening,
+    same_rows,
 )
 from zoo.saving.weights import StoredWeights
 from zoo.text import characters, streaming
 from zoo.text.tags import scheme_of
+
+# Sequences of tags that a server is warmed up with.
+_WARM_N = 3
 
 
 class TaggerModule(tf.Module):
@@ -56,6 +60,7 @@ class TaggerModule(tf.Module):
                 self._entities, input_signature=[of_texts()], autograph=False
             )
             self._entity_tags = Untracked(EntityTags(names))
+        self.signature_names.append("n_best")
         if model.config.reads_forward:
             self.signature_names.append("stream")
             self._states = of_states(model.zero_states(1))
@@ -118,6 +123,36 @@ class TaggerModule(tf.Module):
         lengths = tf.clip_by_value(lengths, 0, tf.shape(tokens)[1])
         return self._tag(tf.RaggedTensor.from_tensor(tokens, lengths))
 
+    @tf.function(input_signature=[of_texts(), of_batch(tf.int32, "n")], autograph=False)
+    def n_best(self, text_: tf.Tensor, n: tf.Tensor) -> dict[str, tf.Tensor]:
+        """The most probable sequences of tags of raw text, as the CRF sees them.
+
+        `text` string[B]; `n` int32[B], how many of each, 1 at least → tokens string[B, T]; tags
+        string[B, N, T], the most probable sequence first; log_probability float[B, N]; count
+        int32[B], of sequences, which a short text may have fewer than n; lengths int32[B], of
+        tokens. Behind the last sequence tags are blank and log_probability is minus infinity."""
+        same_rows(text_, n)
+        n = tf.maximum(n, 1)
+        words = self._read(text_).tokens
+        distinct, which = tf.unique(words.flat_values)
+        read = text.features(distinct, self.vocabulary)
+        most = tf.maximum(tf.reduce_max(n), 1)  # of no rows, there is no largest
+        with self.weights.reading():
+            tags, log_p, count = self._model.value.n_best_sentences(
+                read, words.with_flat_values(which), most
+            )
+        count = tf.minimum(count, n)
+        real = tf.range(most) < count[:, None]
+        names = self.tag_names.lookup(tf.cast(tags, tf.int64))
+        padded = words.with_flat_values(names).to_tensor(shape=[None, None, None])
+        return {
+            "tokens": words.to_tensor(shape=[None, None]),
+            "tags": tf.where(real[:, :, None], tf.transpose(padded, [0, 2, 1]), ""),
+            "log_probability": tf.where(real, log_p, -float("inf")),
+            "count": count,
+            "lengths": tf.cast(words.row_lengths(), tf.int32),
+        }
+
     def _stream(
         self,
         text_: tf.Tensor,
@@ -172,7 +207,10 @@ class TaggerModule(tf.Module):
         """Requests that a server runs when it loads the model, of texts `[batch]`."""
         words = text.tokenize(texts)
         lengths = tf.cast(words.row_lengths(), tf.int32)
-        inputs = {"tokens": {"tokens": words.to_tensor(), "lengths": lengths}}
+        inputs = {
+            "tokens": {"tokens": words.to_tensor(), "lengths": lengths},
+            "n_best": {"text": texts, "n": tf.fill(tf.shape(texts), _WARM_N)},
+        }
         names = [name for name in self.signature_names if name not in ("stream", SIGNATURE)]
         return [
             *((name, inputs.get(name, {"text": texts})) for name in names),
