@@ -381,7 +381,8 @@ def _require_zero_start(layer: Recurrent, other: str) -> None:
     if layer.starts_elsewhere:
         raise ValueError(
             f"{layer.name}: {other}'s layers start from zeros; this one has an initial state of "
-            "its own. Give it to the converted layer as initial_state."
+            "its own, layer.start. Convert one without, and give it these as initial_state in "
+            f"every call. Received: learn_initial_state={layer.learn_initial_state}"
         )
 
 

@@ -347,7 +347,8 @@ class Recurrent(keras.layers.Layer):
             state on the left and of the input on the right, and `"b_g"`, `[units]`. In the basic
             RNN, the only g is `a`. A GRU with `reset_gate="after"` also has `"b_cc"`, `[units]`,
             the bias inside the product. With `layer_normalization` there are `"gain_x_g"` and
-            `"gain_a_g"`, `[units]`, γ of the products with x<t> and with the state.
+            `"gain_a_g"`, `[units]`, γ of the products with x<t> and with the state. Where initial
+            states are no zeros, also `"a<0>"` and the like, `[units]`.
 
         Raises:
             ValueError: the layer has no weights yet.
@@ -374,6 +375,8 @@ class Recurrent(keras.layers.Layer):
         for name, gain in self._gains.items():
             cut = np.split(keras.ops.convert_to_numpy(gain), len(gates))
             weights |= {f"{name}_{gate}": one for gate, one in zip(gates, cut, strict=True)}
+        for state, start in zip(self.cell.states, self.start or (), strict=False):
+            weights[f"{state}<0>"] = keras.ops.convert_to_numpy(start)
         return weights
 
     @property
@@ -413,6 +416,8 @@ class Recurrent(keras.layers.Layer):
                 self.recurrent_bias.assign(weights["b_cc"])
         for name, gain in self._gains.items():
             gain.assign(np.concatenate([weights[f"{name}_{gate}"] for gate in gates]))
+        for state, start in zip(self.cell.states, self.start or (), strict=False):
+            start.assign(weights[f"{state}<0>"])
 
     def require_built(self, method: str) -> None:
         """Nothing, for a layer that has weights.

@@ -47,13 +47,14 @@ class BenchmarkRun(RunConfig):
 
 def benchmark() -> Mode:
     from tasks.experiments.model_speed import measure
+    from tasks.framework.text_io import check_output
 
     def benchmark_mode(task: Task, config: TaskConfig, run: BenchmarkRun) -> None:
         """Measures, shows, and writes an entry in place of that of the same recipe."""
+        check_output(run.output_file)
         entry = measure(task, config, run.batches, run.turns)
         entry["config"] = without_folders(entry["config"])
         entry = {"command": portable(run.command), **entry}
-        collect(run.output_file, entry)
         for name in ("trained_per_second", "served_per_second"):
             print(f"{name}:", ", ".join(f"{key} {value:.0f}" for key, value in entry[name].items()))
         for name in (
@@ -66,7 +67,9 @@ def benchmark() -> Mode:
             if name in entry:
                 print(f"{name}: {entry[name]}")
         print(f"one text on one core: {entry['one_text_ms']:.2f} ms")
-        print(f"times Keras: {entry['times_keras']:.2f}\nAll figures: {run.output_file}")
+        print(f"times Keras: {entry['times_keras']:.2f}")
+        collect(run.output_file, entry)
+        print(f"All figures: {run.output_file}")
 
     return benchmark_mode
 

@@ -54,6 +54,8 @@ class CellsRun(RunConfig):
                 f"cells: expected two or more of {', '.join(CELLS)}, with commas between. "
                 f"Received: {','.join(names)!r}"
             )
+        if "cell" in self.given:
+            raise ValueError("cell: expected none, since --cells says which. Received: --cell")
         if self.equal_parameters and "none" in names:
             raise ValueError(
                 "equal_parameters: expected cells that have units. Received: "
@@ -63,16 +65,19 @@ class CellsRun(RunConfig):
 
 def comparison() -> Mode:
     from tasks.experiments.cells import compare
+    from tasks.framework.text_io import check_output
 
     def compare_mode(task: Task, config: TaskConfig, run: CellsRun) -> None:
         """Trains, shows, and writes an entry in place of that of the same recipe."""
+        check_output(run.output_file)
         folder = run.model_dir or tempfile.mkdtemp(prefix="cells-")
         os.makedirs(folder, exist_ok=True)
         entry = compare(task, config, run.cells, run.seeds, folder, run.equal_parameters)
         entry["config"] = without_folders(entry["config"])
         entry = {"command": portable(run.command), **entry}
+        print(f"\n{tables.cells_table([entry])}\nRuns: {folder}")
         collect(run.output_file, entry)
-        print(f"\n{tables.cells_table([entry])}\nAll figures: {run.output_file}   Runs: {folder}")
+        print(f"All figures: {run.output_file}")
 
     return compare_mode
 

@@ -8,9 +8,10 @@ python -m tasks.gates --find                                    # which unit rem
 python -m tasks.gates --find --text="The dogs that ate were late." --opens_at=dogs --until=were
 
 Each gate and state of every layer and direction, by the lecture's names: as heat maps in PNG, and
-as one HTML file in which a layer, a gate and a unit are chosen. With --find, the units whose Γu or
-Γf opens at one word and stays shut until another, and how well c tells a singular subject from a
-plural one while the verb is awaited.
+as one HTML file in which a layer, a gate and a unit are chosen. With --find, the units that take in
+one word and nothing more until another: whose Γu, or 1 − Γf, opens at it and then stays shut; and
+how well c tells a singular subject from a plural one while the verb is awaited. Of two directions,
+forward units of the first layer alone: the others have seen what is to come.
 
     score of a unit = mean over sentences of (Γ at the word − the highest Γ in between)
 
@@ -66,7 +67,7 @@ class GatesConfig(Configuration):
         None, "The unit to show first. Default: the one whose c moves most.", at_least=0
     )
     find: bool = option(
-        False, "Find units that open at a word and stay shut: at subjects, until their verbs."
+        False, "Find units that open at a word and then stay shut: at subjects, until their verbs."
     )
     opens_at: str | None = option(None, "With --find and --text: where gates are to open.")
     until: str | None = option(None, "With --find and --text: until where they stay shut.")
@@ -87,7 +88,7 @@ class GatesConfig(Configuration):
                 f"Received: {' and '.join(f'--{name}' for name in own)}"
             )
         if not self.find and own not in ([], ["text"]):
-            raise ValueError(f"{own[-1]}: goes with --find. Received: none")
+            raise ValueError(f"{own[-1]}: goes with --find. Received: no --find")
 
 
 Write = Callable[[str, dict[str, Any]], None]

@@ -95,6 +95,10 @@ class LongMemoryConfig(Recipe):
                 raise ValueError(
                     f"lengths: expected numbers from 2 to 100000. Received: {length!r}"
                 )
+        if "digits" in self.given and self.tasks and "digits" not in self.tasks:
+            raise ValueError(
+                f"digits: goes with --tasks=digits. Received: --tasks={','.join(self.tasks)}"
+            )
         if self.lengths and self.tasks and "adding" not in self.tasks:
             raise ValueError(
                 f"lengths: goes with --tasks=adding. Received: --tasks={','.join(self.tasks)}"
@@ -124,10 +128,11 @@ def run(config: LongMemoryConfig) -> None:
     tasks, recipe = _tasks(config), Recipe.from_dict(config.as_dict())
     if config.quick:
         recipe = recipe.replace(updates=config.updates or _QUICK_UPDATES)
+    seeds = 1 if config.quick and "seeds" not in config.given else config.seeds
     jobs = long_memory_runs.jobs(
         tasks,
         config.cells,
-        range(config.seed, config.seed + (1 if config.quick else config.seeds)),
+        range(config.seed, config.seed + seeds),
         recipe,
         variants(recipe) if config.variants else {},
     )

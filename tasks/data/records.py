@@ -95,7 +95,7 @@ def _json_records(file: TextFile, wanted: Wanted) -> Iterator[Record]:
             found = ", ".join(row) if isinstance(row, dict) else type(row).__name__
             raise DataError(
                 f"{place}: expected an object with {' and '.join(map(repr, wanted.values()))}, "
-                f"found {found or 'none'}; {_which(wanted)}"
+                f"found {found or 'none'}{_which(wanted)}"
             )
         if "\\u" in line and not is_unicode(json.dumps(row, ensure_ascii=False)):
             raise DataError(f"{place}: expected whole characters, found half of a surrogate pair")
@@ -103,7 +103,11 @@ def _json_records(file: TextFile, wanted: Wanted) -> Iterator[Record]:
 
 
 def _which(wanted: Wanted) -> str:
-    return f"{' and '.join(f'--{flag}' for flag in wanted)} say{'s' * (len(wanted) == 1)} which"
+    """Which flags say what columns are called; nothing where they have their names for good."""
+    flags = [flag for flag, name in wanted.items() if flag != name]
+    if not flags:
+        return ""
+    return f"; {' and '.join(f'--{flag}' for flag in flags)} say{'s' * (len(flags) == 1)} which"
 
 
 # --- Tables --------------------------------------------------------------------------------------
@@ -159,8 +163,8 @@ def _delimiter(file: TextFile, wanted: Wanted) -> str:
     missing = [repr(name) for name in wanted.values() if name not in names]
     columns = f"{'columns' if missing[1:] else 'a column'} {' and '.join(missing)}"
     raise DataError(
-        f"{file.place(number)}: expected {columns}, found {', '.join(names)}; {_which(wanted)}, "
-        "and a table without names needs a line of them"
+        f"{file.place(number)}: expected {columns}, found {', '.join(names)}{_which(wanted)}; "
+        "a table without names needs a line of them"
     )
 
 

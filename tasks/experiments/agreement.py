@@ -131,6 +131,12 @@ def agreement_mode(task: Task, config: LanguageConfig, run: LanguageRun) -> None
     A run that was stopped goes on where it was, with --model_dir.
     """
     del task
+    given = [f"--{name}" for name in ("model", "text", "input_file") if name in run.given]
+    if given:
+        raise UserError(
+            "--mode=agreement trains networks of its own. Received: "
+            f"{' and '.join(given)}; a trained model is asked with --mode=pairs"
+        )
     if config.data.data != "demo":
         raise UserError(
             "--mode=agreement is about sentences of its own. Received: "

@@ -37,7 +37,8 @@ def heat_map(
 ) -> None:
     """Each gate and state of a layer: units by words.
 
-    Gates go from 0, white, to 1, black; what may be negative is grey at 0, and white below it.
+    Gates go from 0, white, to 1, black; what may be negative is grey at 0, and white below it, and
+    goes as far as all but the hundredth part of it. Below many words are not all of them.
 
     Args:
         words: of the text.
@@ -56,8 +57,10 @@ def heat_map(
         )
         for axes, (name, each) in zip(grid.flat, values.items(), strict=False):
             shown = each[:, units].T
-            most = 1 if name.startswith("gate") else max(1.0, float(np.abs(shown).max()))
-            least = 0 if name.startswith("gate") else -most
+            least, most = 0.0, 1.0
+            if not name.startswith("gate"):
+                most = max(1.0, float(np.quantile(np.abs(shown), 0.99)))
+                least = -most
             image = axes.imshow(shown, cmap="Greys", vmin=least, vmax=most, aspect="auto")
             axes.set(title=SYMBOLS[name])
             axes.set_yticks(range(len(units)), units, fontsize=10)
@@ -68,6 +71,9 @@ def heat_map(
             words_below(axes, list(map(visible, words)))
         for axes in grid[:, 0]:
             axes.set(ylabel="unit")
+        count = next(iter(values.values())).shape[1]
+        if len(units) < count:
+            title += f"; {len(units)} of {count} units, whose c moves most"
         figure.suptitle(title)
         save(figure, path)
 

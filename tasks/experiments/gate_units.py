@@ -25,7 +25,7 @@ from tasks.experiments.gate_readers import Gates, gates_of
 from tasks.language import demo
 from zoo.predictor import Predictor
 
-# Gates that let something in, or keep it.
+# Gates by which a unit takes something in: Γu, or Γf, which keeps where it is open.
 OPENING = ("gate_u", "gate_f")
 # Sentences for each distance between subject and verb.
 CASES = 100
@@ -161,6 +161,8 @@ def units(
             if gate not in found[0].values[place]:
                 continue
             gates = [found[i].values[place][gate] for i in kept]
+            if gate == "gate_f":
+                gates = [1 - values for values in gates]
             some = [spans[i] for i in kept]
             pairs = list(zip(gates, some, strict=True))
             opened = np.mean([g[s.opens] for g, s in pairs], axis=0)

@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from tasks.framework import tables
+
 PAGE = "lecture.md"
 _HEAD = """# The lecture in pictures
 
@@ -68,10 +70,12 @@ def _section(claim: Claim, found: Mapping[str, Any]) -> str:
 def _flow(found: Mapping[str, Any]) -> str:
     at = found["distances"].index(100)
     fresh, trained = (found[state]["RNN"][at] for state in ("fresh", "trained"))
-    gated = found["trained"]["GRU"][at]
+    gated = {name: found["trained"][name][at] for name in ("GRU", "LSTM")}
+    before = found["fresh"]["GRU"][at]
     return (
         f"At a distance of 100 steps, {fresh:.0e} of the gradient is left in a fresh RNN and "
-        f"{trained:.0e} in a trained one, {gated:.0e} in a trained GRU."
+        f"{trained:.0e} in a trained one; {before:.0e} in a fresh GRU, whose gates are half open, "
+        f"and {gated['GRU']:.0e} in a trained one; {gated['LSTM']:.0e} in a trained LSTM."
     )
 
 
@@ -115,28 +119,28 @@ def _agreement(found: Mapping[str, Any]) -> str:
 
 
 def _long_memory(found: Mapping[str, Any]) -> str:
-    furthest: dict[str, int] = {}
-    for row in found["summary"]:
-        if row["task"] == "adding" and not row["variant"]:
-            most = 2 * row["solved"] > row["seeds"]
-            before = furthest.setdefault(row["cell"], 0)
-            furthest[row["cell"]] = max(before, row["length"] if most else 0)
-    said = ", ".join(
-        f"{found['cells'][cell]} {f'{length:,}' if length else 'none'}"
-        for cell, length in furthest.items()
-    )
+    said = []
+    for task in found["tasks"]:
+        each = ((name, tables.solved_up_to(found, task, cell)) for cell, name in _cells(found))
+        said.append(f"{task}: " + ", ".join(f"{name} {n or 'none'}" for name, n in each))
     return (
-        "Of equal numbers of parameters, the longest T at which most seeds learn to add two marked "
-        f"numbers is: {said}."
+        "Of equal numbers of parameters, the longest T that at least two thirds of the seeds "
+        f"solve: {'; '.join(said)}."
     )
+
+
+def _cells(found: Mapping[str, Any]) -> list[tuple[str, str]]:
+    cells = dict.fromkeys(row["cell"] for row in found["summary"])
+    return [(cell, found["cells"][cell]) for cell in cells]
 
 
 def _gates(found: Mapping[str, Any]) -> str:
     best = found["units"][0]
     return (
         f"Of {found['model']}, unit {best['unit']}: over {found['sentences']:,} sentences Γu is "
-        f"{best['opened']:.2f} at the subject and at most {best['between']:.2f} between it and the "
-        f"verb, and a threshold on its c tells the number in {best['tells']:.0%} of sentences."
+        f"{best['opened']:.2f} at the subject and, on average, at most {best['between']:.2f} "
+        "between it and the verb, and a threshold on its c tells the number in "
+        f"{best['tells']:.0%} of sentences."
     )
 
 
@@ -154,7 +158,7 @@ CLAIMS = (
     Claim(
         "Vanishing gradients",
         "An output far away hardly changes what an early step learns: its gradient shrinks with "
-        "every step back, and gates let it pass.",
+        "every step back, and gates can learn to let it pass.",
         "gradient_flow",
         _flow,
     ),
@@ -175,7 +179,7 @@ CLAIMS = (
     Claim(
         "The cat, which already ate, was full",
         "The verb depends on a noun many words before, which a plain RNN of as many units forgets "
-        "and gates keep; one of as many parameters as the LSTM keeps it too.",
+        "and gates keep; one of as many recurrent weights as the LSTM keeps it too.",
         "agreement",
         _agreement,
     ),
@@ -188,7 +192,8 @@ CLAIMS = (
     ),
     Claim(
         "Where each cell gives up",
-        "Gates carry what was read over hundreds of steps, where a plain RNN has lost it.",
+        "Gates carry what was read over a hundred steps and more, where a plain RNN has lost it; "
+        "not in every task, and not every gated cell.",
         "long_memory",
         _long_memory,
     ),

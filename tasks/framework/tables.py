@@ -276,7 +276,7 @@ def gate_units_table(found: Mapping[str, Any]) -> str:
     cells = [
         [
             f"{unit['place']}, {unit['unit']}",
-            unit["gate"],
+            "1 - gate_f" if unit["gate"] == "gate_f" else unit["gate"],
             *(f"{unit[name]:.2f}" for name in ("opened", "between", "score")),
             *([f"{unit['tells']:.0%}"] if tells else []),
         ]

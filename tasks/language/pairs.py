@@ -10,6 +10,8 @@ import dataclasses
 import io
 import json
 import os
+import statistics
+import sys
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -38,6 +40,10 @@ _TEXTS = (("better", "worse"), ("sentence_good", "sentence_bad"))
 _WORDS = ("prefix", "right", "wrong")
 # What names a group, the first that is there.
 _GROUPS = ("group", "UID", "phenomenon")
+_NAMES = {
+    *(name.lower() for names in (*_TEXTS, _WORDS, _GROUPS) for name in names),
+    *("good", "bad", "sentence1", "sentence2"),
+}
 _OUTPUTS = {".tsv": "\t", ".csv": ",", ".jsonl": ""}
 
 
@@ -78,7 +84,9 @@ def read_pairs(path: str) -> list[Pair]:
     Columns or keys: `better` and `worse`, or `sentence_good` and `sentence_bad`; or `prefix`,
     `right` and `wrong`. `group`, `UID` or `phenomenon` names a group. Without names, a line has two
     texts; two texts and a group; a beginning and two words; or these and a group. Of three cells,
-    the last two are words where neither of them holds a blank in any line.
+    the last two are words where neither of them holds a blank in any line, and the first one does.
+
+    How a file without names was read is said on standard error.
 
     Raises:
         DataError: the file cannot be read, or a line is malformed; the message names the line.
@@ -148,23 +156,39 @@ def _without_names(file: TextFile) -> list[Pair]:
     else:
         rows = [line.split("\t") for line in file.lines]
     cells = {number: row for number, row in enumerate(rows, start=1) if any(map(str.strip, row))}
-    widths = {len(row) for row in cells.values()}
-    words = all(not any(" " in cell.strip() for cell in row[1:3]) for row in cells.values())
+    width = statistics.mode(len(row) for row in cells.values()) if cells else 2
     for number, row in cells.items():
-        if len(row) not in (2, 3, 4) or len(widths) > 1:
-            what = "as in the other lines" if 2 <= len(row) <= 4 else ""
+        if len(row) not in (2, 3, 4) or len(row) != width:
+            others = f", and {width} in most lines" if len(row) != width else ""
             raise DataError(
                 f"{file.place(number)}: expected two texts between TABs, and a group; or a "
                 "beginning, the right word, the wrong one, and a group; as many cells in each "
-                f"line. Found {len(row)}{', and ' if what else ''}"
-                f"{f'{sorted(widths)} in others' if what else ''}"
+                f"line. Found {len(row)}{others}"
             )
-    of_words = widths == {4} or (widths == {3} and words)
+    first = next(iter(cells.values()), [])
+    named = [cell.strip() for cell in first if cell.strip().lower() in _NAMES]
+    if named:
+        known = ", or ".join(" and ".join(map(repr, names)) for names in (*_TEXTS, _WORDS))
+        raise DataError(
+            f"{file.place(min(cells))}: expected columns {known}, and maybe "
+            f"{' or '.join(map(repr, _GROUPS))}; found {first}"
+        )
+    words = all(not any(_has_blank(cell) for cell in row[1:3]) for row in cells.values())
+    sentences = any(_has_blank(row[0]) or not row[0].strip() for row in cells.values())
+    of_words = width == 4 or (width == 3 and words and sentences)
     texts = 3 if of_words else 2
+    if cells:
+        what = "a beginning, the right word, the wrong one" if of_words else "two texts"
+        group = ", a group" if width > texts else ""
+        print(f"{file.path}: no names of columns; read as {what}{group}.", file=sys.stderr)
     return [
         _pair(row[:texts], row[texts].strip() if len(row) > texts else "", file.place(number))
         for number, row in cells.items()
     ]
+
+
+def _has_blank(cell: str) -> bool:
+    return len(cell.split()) > 1
 
 
 def compare(pairs: Iterable[Pair], predict: Any) -> Iterator[Compared]:

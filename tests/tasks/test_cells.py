@@ -62,6 +62,21 @@ def test_every_task_may_be_compared_and_measured(task, capsys):
         assert "--output_file: File for all figures" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--cell=gru"], "--cell: expected none, since --cells says which"),
+        (
+            ["--output_file=missing/cells.json"],
+            "--output_file: expected a file in a folder that there is",
+        ),
+    ],
+)
+def test_what_cannot_be_is_said_before_anything_is_trained(flags, message):
+    run = program("cells", *SMALL, *flags, check=False)
+    assert run.returncode == 1 and message in run.stderr and not run.stdout
+
+
 def test_a_cell_without_units_is_as_large_as_no_other():
     run = program("cells", "--cells=none,gru", "--equal_parameters", check=False)
     assert run.returncode == 1 and "--equal_parameters: expected cells that have" in run.stderr

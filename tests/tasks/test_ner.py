@@ -253,7 +253,7 @@ def test_the_servers_runtime_gives_the_same_answers_to_any_text(trained, served)
 def test_warm_up_requests_are_what_a_server_replays(trained):
     folder = trained["folder"] / "saved" / "1"
     answers = dict(replay_warmup(folder, model="saved"))
-    assert list(answers) == ["serving_default", "tokens", "entities"]
+    assert list(answers) == ["serving_default", "tokens", "entities", "n_best"]
     assert all(len(values) == 4 for answer in answers.values() for values in answer.values())
 
 

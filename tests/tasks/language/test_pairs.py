@@ -20,6 +20,7 @@ GOOD, BAD = "The cats, which ate the fish, were full.", "The cats, which ate the
         ("a.txt", "one a\tone b\tg\n\n", [Pair("one a", "one b", None, "g")]),
         ("a.tsv", "The cats\twere\twas\n", [Pair("The cats were", "The cats was", "The cats")]),
         ("a.tsv", "\tA\tB\n", [Pair("A", "B", "")]),
+        ("a.tsv", "cats\tcatz\tg1\n", [Pair("cats", "catz", None, "g1")]),
         ("a.tsv", "The \tcat\tcats\tg\n", [Pair("The cat", "The cats", "The ", "g")]),
         ("a.tsv", "x\tis\tare\tg\n", [Pair("x is", "x are", "x", "g")]),
         ("a.csv", '"one, a",one b\n', [Pair("one, a", "one b")]),
@@ -43,10 +44,21 @@ def test_pairs_are_read_from_whatever_holds_them(name, content, expected, tmp_pa
     assert read_pairs(str(tmp_path / name)) == expected
 
 
+def test_how_a_file_without_names_was_read_is_said(tmp_path, capsys):
+    (tmp_path / "a.tsv").write_text("The cats\twere\twas\n")
+    read_pairs(str(tmp_path / "a.tsv"))
+    assert "read as a beginning, the right word, the wrong one." in capsys.readouterr().err
+    (tmp_path / "b.tsv").write_text("prefix\tright\twrong\nThe cats\twere\twas\n")
+    read_pairs(str(tmp_path / "b.tsv"))
+    assert not capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("a.tsv", "a b\ta c\nalone\n", "a.tsv:1: expected two texts between TABs"),
+        ("a.tsv", "a b\ta c\nalone\nd e\td f\n", "a.tsv:2: expected two texts between TABs"),
+        ("a.csv", "good,bad\na b,a c\n", "a.csv:1: expected columns 'better' and 'worse', or"),
+        ("a.tsv", "right\twrong\nis\tare\n", "a.tsv:1: expected columns"),
         ("a.tsv", "one two\n", "a.tsv:1: expected two texts between TABs"),
         ("a.tsv", "a b\ta c\tg\tx\ty\n", "Found 5"),
         ("a.tsv", "same here\tsame here\n", "a.tsv:1: expected two texts that differ"),

@@ -90,7 +90,7 @@ def test_bytes_that_are_no_utf8_count_as_one_character_each(tagger):
 
 def test_parts_of_speech_have_no_entities(tmp_path_factory):
     tagger = make(tmp_path_factory, NAMES["POS"])
-    assert list(tagger.signatures) == ["serving_default", "tokens"]
+    assert list(tagger.signatures) == ["serving_default", "tokens", "n_best"]
     with pytest.raises(ValueError, match="Received: 'entities'"):
         tagger.entities("Anna")
     (one,) = predictions.tagged(tagger("Anna sleeps"), "Anna sleeps")
