@@ -149,10 +149,10 @@ def n_best_tags(answer: Mapping[str, np.ndarray]) -> list[list[tuple[list[str], 
 
     Args:
         answer: of a tagger's signature `n_best`: tags `[batch, n, time]`, log_probability
-            `[batch, n]`, count and lengths `[batch]`.
+            `[batch, n]`, count and token_count `[batch]`.
 
     Example:
-        >>> answer = {"tags": np.array([[["O", ""], ["B-PER", ""]]]), "lengths": np.array([1])}
+        >>> answer = {"tags": np.array([[["O", ""], ["B-PER", ""]]]), "token_count": np.array([1])}
         >>> answer |= {"log_probability": np.log([[0.75, 0.25]]), "count": np.array([2])}
         >>> n_best_tags(answer)[0][1]
         (['B-PER'], 0.25)
@@ -160,7 +160,7 @@ def n_best_tags(answer: Mapping[str, np.ndarray]) -> list[list[tuple[list[str], 
     p = np.exp(answer["log_probability"])
     return [
         [(row[k][:length].tolist(), float(p[i, k])) for k in range(answer["count"][i])]
-        for i, (row, length) in enumerate(zip(answer["tags"], answer["lengths"], strict=True))
+        for i, (row, length) in enumerate(zip(answer["tags"], answer["token_count"], strict=True))
     ]
 
 

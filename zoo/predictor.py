@@ -122,9 +122,8 @@ class Predictor(abc.ABC):
             n: how many, of all texts or of each.
 
         Returns:
-            tokens `[batch, time]`; tags `[batch, n, time]`, the most probable sequence first;
-            log_probability `[batch, n]`; count `[batch]`, of sequences, and lengths `[batch]`, of
-            tokens.
+            tags `[batch, n, time]`, the most probable sequence first; log_probability `[batch, n]`;
+            count `[batch]`, of sequences, and token_count `[batch]`.
 
         Raises:
             ValueError: there are no texts in `texts`, or the model has no such signature.

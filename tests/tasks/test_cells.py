@@ -68,7 +68,7 @@ def test_every_task_may_be_compared_and_measured(task, capsys):
         (["--cell=gru"], "--cell: expected none, since --cells says which"),
         (
             ["--output_file=missing/cells.json"],
-            "--output_file: expected a file in a folder that there is",
+            "--output_file: expected a file in a folder",
         ),
     ],
 )

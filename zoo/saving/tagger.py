@@ -127,10 +127,11 @@ class TaggerModule(tf.Module):
     def n_best(self, text_: tf.Tensor, n: tf.Tensor) -> dict[str, tf.Tensor]:
         """The most probable sequences of tags of raw text, as the CRF sees them.
 
-        `text` string[B]; `n` int32[B], how many of each, 1 at least → tokens string[B, T]; tags
-        string[B, N, T], the most probable sequence first; log_probability float[B, N]; count
-        int32[B], of sequences, which a short text may have fewer than n; lengths int32[B], of
-        tokens. Behind the last sequence tags are blank and log_probability is minus infinity."""
+        `text` string[B]; `n` int32[B], how many of each, 1 at least → tags string[B, N, T], of the
+        tokens that `serving_default` gives, the most probable sequence first; log_probability
+        float[B, N]; count int32[B], of sequences, which a short text may have fewer than n; and
+        token_count int32[B]. Behind the last sequence tags are blank and log_probability is minus
+        infinity."""
         same_rows(text_, n)
         n = tf.maximum(n, 1)
         words = self._read(text_).tokens
@@ -144,13 +145,12 @@ class TaggerModule(tf.Module):
         count = tf.minimum(count, n)
         real = tf.range(most) < count[:, None]
         names = self.tag_names.lookup(tf.cast(tags, tf.int64))
-        padded = words.with_flat_values(names).to_tensor(shape=[None, None, None])
+        padded = words.with_flat_values(names).to_tensor(shape=tf.stack([-1, -1, most]))
         return {
-            "tokens": words.to_tensor(shape=[None, None]),
             "tags": tf.where(real[:, :, None], tf.transpose(padded, [0, 2, 1]), ""),
             "log_probability": tf.where(real, log_p, -float("inf")),
             "count": count,
-            "lengths": tf.cast(words.row_lengths(), tf.int32),
+            "token_count": tf.cast(words.row_lengths(), tf.int32),
         }
 
     def _stream(
