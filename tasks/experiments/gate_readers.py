@@ -10,8 +10,8 @@ import numpy as np
 
 from tasks.data.errors import UserError
 from tasks.experiments.words import check_words
+from tasks.framework import starting
 from zoo.catalog.modules import module_of
-from zoo.catalog.sources import source
 from zoo.configuration import MusicConfig
 from zoo.predictor import Predictor
 from zoo.saving.gates import SIGNATURE
@@ -58,8 +58,8 @@ def reader_of(name: str | os.PathLike, flag: str = "model") -> Predictor:
         >>> found.words, list(found.values), list(found.values["layer_1"])[:2]
         (['The', 'cats', 'were', 'full', '.'], ['layer_1'], ['gate_u', 'gate_f'])
     """
+    found = starting.named(name, flag)
     try:
-        found = source(name)
         if not found.config.has_gates:
             raise UserError(
                 f"--{flag}: expected a model of recurrent layers with gates, such as --cell=gru or "

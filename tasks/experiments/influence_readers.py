@@ -13,9 +13,10 @@ import tensorflow as tf
 
 from tasks.data.errors import UserError
 from tasks.experiments.influences import Inputs, Reader
+from tasks.framework import starting
 from zoo import text
 from zoo.catalog.building import load_weights
-from zoo.catalog.sources import Source, source
+from zoo.catalog.sources import Source
 from zoo.configuration import LanguageModelConfig
 from zoo.decoding.loop import write
 from zoo.decoding.strategies import Greedy
@@ -40,8 +41,8 @@ def reader_of(name: str | os.PathLike, flag: str = "model") -> Reader:
         >>> bool(found.values[1, 0] > 0), float(found.values[1, 1:].max())  # what is to come
         (True, 0.0)
     """
+    found = starting.named(name, flag)
     try:
-        found = source(name)
         model = load_weights(found)
     except (OSError, ValueError) as error:
         raise UserError(f"--{flag}: {error}") from None

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from tasks.data.errors import UserError, why
 from tasks.framework.configuration import TaskConfig
-from zoo.catalog.sources import Source, source
+from zoo.catalog.sources import BEST, Source, source
 from zoo.configuration import MODELS, options
 
 if TYPE_CHECKING:
@@ -29,6 +30,23 @@ def find(config: TaskConfig) -> Source | None:
         return source(config.training.init_from)
     except (OSError, ValueError) as error:
         raise UserError(f"--init_from: {error}") from None
+
+
+def named(name: str | os.PathLike, flag: str) -> Source:
+    """The trained model that a flag names: `--model_dir` the folder of a run, others any.
+
+    Raises:
+        UserError: there is no such model.
+    """
+    if flag == "model_dir" and not os.path.exists(os.path.join(name, BEST)):
+        raise UserError(
+            f"--model_dir: expected the folder of a training run, with {BEST} in it. Received: "
+            f"{os.fspath(name)!r}"
+        )
+    try:
+        return source(name)
+    except (OSError, ValueError) as error:
+        raise UserError(f"--{flag}: {error}") from None
 
 
 def lines(found: Source, name: str) -> list[str]:

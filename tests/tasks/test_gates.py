@@ -94,10 +94,19 @@ def test_a_sentence_with_nothing_in_between_is_left_out():
     assert (unit.opened, unit.between) == (0.9, 0.3)
 
 
+def test_a_forget_gate_keeps_where_it_is_open():
+    one = sentence([[0], [0], [0], [0]])
+    one.values["layer_1"]["gate_f"] = np.array([[1], [0.1], [0.9], [0.2]])
+    found = gate_units.units([one], [Span(1, 3)])
+    assert found[0].gate == "gate_f"
+    assert (found[0].opened, found[0].between) == pytest.approx((0.9, 0.1))
+
+
 def test_what_reads_from_the_end_opens_at_nothing():
     both = Gates(["a", "b", "c"], {
         "layer_1/forward": {"gate_u": np.eye(3), "gate_f": np.eye(3), "c": np.eye(3)},
         "layer_1/backward": {"gate_u": np.eye(3), "gate_f": np.eye(3), "c": np.eye(3)},
+        "layer_2/forward": {"gate_u": np.eye(3), "gate_f": np.eye(3), "c": np.eye(3)},
     })  # fmt: skip
     found = gate_units.units([both], [Span(0, 2)])
     assert {(unit.place, unit.gate) for unit in found} == {
@@ -239,7 +248,7 @@ def test_a_table_of_units():
     ("flags", "message"),
     [
         (["--model=ner_dmo"], "--model: expected a model"),
-        (["--model_dir=nowhere"], "--model_dir: expected a model"),
+        (["--model_dir=nowhere"], "--model_dir: expected the folder of a training run"),
         (["--model=a", "--model_dir=b"], "--model: expected --model or --model_dir."),
         (["--model=lm_demo", "--text="], "--text: expected 2 to 300 words"),
         (["--model=lm_demo", "--text= \n"], "Received: no words in ' \\n'."),

@@ -154,7 +154,10 @@ def test_figures_and_their_numbers_are_written(tmp_path, monkeypatch):
         (["--steps=x"], "--steps: expected an integer. Received: 'x'"),
         (["--mode=words", "--model=ner_dmo"], "--model: expected a model"),
         (["--mode=words", "--model=a", "--cell=rnn"], "expected one of --model, --model_dir and"),
-        (["--mode=words", "--model_dir=nowhere"], "--model_dir: expected a model"),
+        (
+            ["--mode=words", "--model_dir=nowhere"],
+            "--model_dir: expected the folder of a training run",
+        ),
         (["--mode=words", "--text="], "--text: expected 2 to 300 words"),
         (["--mode=words", "--model=sentiment_demo", "--text=Good"], "Received: 1 word in 'Good'."),
         (["--mode=words", "--model=ner_demo", "--text= \n"], "Received: no words in ' \\n'."),
