@@ -86,7 +86,7 @@ def model_of(config: RecurrentConfig) -> RecurrentModel:
 
     Example:
         >>> from zoo.configuration import TaggerConfig
-        >>> model_of(TaggerConfig(vocabulary_size=9, tags=3)).built
+        >>> model_of(TaggerConfig(vocabulary_size=9, tags=("B-PER", "I-PER"))).built
         True
     """
     model = _CLASSES[type(config)](config)
