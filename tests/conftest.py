@@ -42,15 +42,18 @@ def pytest_xdist_make_scheduler(config, log):
     return ByFile(config, log)
 
 
+MODELS = pathlib.Path(__file__).parents[1] / "saved_models"
+
+
 def read_once(load, most=16):
     """`tf.saved_model.load`, which reads a folder again only where a file of it has changed.
 
     A folder that several tests and programs ask is then read, and its graphs are made fast, once.
+    What is not committed is forgotten by `forget`.
     """
-
-    @functools.lru_cache(most)
-    def loaded(folder, _):
-        return load(folder)
+    committed, passing = (
+        functools.lru_cache(most)(lambda folder, _: load(folder)) for _ in range(2)
+    )
 
     def read(folder, *arguments, **options):
         path = pathlib.Path(folder).resolve()
@@ -58,8 +61,10 @@ def read_once(load, most=16):
             return load(folder, *arguments, **options)
         stats = [(str(file), file.stat()) for file in sorted(path.rglob("*"))]
         files = tuple((name, s.st_ino, s.st_mtime_ns, s.st_size) for name, s in stats)
+        loaded = committed if path.is_relative_to(MODELS) else passing
         return loaded(str(path), files)
 
+    read.forget = passing.cache_clear
     return read
 
 
@@ -73,16 +78,22 @@ def pytest_collection_finish():
 @pytest.fixture(scope="session", autouse=True)
 def models_are_read_once():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(tf.saved_model, "load", read_once(tf.saved_model.load))
-        yield
+        read = read_once(tf.saved_model.load)
+        patch.setattr(tf.saved_model, "load", read)
+        yield read
 
 
 @pytest.fixture(scope="module", autouse=True)
-def what_is_left_is_freed():
-    """Kernels and graphs of a module's tests, of which a whole run would pile up gigabytes."""
+def what_is_left_is_freed(models_are_read_once):
+    """Kernels and graphs of a module's tests, of which a whole run would pile up gigabytes.
+
+    What outlives its module stays, and is not looked through again behind every later one.
+    """
     yield
+    models_are_read_once.forget()
     context.context().clear_kernel_cache()
     gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)
@@ -94,3 +105,11 @@ def seeded():
         keras.utils.set_random_seed(0)
     eager = context.context()
     eager._seed, eager._rng = 0, random.Random(0)
+
+
+@pytest.fixture
+def without_graphs():
+    """Numbers are compared, whatever runs them: no graph is made for what is asked once."""
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)

@@ -10,6 +10,8 @@ import tensorflow as tf
 
 from layers import GRU, LSTM, RNN, Stack, from_keras, from_torch, to_keras, to_torch
 
+pytestmark = cases.without_graphs
+
 STOCK = {
     "rnn": (keras.layers.SimpleRNN, {}),
     "rnn_relu": (keras.layers.SimpleRNN, {"activation": "relu"}),

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from cases import without_graphs
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -160,6 +161,7 @@ def test_viterbi_and_marginals_against_all_paths(rules, jit):
 
 
 @pytest.mark.parametrize("rules", RULES)
+@without_graphs
 def test_a_step_says_what_marginals_of_the_beginning_say(rules):
     """But for `end`, which marginals count at the last step there is."""
     layer = make(**RULES[rules] | {"forbidden_end": []})
@@ -172,6 +174,7 @@ def test_a_step_says_what_marginals_of_the_beginning_say(rules):
 
 
 @pytest.mark.parametrize("rules", RULES)
+@without_graphs
 def test_probabilities_of_all_paths_sum_to_one(rules):
     layer = make(**RULES[rules])
     paths = np.array(list(itertools.product(range(TAGS), repeat=4)))
@@ -325,6 +328,7 @@ def test_forbidden_transitions_are_not_decoded_whatever_they_would_gain():
     assert set(itertools.pairwise(tags[0].numpy())) <= {(0, 0), (1, 1), (1, 0)}
 
 
+@without_graphs
 def test_forbidden_scores_stay_out_of_probabilities_and_gradients():
     layer = make(**RULES["forbidden"])
     emissions, tags = random_emissions(), allowed_tags(layer)
@@ -336,6 +340,7 @@ def test_forbidden_scores_stay_out_of_probabilities_and_gradients():
     np.testing.assert_array_equal(layer.log_likelihood(emissions, tags, MASK), before)
 
 
+@without_graphs
 def test_forbidden_tags_observed_give_finite_numbers():
     layer = make(dtype="float32", **RULES["forbidden"])
     emissions = random_emissions(dtype="float32")
@@ -348,6 +353,7 @@ def test_forbidden_tags_observed_give_finite_numbers():
 # --- Padding and precision -----------------------------------------------------------------------
 
 
+@without_graphs
 def test_a_sequence_gives_the_same_answer_alone_and_padded():
     layer = make(**RULES["forbidden"])
     emissions, tags = random_emissions(), allowed_tags(layer)
@@ -423,6 +429,7 @@ def test_long_sequences_keep_their_precision():
         ("float16", "float16", "float32"),
     ],
 )
+@without_graphs
 def test_precision(policy, given, result):
     layer = make(dtype=policy)
     emissions = tf.cast(random_emissions(), given)

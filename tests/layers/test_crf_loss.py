@@ -82,7 +82,7 @@ def test_other_precisions(policy):
 @pytest.mark.parametrize("weights", [np.arange(6.0), np.arange(6.0)[:, None]])
 def test_weights_of_sequences(weights):
     model, crf = make()
-    model.compile("sgd", CRFLoss())
+    model.compile("sgd", CRFLoss(), run_eagerly=True)
     expected = (losses_of(model, crf) * np.arange(6)).mean()
     loss = model.evaluate(WORDS, LABELS, sample_weight=weights, batch_size=6, verbose=0)
     assert loss == pytest.approx(expected, rel=1e-5)
@@ -90,13 +90,13 @@ def test_weights_of_sequences(weights):
 
 def test_zeros_in_weights_of_steps_are_padding_too():
     model, crf = make(mask_zero=False)
-    model.compile("sgd", CRFLoss())
+    model.compile("sgd", CRFLoss(), run_eagerly=True)
     expected = losses_of(model, crf).mean()
     loss = model.evaluate(WORDS, LABELS, sample_weight=REAL.astype("float32"), verbose=0)
     assert loss == pytest.approx(expected, rel=1e-5)
 
     model, crf = make()
-    model.compile("sgd", CRFLoss())
+    model.compile("sgd", CRFLoss(), run_eagerly=True)
     seen = RNG.random([6, 5]) < 0.7
     expected = losses_of(model, crf, REAL & seen).mean()
     loss = model.evaluate(WORDS, LABELS, sample_weight=np.float32(seen), verbose=0)
@@ -144,7 +144,7 @@ def test_one_of_two_outputs():
     tags = crf(keras.layers.Dense(TAGS)(x))
     length = keras.layers.Dense(1, name="length")(Stack("gru", 4, return_sequences=False)(x))
     model = keras.Model(words, {"tags": tags, "length": length})
-    model.compile("sgd", {"tags": CRFLoss(), "length": "mse"})
+    model.compile("sgd", {"tags": CRFLoss(), "length": "mse"}, run_eagerly=True)
     results = model.evaluate(
         WORDS, {"tags": LABELS, "length": LENGTHS[:, None]}, return_dict=True, verbose=0
     )

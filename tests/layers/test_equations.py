@@ -11,6 +11,7 @@ from cases import (
     every_cell,
     every_variant,
     gru_and_lstm,
+    without_graphs,
 )
 
 from layers import Stack
@@ -45,11 +46,13 @@ def test_outputs_and_last_states_equal_the_equations(case, mask, reverse, mode):
 
 
 @every_variant
+@without_graphs
 def test_variants_equal_the_equations(case):
     check_against_equations(case, "eager", cases.MASK, reverse=True)
 
 
 @every_cell
+@without_graphs
 def test_gate_activations_equal_the_equations(case):
     layer = case.make(go_backwards=True)
     x, states = cases.inputs(case)
@@ -60,6 +63,7 @@ def test_gate_activations_equal_the_equations(case):
 
 
 @gru_and_lstm
+@without_graphs
 def test_without_sequences_the_output_is_the_last_state(case):
     layer = case.make()
     x, states = cases.inputs(case)
@@ -68,6 +72,7 @@ def test_without_sequences_the_output_is_the_last_state(case):
 
 
 @every_cell
+@without_graphs
 def test_the_default_start_is_zero(case):
     layer = case.make(return_sequences=True)
     x, states = cases.inputs(case)
@@ -77,6 +82,7 @@ def test_the_default_start_is_zero(case):
 
 @every_cell
 @pytest.mark.parametrize("learned", [False, True])
+@without_graphs
 def test_a_random_start_is_one_vector_for_all_sequences(case, learned):
     layer = case.make(
         return_sequences=True, state_initializer="random_normal", learn_initial_state=learned
@@ -132,6 +138,7 @@ def test_lecture_weights_have_the_shapes_of_the_lecture(case):
 
 
 @every_cell
+@without_graphs
 def test_lecture_weights_go_in_as_they_come_out(case):
     layer, other = case.make(), case.make()
     weights = {
@@ -145,6 +152,7 @@ def test_lecture_weights_go_in_as_they_come_out(case):
     cases.assert_close(other(x, initial_state=states), layer(x, initial_state=states), 0)
 
 
+@without_graphs
 def test_a_gate_of_the_lecture_weights_is_the_gate_that_opens():
     layer = cases.GRU(2, dtype="float64")
     layer.build((None, None, 3))
@@ -167,6 +175,7 @@ def _stack(case, **arguments):
 
 
 @gru_and_lstm
+@without_graphs
 def test_a_deep_stack_is_one_layer_on_another(case):
     stack = _stack(case, units=[4, 3], return_state=True)
     x, _ = cases.inputs(case)
@@ -183,6 +192,7 @@ def test_a_deep_stack_is_one_layer_on_another(case):
 
 
 @gru_and_lstm
+@without_graphs
 def test_a_bidirectional_stack_predicts_from_both_directions(case):
     """ŷ<t> = g(W_y [a→<t>, a←<t>] + b_y)"""
     stack = _stack(case, units=3, depth=2, bidirectional=True, return_state=True)
@@ -215,6 +225,7 @@ def test_a_bidirectional_stack_predicts_from_both_directions(case):
     [(cases.PLAIN[2], False), (cases.PLAIN[-1], True)],
     ids=["gru", "bidirectional_lstm"],
 )
+@without_graphs
 def test_a_stack_without_sequences_ends_where_its_directions_end(case, bidirectional):
     arguments = {"units": 3, "depth": 2, "bidirectional": bidirectional}
     whole = _stack(case, return_sequences=True, return_state=True, **arguments)
@@ -227,6 +238,7 @@ def test_a_stack_without_sequences_ends_where_its_directions_end(case, bidirecti
     cases.assert_close(last(x, mask=cases.MASK), tf.concat(ends, axis=-1))
 
 
+@without_graphs
 def test_dropout_acts_between_the_layers_of_a_stack_and_not_after_the_last():
     stack = Stack("rnn", 64, depth=2, dropout=0.5, layer={"activation": "linear"})
     stack.build((None, None, 3))

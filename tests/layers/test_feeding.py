@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 import tensorflow as tf
+from cases import without_graphs
 
 from layers import CELLS, Attention
 from layers.engine.feeding import FeedingPlan, FeedingTensors, run_feeding
@@ -82,6 +83,7 @@ def assert_same(one, other, atol=1e-10):
 
 @every_kind
 @every_cell
+@without_graphs
 def test_it_takes_the_steps_of_layers_and_attention(cell, additive):
     plan, tensors, layers, attention = case(cell, additive, dropout=False)
     found = run_feeding(plan, tensors)
@@ -101,6 +103,7 @@ def test_it_takes_the_steps_of_layers_and_attention(cell, additive):
     ("cell", "additive", "depth"),
     [*[(cell, True, 2) for cell in CELLS], ("lstm", False, 2), ("gru_reset_after", False, 1)],
 )
+@without_graphs
 def test_the_gradient_by_hand_is_the_automatic_one(cell, additive, depth):
     plan, tensors, *_ = case(cell, additive, depth)
     seen = np.random.default_rng(1).normal(size=[BATCH, TIME, WIDTH])
@@ -109,6 +112,7 @@ def test_the_gradient_by_hand_is_the_automatic_one(cell, additive, depth):
 
 
 @every_kind
+@without_graphs
 def test_the_gradient_is_that_of_numeric_differences(additive):
     plan, tensors, *_ = case("lstm", additive)
     rng = np.random.default_rng(1)

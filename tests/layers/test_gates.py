@@ -5,7 +5,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from cases import gru_and_lstm
+from cases import gru_and_lstm, without_graphs
 
 import layers
 import zoo
@@ -53,6 +53,7 @@ def stack_of(case, bidirectional=False, **arguments):
     [(cases.PLAIN[2], False), (cases.PLAIN[-1], True)],
     ids=["gru", "bidirectional_lstm"],
 )
+@without_graphs
 def test_gates_of_a_stack_are_those_of_the_equations(case, bidirectional):
     stack, start = stack_of(case, bidirectional)
     expected, outputs = expected_of(case, stack, X, start)
@@ -66,6 +67,7 @@ def test_gates_of_a_stack_are_those_of_the_equations(case, bidirectional):
 
 @pytest.mark.parametrize("return_sequences", [False, True])
 @gru_and_lstm
+@without_graphs
 def test_gates_of_both_directions_are_those_of_the_equations(case, return_sequences):
     both = keras.layers.Bidirectional(
         case.make(return_sequences=return_sequences), dtype="float64", merge_mode=None
@@ -81,6 +83,7 @@ def test_gates_of_both_directions_are_those_of_the_equations(case, return_sequen
     cases.assert_close(list(gates.values()), list(expected.values()))
 
 
+@without_graphs
 def test_no_dropout_acts_on_gates_and_states_stay():
     case = cases.PLAIN[-1]
     layer = {"stateful": True, "dropout": 0.5, "weight_dropout": 0.5}
@@ -93,6 +96,7 @@ def test_no_dropout_acts_on_gates_and_states_stay():
 
 
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+@without_graphs
 def test_gates_have_the_precision_of_the_layer(policy):
     gates = Stack("gru", [4, 3], bidirectional=True, dtype=policy).gate_activations(X)
     (name,) = {value.dtype for value in gates.values()}
@@ -115,6 +119,7 @@ IDS = np.array([[4, 2, 7, 0], [1, 0, 0, 0]])
 
 
 @pytest.mark.parametrize("functional", [False, True])
+@without_graphs
 def test_a_layer_of_a_model_shows_what_it_does_with_the_models_inputs(functional):
     embedding = keras.layers.Embedding(9, 3, mask_zero=True)
     lower, upper = LSTM(4, return_sequences=True), keras.layers.Bidirectional(GRU(2))

@@ -7,7 +7,7 @@ import equations
 import numpy as np
 import pytest
 import tensorflow as tf
-from cases import every_case, every_cell, every_variant, gru_and_lstm
+from cases import every_case, every_cell, every_variant, gru_and_lstm, without_graphs
 
 from layers import GRU, LSTM, RNN, engine
 
@@ -41,6 +41,7 @@ def test_by_hand_equals_automatic_without_a_mask(case):
 
 
 @every_variant
+@without_graphs
 def test_variants_by_hand_equal_automatic(case):
     check_against_automatic(case, reverse=True)
 
@@ -67,6 +68,7 @@ def lecture_gradients(case, gradients):
 
 
 @every_case
+@without_graphs
 def test_by_hand_equals_numeric_differences_of_the_equations(case):
     layer, _ = make_pair(case, go_backwards=True)
     x, states = cases.inputs(case)
@@ -120,6 +122,7 @@ def test_recurrent_dropout_has_the_gradient_of_the_equations(case, compiled, rev
 
 
 @every_cell
+@without_graphs
 def test_recurrent_dropout_hides_the_state_from_the_products_alone(case):
     layer = case.make()
     x, states = cases.inputs(case)
@@ -146,6 +149,7 @@ def cubic(z):
     return z - z**3 / 30
 
 
+@without_graphs
 def test_any_element_wise_activation_has_its_gradient():
     check_against_automatic(dataclasses.replace(cases.PLAIN[0], arguments={"activation": cubic}))
 
@@ -170,6 +174,7 @@ def test_the_kernel_that_serves_small_batches_has_a_gradient():
 
 
 @pytest.mark.parametrize("result", [0, 1, 2], ids=["outputs", "a", "c"])
+@without_graphs
 def test_each_result_alone_has_its_gradient(result):
     by_hand, automatic = make_pair(LSTM_CASE)
     x = tf.constant(cases.inputs(LSTM_CASE)[0])
@@ -182,6 +187,7 @@ def test_each_result_alone_has_its_gradient(result):
     cases.assert_close(gradients(by_hand), gradients(automatic))
 
 
+@without_graphs
 def test_without_sequences_the_gradient_comes_from_the_last_states():
     by_hand, automatic = make_pair(LSTM_CASE, return_sequences=False)
     x, states = cases.inputs(LSTM_CASE)
@@ -214,6 +220,7 @@ def test_a_training_graph_of_unknown_sizes_has_the_same_gradient():
     cases.assert_close(gradients(*arguments), expected)
 
 
+@without_graphs
 def test_a_learned_start_has_a_gradient():
     for case in cases.PLAIN:
         by_hand, automatic = make_pair(case, learn_initial_state=True, go_backwards=True)

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from cases import without_graphs
 
 from layers import GRU, LSTM, RNN, Stack, from_keras, to_keras
 
@@ -96,6 +97,7 @@ def test_served_graphs_repeat_outputs_too():
         (*PAIRS[0], False, True, None, None),
     ],
 )
+@without_graphs
 def test_both_directions_give_what_keras_gives(
     ours, stock, sequences, return_state, merge_mode, mask
 ):
@@ -119,6 +121,7 @@ def test_both_directions_give_what_keras_gives(
 
 
 @every_pair
+@without_graphs
 def test_both_directions_start_as_keras_backwards_first(ours, stock):
     both = keras.layers.Bidirectional(
         ours(4, go_backwards=True), backward_layer=ours(3, go_backwards=False)
@@ -143,6 +146,7 @@ def test_arguments_stand_in_the_order_of_keras(ours, stock):
 
 
 @every_pair
+@without_graphs
 def test_what_older_versions_of_keras_had_changes_nothing(ours, stock):
     for implementation in (0, 1, 2):
         layer = ours(4, implementation=implementation, time_major=False, unroll=True)
@@ -216,6 +220,7 @@ def test_a_stock_gru_config_says_the_reset_gate():
     ],
     ids=lambda value: getattr(value, "name", None),
 )
+@without_graphs
 def test_numbers_of_any_type_are_cast_as_keras_casts(case, dtype, policy):
     layer = case.make(dtype=policy, return_sequences=True)
     x = np.abs(np.round(2 * X)).astype(dtype)
@@ -236,6 +241,7 @@ def test_strings_are_refused():
 
 
 @pytest.mark.parametrize("dtype", ["int32", "float32"])
+@without_graphs
 def test_masks_of_numbers_are_masks(dtype):
     layer = cases.PLAIN[0].make(return_sequences=True)
     expected = layer(X, mask=cases.MASK)

@@ -5,7 +5,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from cases import every_case, gru_and_lstm
+from cases import every_case, gru_and_lstm, without_graphs
 from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
 from layers import GRU, LSTM, RNN, Stack, engine
@@ -56,6 +56,7 @@ def test_layers_work_in_every_kind_of_model_with_any_batch_and_time(layer, wrap)
 
 
 @gru_and_lstm
+@without_graphs
 def test_symbolic_outputs_have_the_shapes_of_the_outputs(case):
     layer = case.make(return_sequences=True, return_state=True)
     symbolic = layer(keras.Input((None, 2)))
@@ -68,6 +69,7 @@ def test_symbolic_outputs_have_the_shapes_of_the_outputs(case):
 
 
 @gru_and_lstm
+@without_graphs
 def test_initial_state_is_a_call_argument_of_tensors_and_of_symbols(case):
     layer = case.make()
     x, states = cases.inputs(case)
@@ -80,6 +82,7 @@ def test_initial_state_is_a_call_argument_of_tensors_and_of_symbols(case):
     cases.assert_close(model([x, *states]), expected)
 
 
+@without_graphs
 def test_an_encoder_hands_its_states_to_a_decoder():
     encoder, decoder = LSTM(3, return_state=True), LSTM(3, return_sequences=True)
     source, target = keras.Input((None, 2)), keras.Input((None, 2))
@@ -91,6 +94,7 @@ def test_an_encoder_hands_its_states_to_a_decoder():
 
 
 @pytest.mark.parametrize("merge_mode", ["concat", "sum", "mul", "ave", None])
+@without_graphs
 def test_bidirectional_merges_both_directions(merge_mode):
     both = keras.layers.Bidirectional(GRU(3, return_sequences=True), merge_mode=merge_mode)
     outputs = both(X)
@@ -131,6 +135,7 @@ def test_every_precision_is_close_to_float32(case, policy, compute, tolerance, j
 
 
 @pytest.mark.parametrize(("layer", "policy"), [(GRU, "mixed_float16"), (LSTM, "mixed_bfloat16")])
+@without_graphs
 def test_mixed_precision_trains_float32_weights(layer, policy):
     layer = layer(4, dtype=policy)
     with tf.GradientTape() as tape:
@@ -202,6 +207,7 @@ def saved_models():
 
 
 @pytest.mark.parametrize("name", ["lstm", "gru", "bidirectional", "stack"])
+@without_graphs
 def test_models_save_and_load(name, tmp_path):
     model = saved_models()[name]
     model.save(tmp_path / "model.keras")
@@ -275,6 +281,7 @@ def test_fit_by_hand_follows_automatic():
     np.testing.assert_allclose(losses["by_hand"], losses["automatic"], rtol=1e-6)
 
 
+@without_graphs
 def test_regularizers_add_losses_and_constraints_hold_after_fit():
     layer = GRU(
         4,
@@ -306,6 +313,7 @@ def test_regularizers_add_losses_and_constraints_hold_after_fit():
 # --- Dropout -------------------------------------------------------------------------------------
 
 
+@without_graphs
 def test_dropout_drops_the_same_inputs_at_every_step_and_scales_the_others():
     layer = RNN(
         64,
@@ -333,6 +341,7 @@ def test_recurrent_dropout_drops_the_same_units_at_every_step():
 
 
 @pytest.mark.parametrize(("layer", "kind"), [(GRU, "dropout"), (LSTM, "recurrent_dropout")])
+@without_graphs
 def test_dropout_differs_between_calls_and_follows_the_seed(layer, kind):
     def make(seed):
         built = layer(16, seed=seed, **{kind: 0.5})
@@ -352,6 +361,7 @@ def test_dropout_differs_between_calls_and_follows_the_seed(layer, kind):
 
 
 @gru_and_lstm
+@without_graphs
 def test_two_halves_equal_the_whole(case):
     whole = case.make(return_sequences=True, return_state=True)
     halves = case.make(return_sequences=True, return_state=True, stateful=True)
@@ -367,6 +377,7 @@ def test_two_halves_equal_the_whole(case):
 
 
 @pytest.mark.parametrize("layer", [GRU, LSTM])
+@without_graphs
 def test_reset_goes_back_to_a_start_other_than_zero(layer):
     layer = layer(3, stateful=True, state_initializer="random_normal")
     layer.build((8, None, 2))

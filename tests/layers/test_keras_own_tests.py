@@ -16,7 +16,6 @@ import unittest
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 
 import layers
 
@@ -103,13 +102,10 @@ TESTS = [(file, name) for file in FILES for name in found_in(file, OURS)]
 @pytest.mark.slow
 @pytest.mark.skipif(not TESTS, reason="this Keras comes without its tests")
 @pytest.mark.filterwarnings("ignore:.*shuffle=True:UserWarning")
-@pytest.mark.filterwarnings("ignore:.*run_functions_eagerly:UserWarning")
 @pytest.mark.parametrize(("file", "name"), TESTS)
 def test_of_keras(file, name, request):
-    if name == "test_basics" and file != "simple_rnn_test":
-        # Layers of many arguments are trained and saved: in graphs those of one cell alone.
-        tf.config.run_functions_eagerly(True)
-        request.addfinalizer(lambda: tf.config.run_functions_eagerly(False))
+    if file != "simple_rnn_test":  # one cell alone runs in graphs
+        request.getfixturevalue("without_graphs")
     run, reasons = found_in(file, OURS)[name]
     if reasons:
         pytest.skip(reasons[0])

@@ -8,6 +8,8 @@ from cases import every_cell
 
 from layers import RNN
 
+pytestmark = cases.without_graphs
+
 
 def by_tape(layer, x, states, d_outputs, mask, reverse):
     """∂L/∂s<t> by automatic differentiation of a loop of `layer.step`."""

@@ -114,6 +114,8 @@ masked_and_whole = pytest.mark.parametrize(
     [(None, False), (MASK, False), (MASK, True)],
     ids=["whole", "masked", "masked_backwards"],
 )
+# Where numbers are compared; that all ways to run give the same, is shown with each cell alone.
+without_graphs = pytest.mark.usefixtures("without_graphs")
 gru_and_lstm = _named([PLAIN[2], PLAIN[-1]])
 every_mode = pytest.mark.parametrize("mode", ["eager", "graph", "compiled"])
 both_directions = pytest.mark.parametrize("reverse", [False, True], ids=["forwards", "backwards"])

@@ -8,6 +8,8 @@ import sys
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
+from cases import without_graphs
 from programs import ROOT
 
 from tasks.framework import fitting
@@ -116,7 +118,6 @@ def make(name):
     with fitting.precision("mixed_bfloat16" if "bfloat16" in name else "float32"):
         model, inputs, answers = MAKERS[name]()
     fitting.compile_model(model, TrainingConfig(learning_rate=0.1))
-    model.run_eagerly = True  # faster than a graph for a single step
     if name in TRAINED:
         model.train_on_batch(inputs, answers)
     return model, inputs, answers
@@ -131,6 +132,8 @@ ELSEWHERE = """
 import json, sys
 import keras, zoo
 import numpy as np
+import tensorflow as tf
+tf.config.run_functions_eagerly(True)  # faster than graphs for a single call
 folder = sys.argv[1]
 said = {}
 for name in sys.argv[2:]:
@@ -139,7 +142,6 @@ for name in sys.argv[2:]:
     answers = inputs.pop("answers")
     found = keras.ops.cast(model(inputs, training=False), "float32")
     np.save(f"{folder}/{name}.npy", keras.ops.convert_to_numpy(found))
-    model.run_eagerly = True  # it is compiled
     steps = int(model.optimizer.iterations)
     loss = float(model.train_on_batch(inputs, answers)) if steps else 0.0
     said[name] = [model.config.as_dict(), model.dtype_policy.name, loss, steps, len(model.weights)]
@@ -150,7 +152,10 @@ print(json.dumps(said))
 
 @pytest.fixture(scope="module")
 def models():
-    return {name: make(name) for name in MAKERS}
+    tf.config.run_functions_eagerly(True)
+    made = {name: make(name) for name in MAKERS}
+    tf.config.run_functions_eagerly(False)
+    return made
 
 
 @pytest.fixture(scope="module")
@@ -173,6 +178,7 @@ def elsewhere(folder):
 
 
 @pytest.mark.parametrize("name", MAKERS)
+@without_graphs
 def test_a_fresh_process_loads_the_file_and_gives_the_same_outputs(name, models, folder, elsewhere):
     model, inputs, _ = models[name]
     config, policy, loss, iterations, weights = elsewhere[name]
@@ -184,6 +190,7 @@ def test_a_fresh_process_loads_the_file_and_gives_the_same_outputs(name, models,
 
 
 @pytest.mark.parametrize("name", MAKERS)
+@without_graphs
 def test_a_configuration_is_all_that_a_copy_needs(name, models):
     model, inputs, _ = models[name]
     described = json.loads(json.dumps(model.get_config()))
@@ -199,6 +206,7 @@ def test_a_configuration_is_all_that_a_copy_needs(name, models):
 
 
 @pytest.mark.parametrize("name", ["tagger", "classifier_concatenated", "language_model_of_rows"])
+@without_graphs
 def test_weights_alone_are_in_a_file_too(name, models, tmp_path):
     model, inputs, _ = models[name]
     model.save_weights(tmp_path / "a.weights.h5")

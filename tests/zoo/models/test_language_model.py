@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from cases import without_graphs
 
 from layers import softmax
 from tasks.data import running as streams
@@ -40,6 +41,7 @@ def log_softmax(scores):
 
 @pytest.mark.parametrize("tied", [True, False])
 @pytest.mark.parametrize("cell", CELLS)
+@without_graphs
 def test_probabilities_are_those_of_the_lecture_step_by_step(cell, tied):
     """x<1> = 0, x<t> = y<t-1>; each step alone, by hand, against the whole sequence at once."""
     model = make(cell, tied=tied, depth=2)
@@ -63,6 +65,7 @@ def test_probabilities_are_those_of_the_lecture_step_by_step(cell, tied):
             x = embedding[[y]]
 
 
+@without_graphs
 def test_the_loss_is_the_mean_of_the_negative_log_probabilities():
     model = make()
     inputs = {"targets": TARGETS, "before": START, "fresh": np.ones(2, bool)}
@@ -83,6 +86,7 @@ def test_probabilities_of_all_continuations_sum_to_one():
     assert total == pytest.approx(1, abs=1e-5)
 
 
+@without_graphs
 def test_a_state_that_is_carried_makes_windows_one_text():
     model = make("lstm", depth=2)
     whole, _ = model.log_probabilities(tf.constant(TARGETS), START, model.zero_states(2))
@@ -93,6 +97,7 @@ def test_a_state_that_is_carried_makes_windows_one_text():
     np.testing.assert_allclose(tf.concat([first, second], axis=1), whole, atol=1e-6)
 
 
+@without_graphs
 def test_training_carries_the_state_and_forgets_it_where_a_text_begins():
     model = make("lstm", rows=2)
 
@@ -110,6 +115,7 @@ def test_training_carries_the_state_and_forgets_it_where_a_text_begins():
     assert not np.allclose(carried[0], alone[0])
 
 
+@without_graphs
 def test_padding_behind_a_window_that_is_cut_short_does_not_change_what_is_carried():
     model = make("lstm", rows=2)
     ids = np.array([[5, 3, 4, 6, 2], [6, 4, 3, 5, 2]], np.int32)
@@ -120,6 +126,7 @@ def test_padding_behind_a_window_that_is_cut_short_does_not_change_what_is_carri
     np.testing.assert_allclose(model(later, training=True), whole[:, 2:], atol=1e-6)
 
 
+@without_graphs
 def test_states_are_carried_in_16_bits_too():
     config = LanguageModelConfig(vocabulary_size=9, units=4, embedding_dim=4, rows=2, jit=False)
     model = LanguageModel(config, dtype="mixed_bfloat16")
@@ -147,6 +154,7 @@ def test_dynamic_evaluation_scores_a_window_before_it_learns_from_it():
         np.testing.assert_array_equal(before, after)
 
 
+@without_graphs
 def test_dropout_is_the_same_at_every_step():
     model = make("rnn", dropout=0.5, tied=False)
     inputs = {

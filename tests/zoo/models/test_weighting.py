@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 import pytest
 import tensorflow as tf
+from cases import without_graphs
 
 from zoo import text
 from zoo.configuration import (
@@ -151,6 +152,7 @@ def test_weights_of_classes(name, eagerly):
     assert both == pytest.approx(expected, rel=1e-5)
 
 
+@without_graphs
 def test_a_weight_is_learnt_with():
     """A step down the gradient is as long as the weight is large."""
     model, x, y, *_ = case("classifier")
@@ -166,6 +168,7 @@ def test_a_weight_is_learnt_with():
 
 
 @pytest.mark.parametrize("name", ["tagger with a CRF", "language model"])
+@without_graphs
 def test_classes_that_weigh_nothing_are_refused(name):
     model, x, y, *_ = case(name)
     for method in (model.fit, model.train_on_batch):
@@ -174,6 +177,7 @@ def test_classes_that_weigh_nothing_are_refused(name):
 
 
 @pytest.mark.parametrize("given", [{3: 1.0}, {-1: 1.0}, {"d": 1.0}, {0: -1.0}, {0: np.nan}])
+@without_graphs
 def test_weights_that_are_none(given):
     model, x, y, *_ = case("classifier")
     with pytest.raises(ValueError, match=r"^class_weight: expected weights .*\['a', 'b', 'c'\]"):
@@ -190,6 +194,7 @@ def test_weights_that_are_none(given):
         ("language model", [BATCH, TIME - 1]),
     ],
 )
+@without_graphs
 def test_weights_of_another_shape_are_refused(name, shape):
     model, x, y, *_ = case(name)
     weights = np.ones(shape, np.float32)
@@ -199,6 +204,7 @@ def test_weights_of_another_shape_are_refused(name, shape):
 
 
 @pytest.mark.parametrize("bidirectional", [True, False])
+@without_graphs
 def test_words_before_and_after_are_weighted_where_they_are_predicted(bidirectional):
     config = WordPredictorConfig(
         vocabulary_size=20, samples=20, bidirectional=bidirectional, **SMALL
@@ -224,6 +230,7 @@ def test_words_before_and_after_are_weighted_where_they_are_predicted(bidirectio
     assert (loss(first) > 0) == bidirectional
 
 
+@without_graphs
 def test_sampled_softmax_is_weighted_too():
     model = language_model(sampled_softmax=20)
     model.build()
