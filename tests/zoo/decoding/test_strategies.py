@@ -49,17 +49,6 @@ def model(request):
 
 # What the kind of model has no part in is shown with some of them.
 of_models = functools.partial(pytest.mark.parametrize, indirect=["model"])
-# Every strategy with the model that has most to remember, every model with one text and with more.
-some_of_each = of_models(
-    ("model", "name"),
-    [
-        *[("additive_feeding", name) for name in STRATEGIES],
-        ("none", "sampling"),
-        ("none", "n_best"),
-        ("general", "greedy"),
-        ("general", "beam"),
-    ],
-)
 
 
 def translate(model, strategy, sources=SOURCES, limits=LIMITS):
@@ -134,7 +123,7 @@ def slow_beam(model, source, limit, strategy):
 # --- What is written -----------------------------------------------------------------------------
 
 
-@some_of_each
+@pytest.mark.parametrize("name", STRATEGIES)
 def test_the_log_probability_is_that_of_the_text_with_its_end(model, name):
     ids, log_p, _ = translate(model, STRATEGIES[name])
     for row, source in enumerate(SOURCES):
@@ -147,7 +136,7 @@ def test_the_log_probability_is_that_of_the_text_with_its_end(model, name):
     assert ids.shape[2] == max(len(stripped(text)) for some in ids for text in some)
 
 
-@some_of_each
+@pytest.mark.parametrize("name", STRATEGIES)
 def test_a_row_does_not_depend_on_its_batch(model, name):
     ids, log_p, scores = translate(model, STRATEGIES[name])
     for row in range(len(SOURCES)):
@@ -173,10 +162,7 @@ def test_greedy_takes_the_likeliest_token(model):
 @of_models(
     ("model", "strategy"),
     [
-        ("additive_feeding", STRATEGIES["beam"]),
-        ("additive_feeding", STRATEGIES["n_best"]),
-        ("none", STRATEGIES["n_best"]),
-        ("general", STRATEGIES["beam"]),
+        *itertools.product(KINDS, [STRATEGIES["beam"], STRATEGIES["n_best"]]),
         ("none", Beam(1, 0.0)),
     ],
 )
@@ -234,7 +220,7 @@ def test_at_no_temperature_it_is_greedy(model):
         np.testing.assert_allclose(one, other, atol=1e-5)
 
 
-@some_of_each
+@pytest.mark.parametrize("name", STRATEGIES)
 def test_of_no_sentences_nothing_is_written(model, name):
     ids, log_p, _ = translate(model, STRATEGIES[name], SOURCES[:0], LIMITS[:0])
     assert ids.shape[0] == log_p.shape[0] == 0
