@@ -77,6 +77,8 @@ def test_whatever_ends_a_program_ends_those_that_it_started(stop, tmp_path):
         env={**environment(), "PYTHONPATH": root},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
+        # What runs behind a shell inherits that Ctrl-C is not for it.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     ) as parent:
         wait_for(lambda: len(list(folder.iterdir())) == 2)
         pids = [int(path.name) for path in folder.iterdir()]
