@@ -143,6 +143,11 @@ def draw(targets: tf.Tensor, samples: int, size: int) -> Drawn:
         targets: int `[n]`.
         samples: how many.
         size: of the vocabulary.
+
+    Example:
+        >>> ids, _, _ = draw(tf.constant([3, 7]), samples=4, size=10)
+        >>> len({*ids.numpy()})
+        4
     """
     targets = tf.cast(targets, tf.int64)[:, None]
     ids, of_targets, of_drawn = tf.random.log_uniform_candidate_sampler(

@@ -15,6 +15,7 @@ from tasks import benchmark, benchmark_models, results
 from tasks.experiments import lecture_page, speed_tables
 from tasks.framework import tables
 from tasks.framework.experiment import Experiment
+from tasks.melody import midi
 from tasks.tagging import demo
 from zoo import __main__ as zoo_program
 from zoo.catalog import markdown
@@ -258,6 +259,7 @@ QUESTIONS = [
 def test_what_asks_a_model_runs(line, tmp_path):
     task, flags = OF_TASKS[line]
     (tmp_path / "in.txt").write_text("Harry Potter met Teddy Roosevelt.\n\n")
+    midi.write(str(tmp_path / "in.mid"), [[60, 64, 67]] * 4)
     run = program(task, *flags, cwd=tmp_path)
     assert run.stderr == ""
     _, said = parsed(task, flags)
