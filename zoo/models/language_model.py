@@ -13,8 +13,9 @@ from layers.gates import gates_of_layers
 from layers.softmax import log_probabilities, summed_cross_entropy
 from zoo.configuration import LanguageModelConfig
 from zoo.models.by_length import STEPS_AT_ONCE, Group, in_groups
+from zoo.models.carrying import carried_states, carry, make_carried
 from zoo.models.parts import Inputs, MakeStack, RecurrentModel, WordDropout
-from zoo.models.weighting import weights_of_steps
+from zoo.models.weighting import exact, weights_of_steps
 from zoo.text import tokens
 
 # Scores of a vocabulary that are in memory at a time, and the fewest steps of a window.
@@ -92,15 +93,8 @@ class LanguageModel(RecurrentModel):
         if not config.tied:
             self.w = self.add_weight(shape=(config.vocabulary_size, width), name="W")
         self.b = self.add_weight(shape=(config.vocabulary_size,), initializer="zeros", name="b")
-        self.carried = [
-            self.add_weight(
-                shape=(config.rows, config.units),
-                initializer="zeros",
-                trainable=False,
-                name=f"carried_{i}",
-            )
-            for i in range(self.stacks[0].states_per_layer * config.depth if config.rows else 0)
-        ]
+        count = self.stacks[0].states_per_layer * config.depth if config.rows else 0
+        self.carried = make_carried(self, count, config.rows, config.units)
 
     def build(self, input_shape: object = None) -> None:
         self.word_embedding.build((None, None))
@@ -161,11 +155,11 @@ class LanguageModel(RecurrentModel):
     def scores(self, a: tf.Tensor) -> tf.Tensor:
         """W a + b, `[batch, vocabulary]`, float32."""
         w, b = self.output_weights()
-        return tf.matmul(tf.cast(a, tf.float32), w, transpose_b=True) + b
+        return tf.matmul(exact(a), w, transpose_b=True) + b
 
     def output_weights(self) -> tuple[tf.Tensor, tf.Tensor]:
         w = self.word_embedding.embeddings if self.config.tied else self.w
-        return tf.cast(tf.convert_to_tensor(w), tf.float32), tf.convert_to_tensor(self.b)
+        return exact(tf.convert_to_tensor(w)), tf.convert_to_tensor(self.b)
 
     def zero_states(self, batch: int | tf.Tensor) -> list[tf.Tensor]:
         return [s for stack in self.stacks for s in stack.get_initial_state(batch)]
@@ -179,13 +173,10 @@ class LanguageModel(RecurrentModel):
         if not (training and self.config.rows):
             return self.run(ids, self.zero_states(tf.shape(targets)[0]), real, training)[0]
         # Without a mask: padding is only at the end of a text, and the next one starts anew.
-        states = [
-            tf.where(fresh[:, None], 0.0, tf.cast(s.value, self.compute_dtype))
-            for s in self.carried
-        ]
-        a, states = self.run(ids, states, training=training)
-        for variable, state in zip(self.carried, states, strict=True):
-            variable.assign(tf.cast(tf.stop_gradient(state), variable.dtype))
+        a, states = self.run(
+            ids, carried_states(self.carried, fresh, self.compute_dtype), training=training
+        )
+        carry(self.carried, states)
         return a
 
     def compute_loss(
@@ -215,10 +206,10 @@ class LanguageModel(RecurrentModel):
         sample_weight: tf.Tensor | None = None,
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """Σ weight L<t> over the tokens of a batch, in nats, and their count."""
-        real = tf.cast(targets > tokens.PADDING, tf.float32)
-        weights = tf.reshape(real * weights_of_steps(sample_weight, targets, "token"), [-1])
+        real, a = targets > tokens.PADDING, exact(tf.reshape(a, [-1, a.shape[-1]]))
+        weights = weights_of_steps(sample_weight, targets, "token") * tf.cast(real, tf.float32)
+        weights = tf.cast(tf.reshape(weights, [-1]), a.dtype)
         targets = tf.reshape(targets, [-1])
-        a = tf.cast(tf.reshape(a, [-1, a.shape[-1]]), tf.float32)
         w, b = self.output_weights()
         if samples:
             labels = tf.cast(targets[:, None], tf.int64)
@@ -228,7 +219,11 @@ class LanguageModel(RecurrentModel):
             total = tf.tensordot(losses, weights, 1)
         else:
             total = summed_cross_entropy(a, w, b, targets, weights)
-        return total, tf.reduce_sum(real)
+        return total, tf.cast(tf.math.count_nonzero(real), total.dtype)
+
+    def loss_count(self, inputs: Inputs) -> tf.Tensor:
+        """Tokens."""
+        return tf.math.count_nonzero(inputs["targets"])
 
     def weighted_classes(self) -> tuple[str, ...]:
         raise ValueError(
@@ -242,7 +237,7 @@ class LanguageModel(RecurrentModel):
         """log P(y<t> | ...) of each target, `[batch, time]`, 0 at padding, and the last states."""
         real = targets > tokens.PADDING
         a, states = self.run(self.inputs_of(targets, before), states, mask=real)
-        rows = tf.cast(tf.reshape(a, [-1, a.shape[-1]]), tf.float32)
+        rows = exact(tf.reshape(a, [-1, a.shape[-1]]))
         found = log_probabilities(rows, *self.output_weights(), tf.reshape(targets, [-1]))
         return tf.where(real, tf.reshape(found, tf.shape(targets)), 0.0), states
 

@@ -11,6 +11,7 @@ import tensorflow as tf
 import layers
 from zoo.configuration import MusicConfig
 from zoo.models.by_length import STEPS_AT_ONCE
+from zoo.models.carrying import carried_states, carry, make_carried
 from zoo.models.frames import ChainedKeys, IndependentKeys
 from zoo.models.parts import Inputs, MakeStack, RecurrentModel
 from zoo.models.weighting import weights_of_steps
@@ -70,16 +71,8 @@ class MusicModel(RecurrentModel):
             self.keys = ChainedKeys(keys, config.chain_units, dtype=self.dtype_policy)
         else:
             self.keys = IndependentKeys(keys, dtype=self.dtype_policy)
-        states = self.stack.states_per_layer * config.depth if config.rows else 0
-        self.carried = [
-            self.add_weight(
-                shape=(config.rows, config.units),
-                initializer="zeros",
-                trainable=False,
-                name=f"carried_{i}",
-            )
-            for i in range(states)
-        ]
+        count = self.stack.states_per_layer * config.depth if config.rows else 0
+        self.carried = make_carried(self, count, config.rows, config.units)
 
     def build(self, input_shape: object = None) -> None:
         self.stack.build((None, None, self.config.vocabulary_size))
@@ -119,13 +112,10 @@ class MusicModel(RecurrentModel):
         if not (training and self.config.rows):
             return self.run(x, self.zero_states(tf.shape(x)[0]), inputs["real"], training)[0]
         # Without a mask: padding is only at the end of a piece, and the next one starts anew.
-        states = [
-            tf.where(fresh[:, None], 0.0, tf.cast(s.value, self.compute_dtype))
-            for s in self.carried
-        ]
-        a, states = self.run(x, states, training=training)
-        for variable, state in zip(self.carried, states, strict=True):
-            variable.assign(tf.cast(tf.stop_gradient(state), variable.dtype))
+        a, states = self.run(
+            x, carried_states(self.carried, fresh, self.compute_dtype), training=training
+        )
+        carry(self.carried, states)
         return a
 
     def compute_loss(
@@ -149,6 +139,10 @@ class MusicModel(RecurrentModel):
         total = tf.tensordot(losses, tf.gather_nd(weights, places), 1)
         count = tf.cast(tf.size(losses), tf.float32)
         return tf.math.divide_no_nan(total, count) + sum(self.losses)
+
+    def loss_count(self, inputs: Inputs) -> tf.Tensor:
+        """Frames."""
+        return tf.math.count_nonzero(inputs["real"])
 
     def weighted_classes(self) -> tuple[str, ...]:
         raise ValueError(
