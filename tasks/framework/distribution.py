@@ -33,7 +33,7 @@ from zoo.models import RecurrentModel
 # ones, a batch has most rows, and often.
 SENT_DENSE = 4096
 # What tells the random numbers of one replica from those of the next.
-_STRIDE = 0x9E3779B9
+_STRIDE = 1_000_000_007
 
 T = TypeVar("T")
 # A step of training: from inputs and answers to the loss.
@@ -125,10 +125,10 @@ class Team:
         """Those of the first replica stay as they are: they are what a checkpoint holds."""
 
         def each() -> None:
-            context = tf.distribute.get_replica_context()
-            apart = context.replica_id_in_sync_group * _STRIDE % 2**32
+            number = tf.distribute.get_replica_context().replica_id_in_sync_group
+            apart = tf.cast(number, tf.int64) * tf.constant([_STRIDE, 0], tf.int64)
             for seed in seeds:
-                seed.assign(seed.value + tf.constant([apart, 0], seed.dtype))
+                seed.assign(seed.value + tf.cast(apart, seed.dtype))
 
         strategy = self.strategy
         assert strategy is not None
@@ -201,7 +201,12 @@ def _rows(batch: T, local: int) -> T:
     if local == 1:
         return batch
     number = tf.distribute.get_replica_context().replica_id_in_sync_group % local
-    return tf.nest.map_structure(lambda values: tf.split(values, local)[number], batch)
+
+    def some(values: tf.Tensor) -> tf.Tensor:
+        rows = tf.shape(values)[0] // local
+        return values[number * rows : (number + 1) * rows]
+
+    return tf.nest.map_structure(some, batch)
 
 
 def _step(model: RecurrentModel, inputs: Any, answers: tf.Tensor) -> tf.Tensor:

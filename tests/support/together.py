@@ -1,4 +1,4 @@
-"""Trains small models in float64, alone or together: `python tests/support/together.py FOLDER CASE...`
+"""Trains small models in float64, alone or together: `python tests/support/together.py FOLDER CASES`
 
 A program of its own, since a process has one strategy, from its start on. `TF_CONFIG` says whether
 it is a worker; without, it trains on two logical devices.

@@ -26,31 +26,29 @@ def carried_states(
     variables: Sequence[keras.Variable], fresh: tf.Tensor, dtype: str
 ) -> list[tf.Tensor]:
     """The states before a batch, `[batch, units]` each, zeros where a row is `fresh`."""
-    number, count = _replica()
-    states = [tf.cast(_parts(variable, count)[number], dtype) for variable in variables]
-    return [tf.where(fresh[:, None], tf.zeros_like(state), state) for state in states]
+    found = []
+    for variable in variables:
+        first, end = _rows(variable)
+        state = tf.cast(tf.convert_to_tensor(variable.value)[first:end], dtype)
+        found.append(tf.where(fresh[:, None], tf.zeros_like(state), state))
+    return found
 
 
 def carry(variables: Sequence[keras.Variable], states: Sequence[tf.Tensor]) -> None:
     """Keeps the states behind a batch; no gradient goes back through them."""
-    number, count = _replica()
     for variable, state in zip(variables, states, strict=True):
-        value = tf.cast(tf.stop_gradient(state), variable.dtype)
-        if count > 1:
-            parts = _parts(variable, count)
-            value = tf.concat([*parts[:number], value, *parts[number + 1 :]], axis=0)
+        value, (first, end) = tf.cast(tf.stop_gradient(state), variable.dtype), _rows(variable)
+        if end is not None:
+            all_rows = tf.convert_to_tensor(variable.value)
+            value = tf.concat([all_rows[:first], value, all_rows[end:]], axis=0)
+            value = tf.ensure_shape(value, variable.shape)
         variable.assign(value)
 
 
-def _parts(variable: keras.Variable, count: int) -> list[tf.Tensor]:
-    """The rows of each replica."""
-    value = tf.convert_to_tensor(variable.value)
-    return tf.split(value, count) if count > 1 else [value]
-
-
-def _replica() -> tuple[int, int]:
-    """The number of this replica, and how many there are."""
+def _rows(variable: keras.Variable) -> tuple[tf.Tensor | None, tf.Tensor | None]:
+    """From where to where the rows of this replica go; None: all are."""
     context = tf.distribute.get_replica_context()
     if context is None or context.num_replicas_in_sync == 1:
-        return 0, 1
-    return context.replica_id_in_sync_group, context.num_replicas_in_sync
+        return None, None
+    count = variable.shape[0] // context.num_replicas_in_sync
+    return context.replica_id_in_sync_group * count, (context.replica_id_in_sync_group + 1) * count
