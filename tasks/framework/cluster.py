@@ -17,6 +17,9 @@ from typing import Any
 from tasks.data.errors import UserError
 
 VARIABLE = "TF_CONFIG"
+# Gradients of embeddings with more rows than this are sent as the rows that a batch has; of smaller
+# ones, a batch has most rows, and often.
+SENT_DENSE = 4096
 # The jobs that train, in the order in which TensorFlow counts them.
 _JOBS = ("chief", "worker")
 _PARTS = ("cluster", "task")

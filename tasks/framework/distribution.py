@@ -29,9 +29,6 @@ from tasks.framework.optimizers import unscaled
 from tasks.framework.peers import Peers
 from zoo.models import RecurrentModel
 
-# Gradients of embeddings with more rows than this are sent as the rows that a batch has; of smaller
-# ones, a batch has most rows, and often.
-SENT_DENSE = 4096
 # What tells the random numbers of one replica from those of the next.
 _STRIDE = 1_000_000_007
 
@@ -259,7 +256,7 @@ def _as_sent(gradient: Any, variable: keras.Variable) -> Any:
     """A gradient as it is sent: rows of large embeddings, and tensors of a known shape."""
     if gradient is None:
         return None
-    if isinstance(gradient, tf.IndexedSlices) and variable.shape[0] > SENT_DENSE:
+    if isinstance(gradient, tf.IndexedSlices) and variable.shape[0] > cluster.SENT_DENSE:
         return gradient
     return tf.ensure_shape(tf.convert_to_tensor(gradient), variable.shape)
 

@@ -64,6 +64,7 @@ class Program:
 
     def _start(self, arguments: Sequence[str], resumable: list[str]) -> None:
         config, run = self.parse(arguments)
+        _check_distribution(config, run)
         if run.mode == "train" and run.model_dir:
             resumable.append(run.model_dir)
         self._run(config, run)
@@ -78,7 +79,6 @@ class Program:
         modes = self._modes()
         if run.mode not in modes:
             raise UserError(f"--mode: expected one of {', '.join(modes)}. Received: {run.mode!r}")
-        _check_distribution(config, run)
         config = starting.shaped(config, starting.find(config), run.given)
         command = shlex.join(["python", "-m", f"tasks.{self.name}", *arguments])
         return config, dataclasses.replace(run, command=command)

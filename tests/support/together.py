@@ -1,4 +1,4 @@
-"""Trains small models in float64, alone or together: `python tests/support/together.py FOLDER CASES`
+"""Trains small models in float64, alone or together: `python tests/support/together.py FOLDER A B`
 
 A program of its own, since a process has one strategy, from its start on. `TF_CONFIG` says whether
 it is a worker; without, it trains on two logical devices.
@@ -16,7 +16,7 @@ import tensorflow as tf
 
 from tasks.data import running
 from tasks.data.batching import Batches
-from tasks.framework import distribution, fitting
+from tasks.framework import cluster, distribution, fitting
 from tasks.framework.configuration import TrainingConfig
 from zoo import text
 from zoo.configuration import ClassifierConfig, LanguageModelConfig, MusicConfig, TaggerConfig
@@ -24,7 +24,7 @@ from zoo.models import Classifier, LanguageModel, MusicModel, Tagger
 
 ROWS, TIME, STEPS = 8, 5, 3
 # More words than an embedding has that is sent whole.
-WORDS = distribution.SENT_DENSE + 4
+WORDS = cluster.SENT_DENSE + 4
 SMALL = {"units": 3, "embedding_dim": 2, "jit": False, "dropout": 0.0}
 
 

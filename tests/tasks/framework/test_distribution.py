@@ -1,8 +1,6 @@
 """Training on several devices and machines, as processes on this one."""
 
 import json
-import os
-import signal
 import socket
 import subprocess
 import sys
@@ -11,11 +9,9 @@ import time
 import numpy as np
 import pytest
 import together
-from programs import ROOT, command, environment, program
+from programs import ROOT, environment
 
-from tasks.data.errors import UserError
-from tasks.framework import checkpoints, cluster, distribution, peers
-from tasks.framework.cluster import Cluster
+from tasks.framework import checkpoints, distribution
 
 ENVIRONMENT = {**environment(), "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"}
 
