@@ -28,6 +28,8 @@ from tasks.framework.cluster import Cluster
 # life, and without any until a worker counts as gone.
 JOINING, PATIENCE = 600.0, 10.0
 BEAT, SILENCE = 5.0, 30.0
+# The end of a process may take back what it has just said.
+_HEARD = 0.2
 # What a message is: a greeting, a sign of life, something to share, an end with or without a fault.
 _HELLO, _ALIVE, _SHARED, _FAILED, _DONE = b"HASFD"
 _HEAD = struct.Struct("!BQ")
@@ -43,7 +45,7 @@ class Peers:
         name: of the program, for messages.
         advice: what a worker is told to do when another is gone, behind that one's name.
         joining: seconds to wait until all have come.
-        leave: ends this process; it does not return.
+        leave: ends this process with a line for standard error.
 
     Raises:
         UserError: somebody did not come, or takes part in another run.
@@ -55,9 +57,10 @@ class Peers:
         name: str,
         advice: str = "",
         joining: float = JOINING,
-        leave: Callable[[int], Any] = os._exit,
+        leave: Callable[[str], Any] | None = None,
     ):
-        self.cluster, self.name, self.advice, self.leave = cluster, name, advice, leave
+        self.cluster, self.name, self.advice = cluster, name, advice
+        self._leave = leave or _leave
         # Called before this process ends because of another one.
         self.cleanup = contextlib.ExitStack()
         self._shared: queue.Queue[bytes] = queue.Queue()
@@ -91,6 +94,7 @@ class Peers:
         for link in self._links.values():
             with contextlib.suppress(OSError):
                 link.send(_FAILED if fault else _DONE, fault.encode())
+                link.say_no_more()
 
     def wait_for_the_end(self) -> None:
         """Waits until the chief is done; if it is not, this process ends with what it says."""
@@ -206,7 +210,7 @@ class Peers:
     def _hear(self, number: int) -> None:
         link = self._links[number]
         link.silent_after(SILENCE)
-        with self._blaming(number):
+        with contextlib.closing(link), self._blaming(number):
             while True:
                 kind, value = link.receive()
                 if kind == _SHARED:
@@ -224,9 +228,8 @@ class Peers:
         try:
             yield
         except (OSError, ValueError) as error:
-            how = why(error)
-            if isinstance(error, BlockingIOError | TimeoutError):
-                how = f"nothing was heard for {SILENCE:.0f} seconds"
+            silent = isinstance(error, BlockingIOError | TimeoutError)
+            how = f"silent for {SILENCE:.0f} seconds" if silent else "its connection is closed"
             self._end(f"{self.cluster.name(number)} is gone ({how})")
 
     def _end(self, fault: str) -> None:
@@ -235,11 +238,18 @@ class Peers:
             if self._closed.is_set():
                 return
             self.close(fault)
+            time.sleep(_HEARD)
             with contextlib.suppress(Exception):
                 self.cleanup.close()
-            line = "\n" if self.cluster.is_chief and os.isatty(1) else ""
-            os.write(2, f"{line}{self.name}: {fault}{self.advice}.\n".encode())
-            self.leave(1)
+            # The chief may be in the middle of its progress bar.
+            first = "\n" if self.cluster.is_chief and os.isatty(1) else ""
+            self._leave(f"{first}{self.name}: {fault}{self.advice}.\n")
+
+
+def _leave(line: str) -> None:
+    """Ends this process, whatever its other threads wait for."""
+    os.write(2, line.encode())
+    os._exit(1)
 
 
 class _Link:
@@ -254,6 +264,12 @@ class _Link:
     def silent_after(self, seconds: float) -> None:
         """From now on, silence for so long is an error."""
         self._link.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _seconds(seconds))
+
+    def say_no_more(self) -> None:
+        self._link.shutdown(socket.SHUT_WR)
+
+    def close(self) -> None:
+        self._link.close()
 
     def send(self, kind: int, value: bytes = b"") -> None:
         with self._sending:
