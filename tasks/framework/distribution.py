@@ -20,6 +20,8 @@ from typing import Any, TypeVar
 import keras
 import numpy as np
 import tensorflow as tf
+from tensorflow.python.distribute.collective_all_reduce_strategy import CollectiveAllReduceExtended
+from tensorflow.python.eager import context
 
 from tasks.data.batching import Batches, Part
 from tasks.data.errors import UserError
@@ -314,6 +316,9 @@ def _workers(name: str, model_dir: str | None) -> Team:
     found = cluster.read()
     advice = "; the same commands resume the run" if model_dir else ""
     peers = Peers(found, name, advice)
+    # TensorFlow's own watch takes a worker that is busy for ten seconds for a lost one.
+    context.context().configure_coordination_service("", enable_health_check=False)
+    CollectiveAllReduceExtended._enable_check_health = False
     try:
         return Team(tf.distribute.MultiWorkerMirroredStrategy(), peers)
     except (RuntimeError, tf.errors.OpError) as error:
