@@ -65,8 +65,7 @@ class Team:
         """For records: how many workers and replicas there are, where there are some."""
         if self.strategy is None:
             return {}
-        workers = 1 if self.peers is None else len(self.peers.cluster)
-        return {"workers": workers, "replicas": self.replicas}
+        return {"workers": self._workers, "replicas": self.replicas}
 
     def scope(self) -> contextlib.AbstractContextManager[Any]:
         """While it lasts, variables are made for all replicas."""
@@ -79,9 +78,7 @@ class Team:
             UserError: it cannot be cut into as many parts as there are replicas.
         """
         cluster.check_batch_size(batch_size, self.replicas, "replicas")
-        if self.peers is None:
-            return Part(batch_size)
-        return Part(batch_size, self.peers.cluster.number, len(self.peers.cluster))
+        return Part(batch_size, self._number, self._workers)
 
     def share(self, value: T) -> T:
         """What the chief has, of JSON, in all workers; they wait for it."""
@@ -95,6 +92,8 @@ class Team:
         Raises:
             UserError: this worker has other values than the chief.
         """
+        if self.peers is None:
+            return
         theirs = self.share(dict(said))
         differing = [
             f"--{name}={value!r} there, {said[name]!r} here"
@@ -103,7 +102,8 @@ class Team:
         ]
         if differing:
             raise UserError(
-                f"expected all workers to train the same as {self._chief}. Received: "
+                f"expected all workers to train the same as "
+                f"{self.peers.cluster.name(0)}. Received: "
                 f"{'; '.join(differing)}"
             )
 
@@ -122,16 +122,11 @@ class Team:
 
     def _draw_apart(self, seeds: Sequence[keras.Variable]) -> None:
         """Those of the first replica stay as they are: they are what a checkpoint holds."""
-
-        def each() -> None:
-            number = tf.distribute.get_replica_context().replica_id_in_sync_group
-            apart = tf.cast(number, tf.int64) * tf.constant([_STRIDE, 0], tf.int64)
-            for seed in seeds:
-                seed.assign(seed.value + tf.cast(apart, seed.dtype))
-
-        strategy = self.strategy
-        assert strategy is not None
-        tf.function(lambda: strategy.run(each), autograph=False)()
+        assert self.strategy is not None
+        for seed in seeds:
+            values = self.strategy.experimental_local_results(seed.value)
+            for number, value in enumerate(values, self._number * len(values)):
+                value.assign_add(tf.constant([number * _STRIDE, 0], value.dtype))
 
     def step(self, model: RecurrentModel, signature: tuple) -> Step:
         """A step of training on this worker's rows of a batch; it gives the loss of the batch.
@@ -179,8 +174,12 @@ class Team:
             raise
 
     @property
-    def _chief(self) -> str:
-        return self.peers.cluster.name(0) if self.peers is not None else ""
+    def _number(self) -> int:
+        return 0 if self.peers is None else self.peers.cluster.number
+
+    @property
+    def _workers(self) -> int:
+        return 1 if self.peers is None else len(self.peers.cluster)
 
 
 ALONE = Team()
@@ -340,7 +339,9 @@ def _parting(peers: Peers) -> Iterator[None]:
         said = str(error) if isinstance(error, UserError) else type(error).__name__
         peers.close(f"{here} ended: {said}")
         raise
-    peers.close()
+    finally:
+        peers.close()
+        peers.cleanup.close()
 
 
 @contextlib.contextmanager
@@ -369,7 +370,6 @@ def end_with_the_chief(team: Team) -> None:
     """
     if team.peers is not None and not team.is_chief:
         team.peers.wait_for_the_end()
-        team.peers.cleanup.close()
         sys.exit(0)
 
 

@@ -148,7 +148,7 @@ def averaged(model: keras.Model) -> Iterator[None]:
     to be scored, and not what training goes on from."""
     optimizer = unscaled(model.optimizer)
     # An average of no steps is zeros: in float16 the first steps may overflow and be left out.
-    if not (optimizer.use_ema and int(optimizer.iterations)):
+    if not (optimizer.use_ema and keras.ops.convert_to_numpy(optimizer.iterations)):
         yield
         return
     weights = model.get_weights()
