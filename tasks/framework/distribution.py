@@ -102,9 +102,8 @@ class Team:
         ]
         if differing:
             raise UserError(
-                f"expected all workers to train the same as "
-                f"{self.peers.cluster.name(0)}. Received: "
-                f"{'; '.join(differing)}"
+                f"expected all workers to train the same as {self.peers.cluster.name(0)}. "
+                f"Received: {'; '.join(differing)}"
             )
 
     def begin(self, variables: Sequence[keras.Variable], history: list[dict]) -> list[dict]:
@@ -156,7 +155,9 @@ class Team:
             batches: of this worker.
         """
         total, terminal = tf.zeros([], tf.float64), self.is_chief and os.isatty(1)
-        bar = keras.utils.Progbar(len(batches), verbose=1 if terminal else 2)
+        bar = keras.utils.Progbar(
+            len(batches), verbose=1 if terminal else 2, stateful_metrics=["loss"]
+        )
         for number, batch in enumerate(batches.ahead(), 1):
             with self._blaming():
                 total += tf.cast(step(*batch), tf.float64)

@@ -1,8 +1,8 @@
 """States that a model carries from batch to batch, as variables: those of each row of running text.
 
 Where several replicas train a model, each of them has its own rows of a batch, and of the variables
-it reads and writes those rows alone. An epoch begins every row anew: what a checkpoint keeps of them
-is read by nobody, and it is the same file whoever trains.
+it reads and writes those rows alone. An epoch begins every row anew: what a checkpoint keeps of
+them is read by nobody, and it is the same file whoever trains.
 """
 
 from __future__ import annotations
