@@ -51,8 +51,7 @@ class CRF(keras.layers.Layer):
             the forward algorithm: slower, the reference in tests, and the one that has second
             derivatives.
         jit: whether XLA compiles the loops: True, False, or `"auto"`: likelihoods in a graph in
-            training. `"auto"` compiles nothing under a distribution strategy, and no decoding,
-            since what is exported must run without XLA.
+            training. `"auto"` compiles no decoding, since what is exported must run without XLA.
 
     Weights:
         transitions: `[tags, tags]`, from row to column.

@@ -87,9 +87,8 @@ class Recurrent(keras.layers.Layer):
             `"automatic"`, differentiation of the equations: slower, the reference in tests, and
             the one that has second derivatives.
         jit: whether XLA compiles the loop: True, False, or `"auto"`: in a graph, in training or
-            when batch and time are known. `"auto"` compiles nothing under a distribution strategy,
-            and no graph of unknown sizes out of training, such as one that is exported, since
-            TensorFlow Serving runs no XLA.
+            when batch and time are known. `"auto"` compiles no graph of unknown sizes out of
+            training, such as one that is exported, since TensorFlow Serving runs no XLA.
         zero_output_for_mask: whether padded steps give zeros. With False they give, as in Keras,
             the output of the last real step before them in the direction of reading, zeros before
             the first one, and their gradient goes to that step. Without `return_sequences`, False

@@ -15,11 +15,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from tasks.experiments import lecture_page
+from tasks.experiments import distribution_page, lecture_page
 from tasks.framework import tables
 from zoo import files
 from zoo.catalog import markdown
 from zoo.catalog.results import RunResults
+from zoo.saving.versions import SAVED_MODELS
 
 # What collects the runs, what `tasks.benchmark_models` wrote, and the file with the tables.
 COLLECTION, MODELS, README = "docs/results.json", "docs/benchmark_models.json", "README.md"
@@ -63,6 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             contents[name] = table(found)
     docs = Path(COLLECTION).parent
     files.write_text(docs / lecture_page.PAGE, lecture_page.page(docs))
+    files.write_text(docs / distribution_page.PAGE, distribution_page.page(Path(SAVED_MODELS)))
     for name, content in contents.items():
         markdown.replace_in_file(README, name, content)
     return 0

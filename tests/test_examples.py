@@ -11,11 +11,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import manifests
 import pytest
 import tensorflow as tf
 from programs import script
 
 import zoo
+from tasks import ner
+from tasks.framework import cluster
 from zoo import text
 from zoo.configuration import ClassifierConfig, TaggerConfig
 from zoo.models import Classifier, Tagger
@@ -187,3 +190,81 @@ def test_spark_asks_a_model(folder, tmp_path):
     found = [row for path in tmp_path.glob("out/*.json") for row in lines_of(path)]
     labels = {row["id"]: json.loads(row["answer"])["label"] for row in found}
     assert labels == dict(enumerate(zoo.load("sentiment_demo")(LINES)["label"]))
+
+
+# --- Several workers -----------------------------------------------------------------------------
+
+
+def test_the_manifest_is_one_that_kubernetes_knows():
+    found = list(manifests.documents((EXAMPLES / "kubernetes.yaml").read_text()))
+    for one in found:
+        schema = manifests.SCHEMAS[one["apiVersion"], one["kind"]]
+        assert manifests.faults(one, schema, one["kind"]) == []
+    service, job = (one["spec"] for one in found)
+    pod = job["template"]["spec"]
+    assert service["clusterIP"] == "None"
+    assert service["selector"] == job["template"]["metadata"]["labels"]
+    assert pod["subdomain"] == found[0]["metadata"]["name"] == found[1]["metadata"]["name"]
+    assert job["completions"] == job["parallelism"] == int(pod["containers"][0]["env"][0]["value"])
+    assert [v["name"] for v in pod["volumes"]] == ["runs"]
+
+
+def test_a_fault_of_a_manifest_is_found():
+    schema = manifests.SCHEMAS["batch/v1", "Job"]
+    text = (EXAMPLES / "kubernetes.yaml").read_text().split("---\n")[1]
+    for right, wrong, fault in (
+        ("completions: 2", "completions: two", "Job.spec.completions: expected int: 'two'"),
+        ("restartPolicy: OnFailure", "restartPolicy: Always", "restartPolicy: expected one of"),
+        ("backoffLimit: 20", "backofLimit: 20", "Job.spec.backofLimit: unknown"),
+        ("subdomain: ner", "name: ner", "Job.spec.template.spec.name: unknown"),
+        ("- name: worker", "- title: worker", "containers[0].name: missing"),
+    ):
+        assert right in text
+        (job,) = manifests.documents(text.replace(right, wrong))
+        assert any(fault in found for found in manifests.faults(job, schema, "Job"))
+
+
+@pytest.mark.parametrize("index", [0, 1])
+def test_a_pod_knows_which_worker_it_is(index, tmp_path):
+    """The command of the manifest, with a Python that only shows what it is given."""
+    _, job = manifests.documents((EXAMPLES / "kubernetes.yaml").read_text())
+    (container,) = job["spec"]["template"]["spec"]["containers"]
+    (tmp_path / "python").write_text('#!/bin/sh\nprintf "%s\\n" "$TF_CONFIG" "$@"')
+    (tmp_path / "python").chmod(0o755)
+    given = {one["name"]: one["value"] for one in container["env"]}
+    path = f"{tmp_path}:{os.environ['PATH']}"
+    done = subprocess.run(
+        [*container["command"], *container["args"]],
+        env={"PATH": path, "JOB_COMPLETION_INDEX": str(index), **given},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    config, *words = done.stdout.splitlines()
+    found = cluster.read({"TF_CONFIG": config})
+    assert found.addresses == ("ner-0.ner:2222", "ner-1.ner:2222")
+    assert found.number == index
+    assert words[:2] == ["-m", "tasks.ner"]
+    config_, run = ner.PROGRAM.parse(words[2:])
+    assert config_.training.distribute == "multi_worker"
+    assert run.model_dir.startswith(container["volumeMounts"][0]["mountPath"])
+
+
+def test_the_launcher_gives_each_worker_its_own_number():
+    show = "import os, sys; print(os.environ['TF_CONFIG'], *sys.argv[1:])"
+    said = run_process(
+        "two_workers", "--workers=3", sys.executable, "-c", show, "x", capture_output=True
+    )
+    assert said.returncode == 0, said.stderr
+    clusters = []
+    for line in said.stdout.splitlines():
+        config, *words = line.rsplit(" ", 2)
+        assert words == ["x", "--distribute=multi_worker"]
+        clusters.append(cluster.read({"TF_CONFIG": config}))
+    assert sorted(one.number for one in clusters) == [0, 1, 2]
+    assert len({one.addresses for one in clusters}) == 1
+
+
+def test_the_launcher_ends_as_its_workers_do():
+    said = run_process("two_workers", sys.executable, "-c", "raise SystemExit(7)")
+    assert said.returncode == 7

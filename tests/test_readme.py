@@ -12,7 +12,7 @@ import stand_in
 from programs import program, small_corpus
 
 from tasks import benchmark, benchmark_models, results
-from tasks.experiments import lecture_page, speed_tables
+from tasks.experiments import distribution_page, lecture_page, speed_tables
 from tasks.framework import tables
 from tasks.framework.experiment import Experiment
 from tasks.melody import midi
@@ -55,6 +55,29 @@ def test_the_lecture_in_pictures_is_made_of_what_was_measured():
     assert (ROOT / "docs" / lecture_page.PAGE).read_text("utf-8") == page
     assert page.count("\n## ") == len(lecture_page.CLAIMS)
     assert all((ROOT / "docs" / file).exists() for file in re.findall(r"\]\((.+?)\)", page))
+
+
+def test_what_all_reduce_moves_is_made_of_the_entries():
+    page = distribution_page.page(ROOT / "saved_models")
+    assert (ROOT / "docs" / distribution_page.PAGE).read_text("utf-8") == page
+    assert page.count("\n| ") == 1 + len(list((ROOT / "saved_models").glob("*/results.json")))
+
+
+def test_rows_of_large_embeddings_are_what_is_sent_of_them():
+    run = {
+        "config": {"batch_size": 2, "embedding_dim": 10, "tied": False},
+        "counts": {"train": {"texts": 8, "words": 40}},
+        "parameters": 100_000,
+        "epochs": [{"seconds": 4.0}],
+    }
+    small, large = (distribution_page.traffic(run, size) for size in (4096, 5000))
+    assert small.seconds == large.seconds == 1.0
+    assert small.bytes(True) == small.bytes(False) == large.bytes(False) == 800_000
+    # 50,000 numbers are in the table; a batch has 10 words, each a row of 40 bytes and its number.
+    assert large.bytes(True) == 400_000 + 10 * 48
+    # All-reduce takes half as long as what each of N workers computes of a step of a second.
+    n = large.workers(True)
+    assert (n - 1) / n * large.bytes(True) / 1.25e9 == pytest.approx(1 / n / 2)
 
 
 def test_all_tables_of_long_memory_are_those_of_its_numbers():

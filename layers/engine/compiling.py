@@ -60,7 +60,8 @@ def compiles(jit: bool | str, pays: bool) -> bool:
 
     Args:
         jit: the argument of the layer: True, False, or `"auto"`: where it pays, but only in a
-            graph, and never under a distribution strategy, where XLA fails.
+            graph. Under a distribution strategy too: what XLA compiles is given weights as
+            tensors, since variables of several replicas are none that it can read.
         pays: whether it would pay in a graph.
 
     Example:
@@ -69,7 +70,7 @@ def compiles(jit: bool | str, pays: bool) -> bool:
     """
     if jit != "auto":
         return bool(jit)
-    return bool(pays) and not tf.executing_eagerly() and not tf.distribute.has_strategy()
+    return bool(pays) and not tf.executing_eagerly()
 
 
 def in_xla() -> bool:

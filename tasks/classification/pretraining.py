@@ -13,6 +13,7 @@ from layers.engine import function_here
 from tasks.classification.configuration import ClassificationConfig
 from tasks.data import batching
 from tasks.framework import fitting
+from tasks.framework.distribution import ALONE, Team
 from tasks.framework.text_io import PREDICT_BATCH
 from zoo.configuration import WordPredictorConfig
 from zoo.models import Classifier, WordPredictor
@@ -27,6 +28,7 @@ def pretrain(
     validation: batching.Sequences,
     config: ClassificationConfig,
     folder: str,
+    team: Team = ALONE,
 ) -> None:
     """Trains a language model, or loads the one that was trained, and hands its weights on.
 
@@ -36,30 +38,34 @@ def pretrain(
         validation: texts by which the best epoch is chosen.
         config: the classifier's recipe.
         folder: of checkpoints and logs.
+        team: that trains it.
     """
     training = dataclasses.replace(config.training, epochs=config.training.pretrain_epochs)
     keras.utils.set_random_seed(training.seed)
     made_of = classifier.config
-    model = WordPredictor(
-        WordPredictorConfig(
-            vocabulary_size=made_of.vocabulary_size,
-            cell=made_of.cell,
-            units=made_of.units,
-            bidirectional=made_of.bidirectional,
-            embedding_dim=made_of.embedding_dim,
-            jit=made_of.jit,
-        )
-    )
     os.makedirs(folder, exist_ok=True)
-    fitting.compile_model(model, training)
+    with team.scope():
+        model = WordPredictor(
+            WordPredictorConfig(
+                vocabulary_size=made_of.vocabulary_size,
+                cell=made_of.cell,
+                units=made_of.units,
+                bidirectional=made_of.bidirectional,
+                embedding_dim=made_of.embedding_dim,
+                jit=made_of.jit,
+            )
+        )
+        fitting.compile_model(model, training)
+
+    part = team.part(training.batch_size)
 
     def make_batch(rows: list[int], padded: int) -> tuple[dict[str, np.ndarray], np.ndarray]:
-        size = training.batch_size
-        return texts.batch(rows, size, padded), np.zeros([size], np.int32)
+        batch = texts.batch(part.of_rows(rows), part.rows, padded)
+        return batch, np.zeros([part.rows], np.int32)
 
-    def epoch(number: int) -> tuple[tf.data.Dataset, int]:
+    def epoch(number: int) -> batching.Batches:
         groups = batching.shuffled(texts.lengths, training.batch_size, training.seed, number)
-        return batching.as_dataset(groups, make_batch), len(groups)
+        return batching.Batches(groups, make_batch)
 
     measure = function_here(model.log_likelihood)
     count = min(_TEXTS_TO_SCORE, len(validation))
@@ -73,5 +79,5 @@ def pretrain(
         return float(sum(total for total, _ in parts)) / max(1, sum(int(n) for _, n in parts))
 
     print("\nA language model of the texts:", flush=True)
-    fitting.fit(model, epoch, score, "log_likelihood", folder, training)
+    fitting.fit(model, epoch, score, "log_likelihood", folder, training, team=team)
     model.give_weights(classifier)

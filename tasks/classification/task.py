@@ -182,21 +182,23 @@ class ClassifierTrainer(Trainer[ClassificationConfig]):
         assert isinstance(config, ClassifierConfig)
         return Classifier(config, self.vectors, make_stack)
 
-    def epoch(self, number: int) -> tuple[tf.data.Dataset, int]:
-        training, data = self.config.training, self.encoded["train"]
+    def epoch(self, number: int) -> batching.Batches:
+        training, data, part = self.config.training, self.encoded["train"], self.part
         groups = batching.shuffled(data.lengths, training.batch_size, training.seed, number)
 
         def make_batch(rows: list[int], padded: int) -> tuple[dict[str, np.ndarray], np.ndarray]:
-            labels = np.zeros([training.batch_size], np.int32)
-            labels[: len(rows)] = self.labels[rows]
-            return data.batch(rows, training.batch_size, padded), labels
+            here, labels = part.of_rows(rows), np.zeros([part.rows], np.int32)
+            labels[: len(here)] = self.labels[here]
+            return data.batch(here, part.rows, padded), labels
 
-        return batching.as_dataset(groups, make_batch), len(groups)
+        return batching.Batches(groups, make_batch)
 
     def fit(self, model: Classifier, predict: Callable[[str], list[Classified]]) -> list[dict]:
         if self.unlabelled is not None:
             folder = os.path.join(self.model_dir, "pretraining")
-            pretrain(model, self.unlabelled, self.encoded["validation"], self.config, folder)
+            pretrain(
+                model, self.unlabelled, self.encoded["validation"], self.config, folder, self.team
+            )
             print("\nThe classifier:", flush=True)
         return super().fit(model, predict)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import tensorflow as tf
@@ -110,24 +111,80 @@ def shuffled_in_pools(lengths: np.ndarray, batch_size: int, seed: int, epoch: in
     return groups
 
 
-def as_dataset(groups: list, make_batch: Callable[..., tuple]) -> tf.data.Dataset:
-    """Batches as `tf.data`, made while the model trains.
+@dataclasses.dataclass(frozen=True)
+class Part:
+    """Which rows of each batch are made here: all of them, or those of one worker of several.
 
-    Args:
-        groups: of `by_length` or another function here; each is the arguments of `make_batch`.
-        make_batch: from a group to nested arrays, whose first axis is the batch; the second one may
-            differ between groups.
+    Attributes:
+        batch_size: rows of a whole batch.
+        number: of the worker.
+        of: how many workers there are.
+
+    Example:
+        >>> Part(4).of_rows("abcd"), Part(4, 1, 2).of_rows("abcd"), Part(4, 1, 2).of_rows("abc")
+        ('abcd', 'cd', 'c')
     """
 
-    def spec(array: np.ndarray) -> tf.TensorSpec:
-        return tf.TensorSpec([*[None] * min(array.ndim, 2), *array.shape[2:]], array.dtype)
+    batch_size: int
+    number: int = 0
+    of: int = 1
 
-    signature = tf.nest.map_structure(spec, make_batch(*groups[0]))
-    dataset = tf.data.Dataset.from_generator(
-        lambda: (make_batch(*group) for group in groups), output_signature=signature
-    )
-    # There is nothing to tune, and at the end of an epoch the tuner may hold up its iterator until
-    # it next wakes, which it does once a minute.
-    options = tf.data.Options()
-    options.autotune.enabled = False
-    return dataset.prefetch(4).with_options(options)
+    @property
+    def rows(self) -> int:
+        """How many rows are made here."""
+        return self.batch_size // self.of
+
+    def of_rows(self, rows: Sequence) -> Sequence:
+        """What is made here of a whole batch, which may lack its last rows."""
+        return rows[self.number * self.rows : (self.number + 1) * self.rows]
+
+
+@dataclasses.dataclass(frozen=True)
+class Batches:
+    """The batches of an epoch, each made when it is asked for.
+
+    Attributes:
+        groups: of `by_length` or another function here; each is the arguments of `make`.
+        make: from a group to nested arrays, whose first axis is the batch; the second one may
+            differ between groups.
+
+    Example:
+        >>> batches = Batches([(2,), (3,)], lambda size: (np.zeros([1, size]),))
+        >>> len(batches), [x.shape for (x,) in batches.ahead()], batches.signature[0].shape
+        (2, [(1, 2), (1, 3)], TensorShape([None, None]))
+    """
+
+    groups: Sequence[tuple]
+    make: Callable[..., tuple]
+
+    def __len__(self) -> int:
+        return len(self.groups)
+
+    @property
+    def signature(self) -> tuple:
+        """What all batches have in common, as nested `tf.TensorSpec`."""
+
+        def spec(array: np.ndarray) -> tf.TensorSpec:
+            return tf.TensorSpec([*[None] * min(array.ndim, 2), *array.shape[2:]], array.dtype)
+
+        return tf.nest.map_structure(spec, self.make(*self.groups[0]))
+
+    def ahead(self) -> Iterator[tuple]:
+        """The batches, the next one made in a thread while one is used."""
+        with ThreadPoolExecutor(1) as thread:
+            following = thread.submit(self.make, *self.groups[0])
+            for group in self.groups[1:]:
+                batch, following = following.result(), thread.submit(self.make, *group)
+                yield batch
+            yield following.result()
+
+    def dataset(self) -> tf.data.Dataset:
+        """The batches as `tf.data`, made while the model trains."""
+        dataset = tf.data.Dataset.from_generator(
+            lambda: (self.make(*group) for group in self.groups), output_signature=self.signature
+        )
+        # There is nothing to tune, and at the end of an epoch the tuner may hold up its iterator
+        # until it next wakes, which it does once a minute.
+        options = tf.data.Options()
+        options.autotune.enabled = False
+        return dataset.prefetch(4).with_options(options)

@@ -49,8 +49,7 @@ def measure(task: Task, config: TaskConfig, batches: int, turns: int) -> dict:
     corpus = load(task, config, ["train", "validation"])
     with tempfile.TemporaryDirectory() as folder:
         trainer = task.trainer(corpus, config, folder)
-        dataset, _ = trainer.epoch(0)
-        some = list(dataset.take(batches))
+        some = list(trainer.epoch(0).dataset().take(batches))
         trained = training_speed(trainer, some, turns)
         version = trainer.save(trainer.build(), os.path.join(folder, "saved"))
         examples = corpus["validation"]

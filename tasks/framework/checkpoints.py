@@ -48,7 +48,7 @@ def claim(
         os.makedirs(model_dir, exist_ok=True)
         said = {**recipe, _DATA: dict(data)}
         if os.path.exists(path):
-            found = _read_config(model_dir)
+            found = read_config(model_dir)
             _check(model_dir, {**(defaults or {}), **found}, recipe, data)
             # Without options that came later: checkpoints know their run by what is there.
             said = {name: said[name] for name in found if name in said}
@@ -85,7 +85,8 @@ def _check(
         )
 
 
-def _read_config(model_dir: str) -> dict[str, Any]:
+def read_config(model_dir: str) -> dict[str, Any]:
+    """What `claim` wrote: the recipe, and fingerprints of the data."""
     path = os.path.join(model_dir, CONFIG)
     try:
         with open(path, encoding="utf-8") as file:
@@ -184,5 +185,5 @@ def _run_id(model_dir: str) -> str:
     """What tells a run from others; "" in a folder below one, which has no configuration."""
     if not os.path.exists(os.path.join(model_dir, CONFIG)):
         return ""
-    known = {n: value for n, value in _read_config(model_dir).items() if n != _MAY_GROW}
+    known = {n: value for n, value in read_config(model_dir).items() if n != _MAY_GROW}
     return hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()

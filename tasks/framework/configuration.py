@@ -81,6 +81,13 @@ class TrainingConfig(Configuration):
     mixed_precision: str = option(
         "float32", "Precision.", choices=("float32", "mixed_bfloat16", "mixed_float16")
     )
+    distribute: str = option(
+        "none",
+        "Train on one device; on all devices of this machine, mirrored; or on several machines, "
+        "multi_worker, where each worker runs this command with its own TF_CONFIG.",
+        choices=("none", "mirrored", "multi_worker"),
+        recipe=False,
+    )
 
 
 @dataclasses.dataclass(frozen=True)

@@ -14,9 +14,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tasks.data.batching import Batches
 from tasks.framework import checkpoints
 from tasks.framework.configuration import TrainingConfig
-from tasks.framework.optimizers import by_one_kernel
+from tasks.framework.distribution import ALONE, Team
+from tasks.framework.optimizers import by_one_kernel, clipped_as_a_whole, unscaled
 from zoo import files
 from zoo.catalog.sources import BEST
 from zoo.models import RecurrentModel
@@ -42,9 +44,10 @@ def make_optimizer(training: TrainingConfig, one_kernel: bool = True) -> keras.o
     if training.average:
         arguments |= {"use_ema": True, "ema_momentum": training.average}
     if training.optimizer == "sgd":
-        return keras.optimizers.SGD(training.learning_rate, momentum=0.9, **arguments)
+        sgd = keras.optimizers.SGD(training.learning_rate, momentum=0.9, **arguments)
+        return clipped_as_a_whole(sgd)
     adam = keras.optimizers.Adam(training.learning_rate, **arguments)
-    return by_one_kernel(adam) if one_kernel else adam
+    return clipped_as_a_whole(by_one_kernel(adam)) if one_kernel else adam
 
 
 def learning_rate(training: TrainingConfig, epoch: int, epochs: int) -> float:
@@ -67,13 +70,14 @@ def compile_model(model: RecurrentModel, training: TrainingConfig) -> None:
 
 
 def fit(
-    model: keras.Model,
-    batches: Callable[[int], tuple[tf.data.Dataset, int]],
+    model: RecurrentModel,
+    batches: Callable[[int], Batches],
     score: Callable[[], float],
     score_name: str,
     model_dir: str,
     training: TrainingConfig,
     validation_loss: Callable[[], float] | None = None,
+    team: Team = ALONE,
 ) -> list[dict]:
     """Trains for some epochs, or until validation no longer improves; keeps the best weights.
 
@@ -85,12 +89,13 @@ def fit(
 
     Args:
         model: compiled, built.
-        batches: the batches of an epoch and their count, by its number.
+        batches: of an epoch, by its number.
         score: validation score of the model as it is, higher is better.
         score_name: what the score is called in logs.
         model_dir: folder of checkpoints and logs.
         training: how long, and with which learning rates.
         validation_loss: of the model as it is.
+        team: that trains it; only its chief measures and writes.
 
     Returns:
         One row for each epoch: epoch, loss, the score by its name, seconds, learning_rate, and
@@ -98,81 +103,61 @@ def fit(
     """
     variables = [*model.variables, *model.optimizer.variables]
     history = checkpoints.restore(model_dir, checkpoints.CHECKPOINT, variables)
+    history = team.begin(variables, history)
     if history:
         print(f"Resuming after epoch {len(history)} of {model_dir}.", flush=True)
     else:
         print("The first epoch compiles, which takes a while.", flush=True)
-    epochs = training.epochs
-    writer = tf.summary.create_file_writer(os.path.join(model_dir, "tensorboard"))
-    with contextlib.closing(writer):
+    epochs, step = training.epochs, None
+    logs = os.path.join(model_dir, "tensorboard")
+    writer = tf.summary.create_file_writer(logs) if team.is_chief else None
+    with contextlib.closing(writer) if writer else contextlib.nullcontext():
         for epoch in range(len(history), epochs):
             scores = [row[score_name] for row in history]
             if scores and epoch - 1 - np.argmax(scores) >= training.patience:
                 break
-            rate = learning_rate(training, epoch, epochs)
-            model.optimizer.learning_rate = rate
-            start = time.perf_counter()
-            data, steps = batches(epoch)
-            one_epoch = _OneEpoch()
-            logs = model.fit(
-                data,
-                steps_per_epoch=steps,
-                initial_epoch=epoch,
-                epochs=epochs,
-                shuffle=False,
-                verbose=1 if os.isatty(1) else 2,
-                callbacks=[one_epoch],
-            ).history
-            seconds = time.perf_counter() - start
-            row = {
-                "epoch": epoch + 1,
-                "loss": logs["loss"][-1],
-                score_name: score(),
-                "seconds": seconds,
-                "learning_rate": rate,
-            }
-            if validation_loss is not None:
-                row["validation_loss"] = validation_loss()
-            print(f"  {score_name} {row[score_name]:.4f}  ({seconds:.1f} s)", flush=True)
-            if all(row[score_name] > past for past in scores):
-                checkpoints.save(model_dir, BEST, model.variables, [])
-            one_epoch.restore()
-            history.append(row)
-            _write_log(os.path.join(model_dir, LOG), history)
-            checkpoints.save(model_dir, checkpoints.CHECKPOINT, variables, history)
-            with writer.as_default(step=epoch + 1):
-                for name in ("loss", "validation_loss", score_name, "learning_rate"):
-                    if name in row:
-                        tf.summary.scalar(name, row[name])
-            writer.flush()
-    checkpoints.restore_best(model, model_dir)
+            model.optimizer.learning_rate = rate = learning_rate(training, epoch, epochs)
+            start, data = time.perf_counter(), batches(epoch)
+            step = step or team.step(model, data.signature)
+            print(f"Epoch {epoch + 1}/{epochs}", flush=True)
+            row = {"epoch": epoch + 1, "loss": team.train(step, data)}
+            if writer is not None:
+                seconds = time.perf_counter() - start
+                with averaged(model):
+                    row |= {score_name: score(), "seconds": seconds, "learning_rate": rate}
+                    if validation_loss is not None:
+                        row["validation_loss"] = validation_loss()
+                    print(f"  {score_name} {row[score_name]:.4f}  ({seconds:.1f} s)", flush=True)
+                    if all(row[score_name] > past for past in scores):
+                        checkpoints.save(model_dir, BEST, model.variables, [])
+                _write_log(os.path.join(model_dir, LOG), [*history, row])
+                checkpoints.save(model_dir, checkpoints.CHECKPOINT, variables, [*history, row])
+                with writer.as_default(step=epoch + 1):
+                    for name in ("loss", "validation_loss", score_name, "learning_rate"):
+                        if name in row:
+                            tf.summary.scalar(name, row[name])
+                writer.flush()
+            history.append(team.share(row))
+    if team.is_chief:
+        checkpoints.restore_best(model, model_dir)
     return history
 
 
-class _OneEpoch(keras.callbacks.Callback):
-    """Ends `fit` after an epoch, while its progress bar counts all of them.
-
-    When `fit` ends, Keras replaces averaged weights by their average: what is to be scored, and not
-    what training goes on from, which `restore` brings back.
-    """
-
-    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
-        self.model.stop_training = True
-        self.weights = self.model.get_weights() if self._optimizer.use_ema else None
-
-    def on_train_end(self, logs: dict | None = None) -> None:
-        # An average of no steps is zeros: in float16 the first steps may overflow and be left out.
-        if not int(self._optimizer.iterations):
-            self.restore()
-
-    def restore(self) -> None:
-        if self.weights is not None:
-            self.model.set_weights(self.weights)
-
-    @property
-    def _optimizer(self) -> keras.optimizers.Optimizer:
-        """The one that averages; in float16, Keras wraps it in one that scales the loss."""
-        return getattr(self.model.optimizer, "inner_optimizer", self.model.optimizer)
+@contextlib.contextmanager
+def averaged(model: keras.Model) -> Iterator[None]:
+    """While it lasts, weights are their moving average, if the recipe asks for one: that is what is
+    to be scored, and not what training goes on from."""
+    optimizer = unscaled(model.optimizer)
+    # An average of no steps is zeros: in float16 the first steps may overflow and be left out.
+    if not (optimizer.use_ema and keras.ops.convert_to_numpy(optimizer.iterations)):
+        yield
+        return
+    weights = model.get_weights()
+    optimizer.finalize_variable_values(model.trainable_variables)
+    try:
+        yield
+    finally:
+        model.set_weights(weights)
 
 
 def _write_log(path: str, history: list[dict]) -> None:

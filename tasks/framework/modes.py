@@ -9,7 +9,9 @@ from collections.abc import Callable
 from typing import Any
 
 from tasks.data.errors import UserError
+from tasks.framework import distribution
 from tasks.framework.configuration import RunConfig, TaskConfig
+from tasks.framework.distribution import Team
 from tasks.framework.evaluating import evaluate, predicted_answers
 from tasks.framework.machine import machine, versions
 from tasks.framework.predicting import predict
@@ -33,8 +35,14 @@ _SHOWN, _SHOWN_CHARACTERS = 3, 300
 
 def train_mode(task: Task, config: TaskConfig, run: RunConfig) -> None:
     """Trains, evaluates, saves the model, and shows what it says of some texts."""
+    with distribution.joined(config.training, task.name, run.model_dir) as team:
+        _train(task, config, run, team)
+
+
+def _train(task: Task, config: TaskConfig, run: RunConfig, team: Team) -> None:
     folder = export_folder(task, run)
-    check_writable(folder, "export_dir")
+    if team.is_chief:
+        check_writable(folder, "export_dir")
     trained = train(task, config, run.model_dir, run.command)
     texts = task.texts
     if config.data.data != "demo":

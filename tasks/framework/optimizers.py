@@ -1,4 +1,4 @@
-"""Adam by one kernel."""
+"""Adam by one kernel, gradients clipped as they are."""
 
 from __future__ import annotations
 
@@ -27,6 +27,35 @@ def by_one_kernel(adam: keras.optimizers.Adam) -> keras.optimizers.Adam:
     if not adam.amsgrad:
         adam.update_step = functools.partial(_update, adam)
     return adam
+
+
+def clipped_as_a_whole(optimizer: keras.optimizers.Optimizer) -> keras.optimizers.Optimizer:
+    """The optimizer, which from now on clips by the norm of the gradients as they are.
+
+    The gradient of an embedding comes as a row for each time that a word was looked up. Keras takes
+    the norm over these rows, before those of a word are added up; so it would depend on how a batch
+    is cut into parts.
+
+    Example:
+        >>> table = keras.Variable([0.0])
+        >>> twice = tf.IndexedSlices([3.0, 3.0], [0, 0], [1])  # together 6
+        >>> sgd = clipped_as_a_whole(keras.optimizers.SGD(1.0, global_clipnorm=5.0))
+        >>> sgd.apply([twice], [table])
+        >>> float(table[0])
+        -5.0
+    """
+    clip = optimizer._clip_gradients
+
+    def whole(gradients: list) -> list:
+        return clip([g if g is None else tf.convert_to_tensor(g) for g in gradients])
+
+    optimizer._clip_gradients = whole
+    return optimizer
+
+
+def unscaled(optimizer: keras.optimizers.Optimizer) -> keras.optimizers.Optimizer:
+    """The one that changes weights; in float16, Keras wraps it in one that scales the loss."""
+    return getattr(optimizer, "inner_optimizer", optimizer)
 
 
 def _update(

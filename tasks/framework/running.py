@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from absl import logging as absl_logging
 
 from tasks.data.errors import UserError
-from tasks.framework import starting
+from tasks.framework import cluster, starting
 from tasks.framework.configuration import RunConfig, TaskConfig
 from tasks.framework.options import Options
 from zoo.catalog.entries import PRESETS
@@ -64,6 +64,7 @@ class Program:
 
     def _start(self, arguments: Sequence[str], resumable: list[str]) -> None:
         config, run = self.parse(arguments)
+        _check_distribution(config, run)
         if run.mode == "train" and run.model_dir:
             resumable.append(run.model_dir)
         self._run(config, run)
@@ -101,6 +102,22 @@ class Program:
 
         mode = self.modes[run.mode]() if run.mode in self.modes else MODES[run.mode]
         mode(self.task(), config, run)
+
+
+def _check_distribution(config: TaskConfig, run: RunConfig) -> None:
+    """What can be wrong with several workers, before TensorFlow is there.
+
+    Raises:
+        UserError: it is.
+    """
+    distribute = config.training.distribute
+    if distribute != "none" and run.mode != "train":
+        raise UserError(
+            f"--distribute={distribute} goes with --mode=train. Received: --mode={run.mode}"
+        )
+    if distribute == "multi_worker":
+        workers = len(cluster.read())
+        cluster.check_batch_size(config.training.batch_size, workers, "workers")
 
 
 def import_quietly() -> None:

@@ -13,10 +13,12 @@ import tensorflow as tf
 
 import layers
 from layers.engine import function_here
+from tasks.data.batching import Batches, Part
 from tasks.data.errors import UserError, why
 from tasks.data.inputs import Input, read_inputs
 from tasks.framework import fitting, starting
 from tasks.framework.configuration import RunConfig, TaskConfig
+from tasks.framework.distribution import ALONE, Team
 from zoo import records
 from zoo.catalog.building import load_weights
 from zoo.catalog.loading import Model
@@ -158,10 +160,12 @@ class Trainer(abc.ABC, Generic[C]):
         model_dir: folder of checkpoints and logs.
         source: the trained model that training starts from, or None.
         vectors: initial word vectors `[vocabulary, width]`, or None.
+        team: the replicas that train; by default this process alone.
     """
 
     config: C
     vectors: np.ndarray | None = None
+    team: Team = ALONE
 
     def __init__(self, task: Task[C], corpus: dict[str, list], config: C, model_dir: str):
         self.task, self.corpus, self.config, self.model_dir = task, corpus, config, model_dir
@@ -179,7 +183,7 @@ class Trainer(abc.ABC, Generic[C]):
         """A compiled, built model; `make_stack` makes its recurrent part."""
         training = self.config.training
         keras.utils.set_random_seed(training.seed)
-        with fitting.precision(training.mixed_precision):
+        with fitting.precision(training.mixed_precision), self.team.scope():
             model = self.make_model(self.model_config(), make_stack)
             fitting.compile_model(model, training)
         if self.source is not None and make_stack is layers.Stack:
@@ -192,9 +196,15 @@ class Trainer(abc.ABC, Generic[C]):
         except (OSError, ValueError) as error:
             raise UserError(f"--init_from: {error}") from None
 
+    @property
+    def part(self) -> Part:
+        """The rows of each training batch that are made here."""
+        return self.team.part(self.config.training.batch_size)
+
     @abc.abstractmethod
-    def epoch(self, number: int) -> tuple[tf.data.Dataset, int]:
-        """The training batches of an epoch, which follow from seed and number, and their count."""
+    def epoch(self, number: int) -> Batches:
+        """The training batches of an epoch, which follow from seed and number: this worker's `part`
+        of each."""
 
     @abc.abstractmethod
     def predictor(self, model: keras.Model) -> Callable[[str], list]:
@@ -210,6 +220,7 @@ class Trainer(abc.ABC, Generic[C]):
             self.model_dir,
             self.config.training,
             self.validation_loss(model),
+            self.team,
         )
 
     def scorer(self, model: keras.Model, predict: Callable[[str], list]) -> Callable[[], float]:

@@ -8,7 +8,6 @@ import json
 import os
 import shlex
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -16,8 +15,9 @@ from typing import Any
 import numpy as np
 
 from tasks.data.errors import UserError
-from tasks.framework import checkpoints, figures, starting
+from tasks.framework import checkpoints, distribution, figures, starting
 from tasks.framework.configuration import TaskConfig
+from tasks.framework.distribution import Team
 from tasks.framework.evaluating import evaluate, show_metrics
 from tasks.framework.machine import machine, versions
 from tasks.framework.task import Task, Trainer
@@ -82,16 +82,29 @@ def train(
             default a temporary one.
         command: that does the same; by default made from the recipe.
 
+    With `distribute="multi_worker"`, each worker calls this, and where it returns is the chief: the
+    others end there.
+
     Raises:
-        UserError: data or folder are not as they must be.
+        UserError: data, folder or workers are not as they must be.
+        SystemExit: this worker is done, and not the chief.
     """
-    start = time.perf_counter()
     config = task.config() if config is None else config
+    with distribution.joined(config.training, task.name, model_dir) as team:
+        return _train(task, config, model_dir, command, team)
+
+
+def _train(
+    task: Task, config: TaskConfig, model_dir: str | None, command: str, team: Team
+) -> Trained:
+    start = time.perf_counter()
     config = starting.shaped(config, starting.find(config), config.changed())
     corpus = load(task, config, ["train", "validation", "test"])
     temporary = not model_dir
-    model_dir = model_dir or tempfile.mkdtemp(prefix=f"{task.name}-")
+    model_dir = distribution.folder_of(team, model_dir, task.name)
     seconds_before, trainer = claim(task, config, corpus, model_dir)
+    team.agree(checkpoints.read_config(model_dir))
+    trainer.team = team
     counts = {split: task.counts(examples) for split, examples in corpus.items()}
     for split, count in counts.items():
         print(f"{split}: {counted(count)}", flush=True)
@@ -100,6 +113,7 @@ def train(
     predict = trainer.predictor(model)
     try:
         history = trainer.fit(model, predict)
+        distribution.end_with_the_chief(team)
     except KeyboardInterrupt:
         if temporary:
             print(
@@ -117,7 +131,7 @@ def train(
         counts=counts,
         parameters=model.count_params(),
         epochs=history,
-        machine=machine(),
+        machine={**machine(), **team.about()},
         versions=versions(),
         data_fingerprint=fingerprint(corpus),
         validation={},

@@ -187,28 +187,29 @@ class LanguageTrainer(Trainer[LanguageConfig]):
         assert isinstance(config, LanguageModelConfig)
         return LanguageModel(config, make_stack)
 
-    def epoch(self, number: int) -> tuple[tf.data.Dataset, int]:
-        data, training = self.config.data, self.config.training
-        answers = np.zeros([training.batch_size], np.int32)
+    def epoch(self, number: int) -> batching.Batches:
+        data, training, part = self.config.data, self.config.training, self.part
+        answers = np.zeros([part.rows], np.int32)
         if data.running:
             random = np.random.default_rng([training.seed, number])
             cut = running_text.windows(self.rows, data.window, random)
             groups = [(window,) for window in cut]
 
             def next_window(window: Window) -> tuple[dict[str, np.ndarray], np.ndarray]:
-                return running_text.batch(window, data.window), answers
+                return running_text.batch(part.of_rows(window), data.window), answers
 
-            return batching.as_dataset(groups, next_window), len(groups)
+            return batching.Batches(groups, next_window)
         ids = self.encoded["train"]
         lengths = np.minimum([len(one) for one in ids], data.max_length)
         groups = batching.shuffled(lengths, training.batch_size, training.seed, number)
 
         def sentences(rows: list[int], padded: int) -> tuple[dict[str, np.ndarray], np.ndarray]:
-            none: Window = [(None, 0, 0)] * (training.batch_size - len(rows))
-            some: Window = [(running_text.Piece(ids[i], 0), 0, int(lengths[i])) for i in rows]
+            here = part.of_rows(rows)
+            none: Window = [(None, 0, 0)] * (part.rows - len(here))
+            some: Window = [(running_text.Piece(ids[i], 0), 0, int(lengths[i])) for i in here]
             return running_text.batch([*some, *none], padded), answers
 
-        return batching.as_dataset(groups, sentences), len(groups)
+        return batching.Batches(groups, sentences)
 
     def predictor(self, model: LanguageModel) -> Callable[[str], list[ScoredText]]:
         totals = scorer(model)

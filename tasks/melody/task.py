@@ -176,18 +176,18 @@ class MelodyTrainer(Trainer[MelodyConfig]):
         assert isinstance(config, MusicConfig)
         return MusicModel(config, make_stack)
 
-    def epoch(self, number: int) -> tuple[tf.data.Dataset, int]:
-        data, training = self.config.data, self.config.training
+    def epoch(self, number: int) -> batching.Batches:
+        data, training, part = self.config.data, self.config.training, self.part
         random = np.random.default_rng([training.seed, number])
         nothing = np.zeros([1, KEYS], np.uint8)
         shifted = [transposed(piece, data.transpose, random) for piece in self.arrays["train"]]
         table = np.concatenate([nothing, *shifted])
         rows = [[row[i] for i in random.permutation(len(row))] for row in self.rows]
         groups = [(window,) for window in running.windows(rows, data.window, random)]
-        answers = np.zeros([training.batch_size], np.int32)
+        answers = np.zeros([part.rows], np.int32)
 
         def next_window(window: Sequence) -> tuple[dict[str, np.ndarray], np.ndarray]:
-            numbers = running.batch(window, data.window)
+            numbers = running.batch(part.of_rows(window), data.window)
             inputs = {
                 "frames": table[numbers["targets"]],
                 "before": table[numbers["before"]],
@@ -196,7 +196,7 @@ class MelodyTrainer(Trainer[MelodyConfig]):
             }
             return inputs, answers
 
-        return batching.as_dataset(groups, next_window), len(groups)
+        return batching.Batches(groups, next_window)
 
     def predictor(self, model: MusicModel) -> Callable[[str], list[ScoredPiece]]:
         judge = function_here(model.judge)

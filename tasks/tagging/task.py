@@ -228,16 +228,16 @@ class TaggerTrainer(Trainer[TaggingConfig]):
         assert isinstance(config, TaggerConfig)
         return Tagger(config, self.vectors, make_stack)
 
-    def epoch(self, number: int) -> tuple[tf.data.Dataset, int]:
-        training, most = self.config.training, self.config.data.max_length
+    def epoch(self, number: int) -> batching.Batches:
+        training, most, part = self.config.training, self.config.data.max_length, self.part
         lengths = np.minimum(self.encoded["train"].lengths, most)
         groups = batching.shuffled(lengths, training.batch_size, training.seed, number)
 
         def make_batch(rows: list[int], padded: int) -> tuple[dict[str, np.ndarray], np.ndarray]:
-            arrays = self.encoded["train"].batch(rows, training.batch_size, padded, most)
+            arrays = self.encoded["train"].batch(part.of_rows(rows), part.rows, padded, most)
             return arrays, arrays.pop("tags")
 
-        return batching.as_dataset(groups, make_batch), len(groups)
+        return batching.Batches(groups, make_batch)
 
     def validation_batches(self) -> list[tuple[dict[str, np.ndarray], np.ndarray]]:
         data = self.encoded["validation"]

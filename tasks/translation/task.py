@@ -232,8 +232,8 @@ class TranslatorTrainer(Trainer[TranslationConfig]):
         assert isinstance(config, EncoderDecoderConfig)
         return EncoderDecoder(config, make_stack)
 
-    def epoch(self, number: int) -> tuple[tf.data.Dataset, int]:
-        training, most = self.config.training, self.config.data.max_length
+    def epoch(self, number: int) -> batching.Batches:
+        training, most, part = self.config.training, self.config.data.max_length, self.part
         lengths, kept = self._lengths("train")
         groups = [
             (kept[rows].tolist(),)
@@ -241,20 +241,28 @@ class TranslatorTrainer(Trainer[TranslationConfig]):
                 lengths[kept], training.batch_size, training.seed, number
             )
         ]
-        nothing = np.zeros([training.batch_size], np.int32)
+        nothing = np.zeros([part.rows], np.int32)
 
         def pairs(rows: list[int]) -> tuple[dict[str, np.ndarray], np.ndarray]:
-            return self._batch("train", rows, training.batch_size, most), nothing
+            return self._batch("train", rows, part.rows, most, part.of_rows(rows)), nothing
 
-        return batching.as_dataset(groups, pairs), len(groups)
+        return batching.Batches(groups, pairs)
 
-    def _batch(self, split: str, rows: Sequence[int], count: int, most: int) -> dict:
-        """Source and target of some pairs, each padded to the longest of them."""
+    def _batch(
+        self,
+        split: str,
+        rows: Sequence[int],
+        count: int,
+        most: int,
+        here: Sequence[int] | None = None,
+    ) -> dict:
+        """Source and target of some pairs, or those `here` of them, each padded to the longest of
+        all."""
 
         def padded(side: batching.Sequences) -> np.ndarray:
             longest = min(most, int(side.lengths[list(rows)].max(initial=1)))
             width = -(-longest // _MULTIPLE) * _MULTIPLE
-            return side.batch(rows, count, width, most)["ids"]
+            return side.batch(rows if here is None else here, count, width, most)["ids"]
 
         source, target = self.encoded[split]
         return {"source": padded(source), "targets": padded(target)}

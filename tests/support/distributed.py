@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 import layers
+from layers.engine.compiling import compiles
 
 
 def losses(scope):
@@ -35,6 +36,9 @@ def main():
     tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
     strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
     assert strategy.num_replicas_in_sync == 2
+    compiled = []
+    tf.function(lambda: strategy.run(lambda: compiled.append(compiles("auto", pays=True))))()
+    assert compiled == [True, True]
     print(json.dumps(losses(strategy.scope())))
 
 

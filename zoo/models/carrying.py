@@ -1,4 +1,9 @@
-"""States that are carried from one window of long sequences to the next."""
+"""States that are carried from one window of long sequences to the next.
+
+Where several replicas train a model, each of them has its own rows of a batch, and of the variables
+it reads and writes those rows alone. An epoch begins every row anew: what a checkpoint keeps of
+them is read by nobody, and it is the same file whoever trains.
+"""
 
 from __future__ import annotations
 
@@ -46,8 +51,23 @@ class CarriesStates(RecurrentModel):
             fresh: bool `[rows]`, where a sequence begins: its states are zeros.
             run: from the states before the window to a<t> and the states behind it.
         """
-        before = [tf.cast(state.value, self.compute_dtype) for state in self.carried]
+        first, end = _rows_here(self.config.rows)
+        before = [tf.cast(state.value[first:end], self.compute_dtype) for state in self.carried]
         a, states = run([tf.where(fresh[:, None], tf.zeros_like(s), s) for s in before])
         for variable, state in zip(self.carried, states, strict=True):
-            variable.assign(tf.cast(tf.stop_gradient(state), variable.dtype))
+            value = tf.cast(tf.stop_gradient(state), variable.dtype)
+            if end is not None:
+                others = tf.convert_to_tensor(variable.value)
+                value = tf.concat([others[:first], value, others[end:]], axis=0)
+                value = tf.ensure_shape(value, variable.shape)
+            variable.assign(value)
         return a
+
+
+def _rows_here(rows: int) -> tuple[tf.Tensor | None, tf.Tensor | None]:
+    """From where to where the rows of this replica go; None: all are."""
+    context = tf.distribute.get_replica_context()
+    if context is None or context.num_replicas_in_sync == 1:
+        return None, None
+    count = rows // context.num_replicas_in_sync
+    return context.replica_id_in_sync_group * count, (context.replica_id_in_sync_group + 1) * count

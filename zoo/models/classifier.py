@@ -14,7 +14,7 @@ from zoo.configuration import ClassifierConfig
 from zoo.models.by_length import in_groups
 from zoo.models.parts import Inputs, Labelled, MakeStack, RecurrentModel, WordDropout
 from zoo.models.step_by_step import step_by_step
-from zoo.models.weighting import weights_of_rows
+from zoo.models.weighting import exact, weights_of_rows
 
 
 @keras.saving.register_keras_serializable("zoo")
@@ -161,11 +161,17 @@ class Classifier(RecurrentModel):
         `sample_weight` `[batch]` weighs texts, `class_weight` of `fit` the right classes, see
         `zoo.models.weighting`.
         """
-        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(y, tf.cast(y_pred, tf.float32))
-        real = tf.cast(tf.reduce_any(x["words"] > text.PADDING, axis=1), tf.float32)
+        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(y, exact(y_pred))
+        real = tf.reduce_any(x["words"] > text.PADDING, axis=1)
         weights = weights_of_rows(sample_weight, "text") * self._weights_of_classes(y, training)
-        total = tf.reduce_sum(losses * real * weights)
-        return tf.math.divide_no_nan(total, tf.reduce_sum(real)) + sum(self.losses)
+        weights *= tf.cast(real, tf.float32)
+        total = tf.reduce_sum(losses * tf.cast(weights, losses.dtype))
+        count = tf.cast(self.loss_count(x), total.dtype)
+        return tf.math.divide_no_nan(total, count) + sum(self.losses)
+
+    def loss_count(self, inputs: Inputs) -> tf.Tensor:
+        """Texts that have words."""
+        return tf.math.count_nonzero(tf.reduce_any(inputs["words"] > text.PADDING, axis=1))
 
     def weighted_classes(self) -> tuple[str, ...]:
         return self.config.labels

@@ -386,6 +386,10 @@ class EncoderDecoder(RecurrentModel):
         total, count = self.summed_loss(y_pred, x["targets"], smoothing, sample_weight)
         return tf.math.divide_no_nan(total, count) + sum(self.losses)
 
+    def loss_count(self, inputs: Inputs) -> tf.Tensor:
+        """Tokens of the targets."""
+        return tf.math.count_nonzero(inputs["targets"])
+
     def summed_loss(
         self,
         a: tf.Tensor,

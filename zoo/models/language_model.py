@@ -16,7 +16,7 @@ from zoo.configuration import LanguageModelConfig
 from zoo.models.by_length import STEPS_AT_ONCE, Group, in_groups
 from zoo.models.carrying import CarriesStates
 from zoo.models.parts import Inputs, MakeStack, WordDropout
-from zoo.models.weighting import weights_of_steps
+from zoo.models.weighting import exact, weights_of_steps
 from zoo.text import tokens
 
 # Scores of a vocabulary that are in memory at a time, and the fewest steps of a window.
@@ -155,11 +155,11 @@ class LanguageModel(CarriesStates):
     def scores(self, a: tf.Tensor) -> tf.Tensor:
         """W a + b, `[batch, vocabulary]`, float32."""
         w, b = self.output_weights()
-        return tf.matmul(tf.cast(a, tf.float32), w, transpose_b=True) + b
+        return tf.matmul(exact(a), w, transpose_b=True) + b
 
     def output_weights(self) -> tuple[tf.Tensor, tf.Tensor]:
         w = self.word_embedding.embeddings if self.config.tied else self.w
-        return tf.cast(tf.convert_to_tensor(w), tf.float32), tf.convert_to_tensor(self.b)
+        return exact(tf.convert_to_tensor(w)), tf.convert_to_tensor(self.b)
 
     def zero_states(self, batch: int | tf.Tensor) -> list[tf.Tensor]:
         return [s for stack in self.stacks for s in stack.get_initial_state(batch)]
@@ -201,16 +201,20 @@ class LanguageModel(CarriesStates):
         sample_weight: tf.Tensor | None = None,
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """Σ weight L<t> over the tokens of a batch, in nats, and their count."""
-        real = tf.cast(targets > tokens.PADDING, tf.float32)
-        weights = tf.reshape(real * weights_of_steps(sample_weight, targets, "token"), [-1])
+        real, a = targets > tokens.PADDING, exact(tf.reshape(a, [-1, a.shape[-1]]))
+        weights = weights_of_steps(sample_weight, targets, "token") * tf.cast(real, tf.float32)
+        weights = tf.cast(tf.reshape(weights, [-1]), a.dtype)
         targets = tf.reshape(targets, [-1])
-        a = tf.cast(tf.reshape(a, [-1, a.shape[-1]]), tf.float32)
         w, b = self.output_weights()
         if samples:
             total = summed_sampled_cross_entropy(a, w, b, targets, weights, samples)
         else:
             total = summed_cross_entropy(a, w, b, targets, weights)
-        return total, tf.reduce_sum(real)
+        return total, tf.cast(tf.math.count_nonzero(real), total.dtype)
+
+    def loss_count(self, inputs: Inputs) -> tf.Tensor:
+        """Tokens."""
+        return tf.math.count_nonzero(inputs["targets"])
 
     def weighted_classes(self) -> tuple[str, ...]:
         raise ValueError(
@@ -224,7 +228,7 @@ class LanguageModel(CarriesStates):
         """log P(y<t> | ...) of each target, `[batch, time]`, 0 at padding, and the last states."""
         real = targets > tokens.PADDING
         a, states = self.run(self.inputs_of(targets, before), states, mask=real)
-        rows = tf.cast(tf.reshape(a, [-1, a.shape[-1]]), tf.float32)
+        rows = exact(tf.reshape(a, [-1, a.shape[-1]]))
         found = log_probabilities(rows, *self.output_weights(), tf.reshape(targets, [-1]))
         return tf.where(real, tf.reshape(found, tf.shape(targets)), 0.0), states
 

@@ -145,6 +145,10 @@ class MusicModel(CarriesStates):
         count = tf.cast(tf.size(losses), tf.float32)
         return tf.math.divide_no_nan(total, count) + sum(self.losses)
 
+    def loss_count(self, inputs: Inputs) -> tf.Tensor:
+        """Frames."""
+        return tf.math.count_nonzero(inputs["real"])
+
     def weighted_classes(self) -> tuple[str, ...]:
         raise ValueError(
             "class_weight: expected none, since what a model of music answers is not `y`. Give "

@@ -103,6 +103,18 @@ class RecurrentModel(keras.Model):
         """
         raise NotImplementedError
 
+    # --- Training in parts -----------------------------------------------------------------------
+
+    def loss_count(self, inputs: Inputs) -> tf.Tensor:
+        """What the loss of a batch is divided by, a scalar: of how many it is the mean.
+
+        Weighted by it, the losses of the parts of a batch add up to that of the whole.
+
+        Args:
+            inputs: as those of the class.
+        """
+        raise NotImplementedError
+
     # --- Training with weights -------------------------------------------------------------------
 
     def fit(self, *args: Any, **kwargs: Any) -> keras.callbacks.History:

@@ -213,6 +213,10 @@ class Tagger(RecurrentModel):
             losses = tf.reduce_sum(tf.where(real, losses, 0.0), axis=1)
         return tf.reduce_mean(losses) + sum(self.losses)
 
+    def loss_count(self, inputs: Inputs) -> tf.Tensor:
+        """Sentences, those of padding alone too."""
+        return tf.shape(inputs["words"])[0]
+
     def weighted_classes(self) -> tuple[str, ...]:
         if self.crf is None:
             return self.config.tags

@@ -14,6 +14,16 @@ import numpy as np
 import tensorflow as tf
 
 
+def exact(values: tf.Tensor) -> tf.Tensor:
+    """Values in which a loss is computed: float32, or float64 where they have that.
+
+    Example:
+        >>> exact(tf.ones([], tf.bfloat16)).dtype.name, exact(tf.ones([], tf.float64)).dtype.name
+        ('float32', 'float64')
+    """
+    return values if values.dtype == tf.float64 else tf.cast(values, tf.float32)
+
+
 def weights_of_rows(sample_weight: tf.Tensor | None, what: str) -> tf.Tensor | float:
     """Weights `[batch]`, float32, or 1.0 for none.
 

@@ -107,6 +107,10 @@ class WordPredictor(RecurrentModel):
             count += tf.size(targets)
         return tf.math.divide_no_nan(total, tf.cast(count, total.dtype))
 
+    def loss_count(self, inputs: Inputs) -> tf.Tensor:
+        """Words with one before them, as many as there are in the other direction."""
+        return tf.math.count_nonzero(inputs["words"][:, 1:])
+
     def log_likelihood(self, inputs: Inputs) -> tuple[tf.Tensor, tf.Tensor]:
         """Sum of log P over the words of a batch, in nats, and how many they are."""
         total, count = tf.constant(0.0), tf.constant(0)

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tasks.data.batching import Batches
 from tasks.framework import checkpoints, fitting
 from tasks.framework.configuration import TrainingConfig
 
@@ -59,7 +60,7 @@ def test_the_average_is_scored_and_kept_and_training_goes_on_from_the_weights(tm
 
     def batches(_):
         one = ({"x": np.ones([1, 1], "float32")}, np.zeros([1, 1], "float32"))
-        return tf.data.Dataset.from_tensors(one).repeat(3), 3
+        return Batches([()] * 3, lambda: one)
 
     w, momentum, average, averages, weights = 1.0, 0.0, 0.0, [], []
     for t in range(6):
@@ -117,7 +118,7 @@ def test_the_log_for_tensorboard_is_closed(tmp_path, fails, monkeypatch):
     monkeypatch.setattr(tf.summary, "scalar", lambda *_: None)
     with pytest.raises(RuntimeError) if fails else contextlib.nullcontext():
         fitting.fit(
-            model, lambda _: (tf.data.Dataset.from_tensors(one), 1), score, "score", str(tmp_path),
+            model, lambda _: Batches([()], lambda: one), score, "score", str(tmp_path),
             TrainingConfig(epochs=1),
         )  # fmt: skip
     assert len(closed) == 1

@@ -1,0 +1,320 @@
+"""A connection of the chief with every other worker, beside those of TensorFlow.
+
+What trains together waits for each other at every step; where one is gone, TensorFlow's collective
+operations wait for long, or end the process with a page of its insides. Here each worker hears of
+it in time, says in one line who is missing, and ends.
+
+The workers meet at the chief's address before TensorFlow's own server listens there, so that no
+further port is needed, and nobody waits for a worker who never comes without a word.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import queue
+import socket
+import struct
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from tasks.data.errors import UserError, why
+from tasks.framework.cluster import Cluster
+
+# Seconds: until all have come, and until somebody says for whom it waits; between two signs of
+# life, and without any until a worker counts as gone.
+JOINING, PATIENCE = 600.0, 10.0
+BEAT, SILENCE = 5.0, 30.0
+# The end of a process may take back what it has just said.
+_HEARD = 0.2
+# What a message is: a greeting, a sign of life, something to share, an end with or without a fault.
+_HELLO, _ALIVE, _SHARED, _FAILED, _DONE = b"HASFD"
+_HEAD = struct.Struct("!BQ")
+_PROTOCOL, _LONGEST_HELLO = "lecture-rnn-zoo 1", 2**16
+_NO_PEER = "what answers there is none that waits for workers"
+
+
+class Peers:
+    """The other workers of a run.
+
+    Args:
+        cluster: all of them.
+        name: of the program, for messages.
+        advice: what a worker is told to do when another is gone, behind that one's name.
+        joining: seconds to wait until all have come.
+        leave: ends this process with a line for standard error.
+
+    Raises:
+        UserError: somebody did not come, or takes part in another run.
+    """
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        name: str,
+        advice: str = "",
+        joining: float = JOINING,
+        leave: Callable[[str], Any] | None = None,
+    ):
+        self.cluster, self.name, self.advice = cluster, name, advice
+        self._leave = leave or _leave
+        # Called before this process ends because of another one.
+        self.cleanup = contextlib.ExitStack()
+        self._shared: queue.Queue[bytes] = queue.Queue()
+        self._ending, self._closed = threading.Lock(), threading.Event()
+        found = self._gather(joining) if cluster.is_chief else {0: self._join(joining)}
+        self._links = {number: _Link(link) for number, link in found.items()}
+        if cluster.is_chief:
+            for link in self._links.values():
+                link.send(_HELLO)
+        for number in self._links:
+            threading.Thread(target=self._hear, args=(number,), daemon=True).start()
+        threading.Thread(target=self._beat, daemon=True).start()
+
+    # --- While it trains -------------------------------------------------------------------------
+
+    def share(self, value: bytes) -> bytes:
+        """What the chief gives, in all workers; they wait for it."""
+        if not self.cluster.is_chief:
+            return self._shared.get()
+        for number, link in self._links.items():
+            with self._blaming(number):
+                link.send(_SHARED, value)
+        return value
+
+    def close(self, fault: str = "") -> None:
+        """Takes leave of the others, who end as well: with a fault, or without when the chief is
+        done; of a worker who is done, the chief need not hear."""
+        if self._closed.is_set():
+            return
+        self._closed.set()
+        for link in self._links.values():
+            with contextlib.suppress(OSError):
+                link.send(_FAILED if fault else _DONE, fault.encode())
+                link.say_no_more()
+
+    def wait_for_the_end(self) -> None:
+        """Waits until the chief is done; if it is not, this process ends with what it says."""
+        self._closed.wait()
+
+    def wait_for_the_blame(self) -> None:
+        """After an error of TensorFlow: leaves the time in which a lost worker is found out."""
+        time.sleep(SILENCE + BEAT)
+
+    # --- How they meet ---------------------------------------------------------------------------
+
+    def _gather(self, joining: float) -> dict[int, socket.socket]:
+        """The chief waits for all others, in any order."""
+        start, said = time.monotonic(), False
+        found: dict[int, socket.socket] = {}
+        with self._listening() as listening:
+            listening.settimeout(0.2)
+            while len(found) + 1 < len(self.cluster):
+                waited = time.monotonic() - start
+                names = ", ".join(
+                    self.cluster.name(n) for n in range(1, len(self.cluster)) if n not in found
+                )
+                if waited > joining:
+                    fault = f"{names} did not come within {joining:.0f} seconds"
+                    raise self._refused(found, fault)
+                if waited > PATIENCE and not said:
+                    said = True
+                    print(f"Waiting for {names}.", flush=True)
+                with contextlib.suppress(TimeoutError):
+                    link, _ = listening.accept()
+                    number = self._greeted(link)
+                    if number is None:
+                        link.close()
+                    elif isinstance(number, str):
+                        raise self._refused({**found, -1: link}, number)
+                    elif number in found and not _is_closed(found[number]):
+                        twice = f"two processes say that they are {self.cluster.name(number)}"
+                        raise self._refused({**found, -1: link}, twice)
+                    else:
+                        found[number] = link
+        return found
+
+    def _listening(self) -> socket.socket:
+        _, port = self.cluster.host_and_port(0)
+        both = socket.has_dualstack_ipv6()
+        family = socket.AF_INET6 if both else socket.AF_INET
+        try:
+            return socket.create_server(("", port), family=family, dualstack_ipv6=both)
+        except OSError as error:
+            raise UserError(
+                f"TF_CONFIG: expected a free port for {self.cluster.name(0)}. Received: {port}, "
+                f"where nobody can listen: {why(error)}"
+            ) from None
+
+    def _greeted(self, link: socket.socket) -> int | str | None:
+        """Who calls: a number, what is wrong with them, or None for somebody else."""
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError, struct.error):
+            link.settimeout(BEAT)
+            kind, hello = _receive(link, _LONGEST_HELLO)
+            said = json.loads(hello)
+            if kind == _HELLO and said["protocol"] == _PROTOCOL:
+                if said["addresses"] != list(self.cluster.addresses):
+                    ours, theirs = list(self.cluster.addresses), said["addresses"]
+                    return f"expected the same addresses in each TF_CONFIG: {ours}, {theirs}"
+                if 0 < said["number"] < len(self.cluster):
+                    return said["number"]
+        return None
+
+    def _refused(self, found: Mapping[int, socket.socket], fault: str) -> UserError:
+        for link in found.values():
+            with contextlib.suppress(OSError), link:
+                _Link(link).send(_FAILED, fault.encode())
+        return UserError(fault)
+
+    def _join(self, joining: float) -> socket.socket:
+        """Another worker calls the chief until it answers, which it does when all have come."""
+        start, chief = time.monotonic(), self.cluster.host_and_port(0)
+        said = {
+            "protocol": _PROTOCOL,
+            "number": self.cluster.number,
+            "addresses": self.cluster.addresses,
+        }
+        while True:
+            link = None
+            try:
+                link = socket.create_connection(chief, timeout=BEAT)
+                link.sendall(_message(_HELLO, json.dumps(said).encode()))
+                link.settimeout(joining + BEAT)
+                kind, text = _receive(link, _LONGEST_HELLO)
+                if kind == _HELLO:
+                    return link
+                if kind == _FAILED:
+                    raise UserError(text.decode())
+                raise ValueError(_NO_PEER)
+            except (OSError, ValueError) as error:
+                if link is not None:
+                    link.close()
+                if time.monotonic() - start > joining:
+                    raise UserError(
+                        f"{self.cluster.name(0)} did not answer within {joining:.0f} seconds: "
+                        f"{why(error)}"
+                    ) from None
+            time.sleep(0.2)
+
+    # --- Signs of life ---------------------------------------------------------------------------
+
+    def _beat(self) -> None:
+        while not self._closed.wait(BEAT):
+            for number, link in self._links.items():
+                with self._blaming(number):
+                    link.send(_ALIVE)
+
+    def _hear(self, number: int) -> None:
+        link = self._links[number]
+        link.silent_after(SILENCE)
+        with contextlib.closing(link), self._blaming(number):
+            while True:
+                kind, value = link.receive()
+                if kind == _SHARED:
+                    self._shared.put(value)
+                elif kind == _DONE:
+                    if number == 0:
+                        self._closed.set()
+                    return
+                elif kind == _FAILED:
+                    self._end(value.decode())
+
+    @contextlib.contextmanager
+    def _blaming(self, number: int) -> Any:
+        """An error of a connection is the fault of who is at its other end."""
+        try:
+            yield
+        except (OSError, ValueError) as error:
+            silent = isinstance(error, BlockingIOError | TimeoutError)
+            how = f"silent for {SILENCE:.0f} seconds" if silent else "its connection is closed"
+            self._end(f"{self.cluster.name(number)} is gone ({how})")
+
+    def _end(self, fault: str) -> None:
+        """Says who is missing, here and to all, and ends this process."""
+        with self._ending:
+            if self._closed.is_set():
+                return
+            self.close(fault)
+            time.sleep(_HEARD)
+            with contextlib.suppress(Exception):
+                self.cleanup.close()
+            # The chief may be in the middle of its progress bar.
+            first = "\n" if self.cluster.is_chief and os.isatty(1) else ""
+            self._leave(f"{first}{self.name}: {fault}{self.advice}.\n")
+
+
+def _leave(line: str) -> None:
+    """Ends this process, whatever its other threads wait for."""
+    os.write(2, line.encode())
+    os._exit(1)
+
+
+class _Link:
+    """A connection on which several threads may send."""
+
+    def __init__(self, link: socket.socket):
+        self._link, self._sending = link, threading.Lock()
+        link.settimeout(None)
+        link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        link.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _seconds(SILENCE))
+
+    def silent_after(self, seconds: float) -> None:
+        """From now on, silence for so long is an error."""
+        self._link.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _seconds(seconds))
+
+    def say_no_more(self) -> None:
+        self._link.shutdown(socket.SHUT_WR)
+
+    def close(self) -> None:
+        self._link.close()
+
+    def send(self, kind: int, value: bytes = b"") -> None:
+        with self._sending:
+            self._link.sendall(_message(kind, value))
+
+    def receive(self, longest: int | None = None) -> tuple[int, bytes]:
+        return _receive(self._link, longest)
+
+
+def _message(kind: int, value: bytes) -> bytes:
+    return _HEAD.pack(kind, len(value)) + value
+
+
+def _is_closed(link: socket.socket) -> bool:
+    """Whether the other end is gone; nothing has been sent since its greeting."""
+    link.settimeout(0)
+    try:
+        return not link.recv(1, socket.MSG_PEEK)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+
+
+def _seconds(count: float) -> bytes:
+    return struct.pack("ll", int(count), 0)
+
+
+def _receive(link: socket.socket, longest: int | None = None) -> tuple[int, bytes]:
+    """The next message: its kind and what it holds.
+
+    Raises:
+        ValueError: there is none, or it is longer than told.
+    """
+    kind, length = _HEAD.unpack(_exactly(link, _HEAD.size))
+    if longest is not None and length > longest:
+        raise ValueError(_NO_PEER)
+    return kind, _exactly(link, length)
+
+
+def _exactly(link: socket.socket, count: int) -> bytes:
+    parts = bytearray()
+    while len(parts) < count:
+        part = link.recv(min(count - len(parts), 2**20))
+        if not part:
+            raise ValueError("its connection is closed")
+        parts += part
+    return bytes(parts)

@@ -1,0 +1,230 @@
+"""Training on several devices and machines, as processes on this one."""
+
+import json
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import together
+from programs import ROOT, command, environment, program_stopped_after
+
+from tasks.data.batching import Part
+from tasks.data.errors import UserError
+from tasks.framework import checkpoints, cluster, distribution
+
+ENVIRONMENT = {**environment(), "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"}
+
+
+# Of the workers that were started last.
+PORTS = []
+
+
+def free_ports(count):
+    with_ports = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [one.getsockname()[1] for one in with_ports]
+    for one in with_ports:
+        one.close()
+    return ports
+
+
+def config_of(number, ports):
+    addresses = [f"127.0.0.1:{port}" for port in ports]
+    task = {"type": "worker", "index": number}
+    return json.dumps({"cluster": {"worker": addresses}, "task": task})
+
+
+def start(words, count, **options):
+    """So many workers of a program, each with its own TF_CONFIG."""
+    PORTS[:] = free_ports(count)
+    return [
+        subprocess.Popen(
+            words, **pipes(), **{"cwd": ROOT, **options},
+            env={**ENVIRONMENT, "TF_CONFIG": config_of(number, PORTS)},
+        )
+        for number in range(count)
+    ]  # fmt: skip
+
+
+def said(processes, seconds=60):
+    """(code, standard output, errors) of each process, which end in time."""
+    deadline, found = time.monotonic() + seconds, []
+    try:
+        for one in processes:
+            found.append((one, *one.communicate(timeout=deadline - time.monotonic())))
+    finally:
+        for one in processes:
+            one.kill()
+    return [(one.returncode, out, error) for one, out, error in found]
+
+
+# --- The same as on one device -------------------------------------------------------------------
+
+
+def trained_together(folder, names, workers):
+    words = [sys.executable, together.__file__, str(folder), *names]
+    if workers:
+        processes = start(words, workers)
+    else:
+        processes = [subprocess.Popen(words, env=ENVIRONMENT, cwd=ROOT, **pipes())]
+    found = said(processes, 300)
+    for code, _, error in found:
+        assert code == 0, error
+    assert found[0][1].splitlines()[-1] == f"{workers or 2} replicas"
+    # The others say nothing.
+    assert all(out == error == "" for _, out, error in found[1:])
+
+
+def pipes():
+    return {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory):
+    """The checkpoints of one device, in one go."""
+    folder = tmp_path_factory.mktemp("alone")
+    return {name: weights(together.train(distribution.ALONE, folder, name), folder / name)
+            for name in together.CASES}  # fmt: skip
+
+
+def weights(model, folder):
+    """The losses and all variables of a run, but for the rows that each replica carries."""
+    with np.load(folder / checkpoints.CHECKPOINT) as arrays:
+        names = [v.name for v in [*model.variables, *model.optimizer.variables]]
+        values = [arrays[str(i)] for i in range(len(names))]
+        history = json.loads(str(arrays["history"]))
+    kept = [v for n, v in zip(names, values, strict=True) if not n.startswith("carried")]
+    return names, [row["loss"] for row in history], kept
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("workers", "names"), [(0, [*together.CASES]), (2, [*together.CASES]), (4, ["classifier"])]
+)
+def test_replicas_do_what_one_device_does(workers, names, alone, tmp_path):
+    """Losses, weights, what optimizers keep and averages, though it was stopped and resumed."""
+    trained_together(tmp_path, names, workers)
+    for name in names:
+        variables, losses, values = alone[name]
+        exact = 1e-9 if name != "music" else 1e-3
+        with np.load(tmp_path / name / checkpoints.CHECKPOINT) as arrays:
+            history = json.loads(str(arrays["history"]))
+            found = [arrays[str(i)] for i, n in enumerate(variables) if "carried" not in n]
+        np.testing.assert_allclose([row["loss"] for row in history], losses, rtol=exact)
+        for one, value in zip(found, values, strict=True):
+            np.testing.assert_allclose(one, value, rtol=exact, atol=exact * 1e-2)
+
+
+# --- Workers that are lost -----------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def reviews(tmp_path_factory):
+    path = tmp_path_factory.mktemp("reviews") / "train.tsv"
+    rows = [f"{word} film\t{label}" for word, label in (("good", "pos"), ("bad", "neg"))]
+    path.write_text("text\tlabel\n" + "\n".join(rows * 20))
+    return path
+
+
+def flags_of(path, folder, epochs):
+    return [
+        "--data=files", f"--train_file={path}", f"--valid_file={path}", f"--model_dir={folder}",
+        f"--export_dir={folder}-exported", f"--epochs={epochs}", "--units=2", "--embedding_dim=2",
+        "--min_count=1", "--batch_size=4", "--patience=100000", "--nojit",
+    ]  # fmt: skip
+
+
+def epochs_in(folder):
+    path = folder / checkpoints.CHECKPOINT
+    if not path.exists():
+        return 0
+    with np.load(path) as arrays:
+        return len(json.loads(str(arrays["history"])))
+
+
+def until(reached, processes, seconds=120):
+    deadline = time.monotonic() + seconds
+    while not reached():
+        assert time.monotonic() < deadline
+        assert all(one.poll() is None for one in processes), said(processes, 5)
+        time.sleep(0.05)
+
+
+@pytest.mark.slow
+def test_whoever_is_lost_the_others_end_and_the_same_commands_go_on(reviews, tmp_path):
+    folder = tmp_path / "run"
+
+    def go_on(epochs=100_000):
+        known = epochs_in(folder)
+        flags = [*flags_of(reviews, folder, epochs), "--distribute=multi_worker"]
+        processes = start(command("sentiment", *flags), 2, cwd=tmp_path)
+        if epochs == 100_000:
+            until(lambda: epochs_in(folder) > known, processes)
+        return processes
+
+    # To its end: only the chief writes and says something.
+    (chief, (code, out, error)) = said(go_on(epochs=1), 180)
+    assert chief[0] == 0, chief[2]
+    assert "Saved: " in chief[1]
+    assert (code, out, error) == (0, "", "")
+    results = json.loads((folder / "results.json").read_text())
+    assert results["machine"]["workers"] == results["machine"]["replicas"] == 2
+    assert not (tmp_path / "saved_models").exists()
+
+    for lost, sent, how in (
+        (1, signal.SIGKILL, "worker 1 (127.0.0.1:{}) is gone (its connection is closed)"),
+        (0, signal.SIGKILL, "worker 0, the chief (127.0.0.1:{}) is gone (its connection is closed"),
+        (1, signal.SIGTERM, "worker 1 (127.0.0.1:{}) was stopped"),
+    ):
+        processes = go_on()
+        processes[lost].send_signal(sent)
+        found = said(processes, 60)
+        code, out, error = found[1 - lost]
+        assert code == 1
+        port = PORTS[lost]
+        (line,) = error.splitlines()
+        assert line.startswith(f"sentiment: {how.format(port)}")
+        assert line.endswith("; the same commands resume the run.")
+        if lost == 1:
+            assert "Resuming after epoch " in out
+        if sent == signal.SIGTERM:
+            assert found[lost][0] == 128 + signal.SIGTERM
+            assert found[lost][2].strip() == "sentiment: stopped; the same command resumes it."
+    # One device goes on with what two workers began.
+    known, checkpoint = epochs_in(folder), folder / checkpoints.CHECKPOINT
+    done = program_stopped_after(checkpoint, "sentiment", *flags_of(reviews, folder, 100_000))
+    assert f"Resuming after epoch {known} " in done.stdout
+    assert epochs_in(folder) > known
+
+
+def test_workers_that_train_other_things_are_told():
+    class Peers:
+        cluster = cluster.Cluster(("worker 0", "worker 1"), ("a:1", "b:1"), 1)
+
+        def share(self, value):
+            return json.dumps({"units": 3, "seed": 0, "later": 1}).encode()
+
+    team = distribution.Team(None, Peers())
+    team.agree({"units": 3, "seed": 0})
+    with pytest.raises(UserError, match="--units=3 there, 4 here") as error:
+        team.agree({"units": 4, "seed": 0})
+    assert "the same as worker 0, the chief (a:1)" in str(error.value)
+
+
+def test_a_batch_that_cannot_be_cut_is_an_error():
+    class Strategy:
+        num_replicas_in_sync = 3
+
+    with pytest.raises(UserError, match="expected a multiple of 3, the number of replicas"):
+        distribution.Team(Strategy()).part(8)
+
+
+def test_only_rows_of_its_own_are_made():
+    """All parts of a batch together are the batch, also where it lacks rows."""
+    rows = list(range(7))
+    parts = [Part(8, number, 4) for number in range(4)]
+    assert [part.rows for part in parts] == [2] * 4
+    assert [row for part in parts for row in part.of_rows(rows)] == rows
