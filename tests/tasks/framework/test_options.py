@@ -73,7 +73,7 @@ def test_every_flag_is_there_with_the_default_it_had(task):
 def test_the_benchmark_takes_the_flags_of_a_task_and_its_own(capsys):
     assert benchmark_models.main(["--task=lm", "--help"]) == 0
     shown = capsys.readouterr().out
-    for name in ("task", "batches", "turns", "output", "sampled_softmax", "window"):
+    for name in ("task", "batches", "turns", "output_file", "sampled_softmax", "window"):
         assert f"\n  --{name}: " in shown
     assert "--character_dim" not in shown
 
