@@ -251,14 +251,16 @@ def test_a_pod_knows_which_worker_it_is(index, tmp_path):
 
 
 def test_the_launcher_gives_each_worker_its_own_number():
-    show = "import os, sys; print(os.environ['TF_CONFIG'], *sys.argv[1:])"
+    # In one piece, beside those of others.
+    words = "[os.environ['TF_CONFIG'], *sys.argv[1:], '\\n']"
+    show = f"import os, sys; os.write(1, ' '.join({words}).encode())"
     said = run_process(
         "two_workers", "--workers=3", sys.executable, "-c", show, "x", capture_output=True
     )
     assert said.returncode == 0, said.stderr
     clusters = []
     for line in said.stdout.splitlines():
-        config, *words = line.rsplit(" ", 2)
+        config, *words = line.strip().rsplit(" ", 2)
         assert words == ["x", "--distribute=multi_worker"]
         clusters.append(cluster.read({"TF_CONFIG": config}))
     assert sorted(one.number for one in clusters) == [0, 1, 2]

@@ -118,6 +118,8 @@ def train(team, folder, name, epochs=2):
 
 
 def main(folder, *names):
+    # Each case has a function of its own, which TensorFlow takes for one that is traced again.
+    tf.get_logger().setLevel("ERROR")
     kind = "multi_worker" if "TF_CONFIG" in os.environ else "mirrored"
     if kind == "mirrored":
         (cpu,) = tf.config.list_physical_devices("CPU")

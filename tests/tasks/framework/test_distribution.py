@@ -70,7 +70,7 @@ def trained_together(folder, names, workers):
         processes = start(words, workers)
     else:
         processes = [subprocess.Popen(words, env=ENVIRONMENT, cwd=ROOT, **pipes())]
-    found = said(processes, 300)
+    found = said(processes, 600)
     for code, _, error in found:
         assert code == 0, error
     assert found[0][1].splitlines()[-1] == f"{workers or 2} replicas"
