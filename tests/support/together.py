@@ -4,11 +4,15 @@ A program of its own, since a process has one strategy, from its start on. `TF_C
 it is a worker; without, it trains on two logical devices.
 """
 
+# ruff: noqa: E402 - TensorFlow is imported quietly, before what needs it
+
 import contextlib
 import os
 import sys
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+from zoo import quiet
+
+quiet.import_tensorflow()
 
 import keras
 import numpy as np

@@ -16,7 +16,7 @@ from tasks.data.batching import Part
 from tasks.data.errors import UserError
 from tasks.framework import checkpoints, cluster, distribution
 
-ENVIRONMENT = {**environment(), "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"}
+ENVIRONMENT = {**environment(), "PYTHONPATH": str(ROOT)}
 
 
 # Of the workers that were started last.
