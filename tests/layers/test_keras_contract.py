@@ -535,9 +535,9 @@ def test_eager_calls_compile_where_asked(jit, expected, monkeypatch):
     assert compilations(layer, monkeypatch, lambda layer: layer(X, training=True)) == [expected]
 
 
-def test_auto_never_compiles_under_a_distribution_strategy(monkeypatch):
+def test_auto_compiles_training_under_a_distribution_strategy_too(monkeypatch):
     layer = RNN(4)
     layer.build((None, None, 2))
     with tf.distribute.OneDeviceStrategy("CPU:0").scope():
         graph = tf.function(lambda x: layer(x, training=True))
-        assert compilations(layer, monkeypatch, lambda _: graph.get_concrete_function(X)) == [False]
+        assert compilations(layer, monkeypatch, lambda _: graph.get_concrete_function(X)) == [True]
