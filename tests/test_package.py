@@ -226,7 +226,13 @@ def test_a_wheel_has_the_packages_their_data_and_the_models_of_the_zoo(installed
     done = installed("-c", script)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == [
-        str(sorted(f"{path.parent.name}/{path.name}" for path in home().glob("*/[0-9]*"))),
+        str(
+            sorted(
+                f"{path.parent.name}/{path.name}"
+                for path in home().glob("*/[0-9]*")
+                if (path.parent / "results.json").exists()  # what was trained here is no entry
+            )
+        ),
         zoo.__version__,
     ]
 
