@@ -6,6 +6,7 @@ import json
 import numpy as np
 import pytest
 import tensorflow as tf
+from cases import without_graphs
 from pages import Elements
 from PIL import Image
 from programs import program
@@ -44,6 +45,7 @@ def norms_by_tape(model, x, y):
 
 
 @pytest.mark.parametrize("cell", gradient_flow.CELLS.values())
+@without_graphs
 def test_norms_are_those_of_automatic_differentiation(cell):
     model = recall.network(cell, units=5, seed=3, dtype="float64")
     x, y = recall.batch(np.random.default_rng(0), rows=3, steps=12)
@@ -86,6 +88,7 @@ def test_clipping_saves_what_becomes_nan_without_it():
 
 
 @pytest.mark.parametrize("name", exploding.NETWORKS)
+@without_graphs
 def test_weights_follow_from_the_seed(name):
     layer, _ = exploding.NETWORKS[name]
     first, again, other = (
@@ -98,6 +101,7 @@ def test_weights_follow_from_the_seed(name):
         assert not np.allclose(recurrent[0], recurrent[1])
 
 
+@without_graphs
 def test_a_clipped_update_is_as_long_as_it_may_be():
     class Seen(tf.keras.optimizers.SGD):
         def apply(self, gradients, variables):
@@ -111,11 +115,7 @@ def test_a_clipped_update_is_as_long_as_it_may_be():
             loss = tf.reduce_mean((model(x) - y) ** 2)
         whole = float(tf.linalg.global_norm(tape.gradient(loss, model.trainable_variables)))
         assert whole > 0.5
-        tf.config.run_functions_eagerly(True)
-        try:
-            (update,) = recall.train(model, [3], Seen(), clip, seed=0, rows=2)
-        finally:
-            tf.config.run_functions_eagerly(False)
+        (update,) = recall.train(model, [3], Seen(), clip, seed=0, rows=2)
         assert update.norm == pytest.approx(whole, rel=1e-5)
         assert float(norms[0]) == pytest.approx(clip or whole, rel=1e-5)
 
@@ -249,6 +249,7 @@ def test_both_directions_influence():
     assert np.all(reader_of("ner_demo")("He met Harry Potter.").values > 0)
 
 
+@without_graphs
 def test_many_decisions_are_found_as_few_are(monkeypatch):
     reader = fresh_reader("gru", 4, 0, ["a b c d e"])
     whole = reader("a b c d e").values

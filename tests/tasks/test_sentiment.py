@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from cases import without_graphs
 from programs import (
     ODD_TEXTS,
     ROOT,
@@ -227,6 +228,7 @@ def classifier(**options):
 
 
 @pytest.mark.parametrize("cell", ["rnn", "gru", "lstm"])
+@without_graphs
 def test_one_hot_vectors_compute_the_function_of_an_embedding(cell):
     """Their first weights are the product of the embedding and of those after it."""
     arguments = {"cell": cell, "units": 4, "bidirectional": False, "pooling": "last"}
@@ -257,6 +259,7 @@ def test_the_standard_network_on_a_bag_does_not_see_the_order():
 
 
 @pytest.mark.parametrize("pooling", ["last", "max", "mean", "attention"])
+@without_graphs
 def test_padding_and_texts_without_words_change_nothing(pooling):
     model = classifier(units=3, depth=2, pooling=pooling)
     scores = model({"words": WORDS}).numpy()

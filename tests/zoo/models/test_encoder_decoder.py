@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from cases import without_graphs
 
 from zoo.configuration import EncoderDecoderConfig
 from zoo.models import EncoderDecoder
@@ -50,6 +51,7 @@ def log_softmax(scores):
 
 
 @every_kind
+@without_graphs
 def test_probabilities_are_those_of_the_equations_step_by_step(kind):
     """One sentence, without padding, one token at a time, attention written out."""
     model = make(kind)
@@ -103,6 +105,7 @@ def test_probabilities_are_those_of_the_equations_step_by_step(kind):
 
 
 @every_kind
+@without_graphs
 def test_steps_alone_are_all_steps(kind):
     model = make(kind)
     memory, states = model.read(SOURCE)
@@ -116,6 +119,7 @@ def test_steps_alone_are_all_steps(kind):
 
 
 @some_kinds
+@without_graphs
 def test_rows_of_a_sentence_share_its_memory(kind):
     model = make(kind)
     memory, states = model.read(SOURCE)
@@ -163,6 +167,7 @@ def test_in_training_compiled_it_has_the_same_loss_and_gradients(kind):
 # --- The loss ------------------------------------------------------------------------------------
 
 
+@without_graphs
 def test_the_loss_is_the_mean_over_tokens_and_smooth_in_training_alone():
     model = make(label_smoothing=0.2)
     a = model(INPUTS)
@@ -176,6 +181,7 @@ def test_the_loss_is_the_mean_over_tokens_and_smooth_in_training_alone():
     assert float(smooth) == pytest.approx(wanted, abs=1e-6)
 
 
+@without_graphs
 def test_weights_weigh_tokens_or_sentences():
     model = make(label_smoothing=0.0)
     a = model(INPUTS)
@@ -191,6 +197,7 @@ def test_weights_weigh_tokens_or_sentences():
 
 
 @pytest.mark.parametrize("kind", ["general", "feeding_additive"])
+@without_graphs
 def test_dropout_is_the_same_at_every_step(kind):
     model = make(kind, dropout=0.5)
     inputs = {"source": SOURCE[:1], "targets": np.full([1, 9], 5, np.int32)}
@@ -205,6 +212,7 @@ def test_dropout_is_the_same_at_every_step(kind):
 
 
 @pytest.mark.parametrize("kind", ["additive", "dot", "general", "feeding", "feeding_additive"])
+@without_graphs
 def test_an_alignment_is_what_each_step_looked_at(kind):
     model = make(kind)
     found = numbers(model.alignment(SOURCE, TARGETS))
@@ -232,6 +240,7 @@ def test_without_attention_there_is_no_alignment():
 # --- The configuration ---------------------------------------------------------------------------
 
 
+@without_graphs
 def test_embeddings_are_shared_where_the_configuration_says_so():
     def sizes(**options):
         model = make("general", **{"source_vocabulary_size": 0, **options})
