@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 
-from tasks.framework.configuration import DataConfig, RunConfig, TaskConfig, TrainingConfig
+from tasks.framework.configuration import (
+    DataConfig,
+    RunConfig,
+    TaskConfig,
+    TrainingConfig,
+    WordReaderData,
+)
 from zoo.configuration import ClassifierConfig, changed, option
 
 
 @dataclasses.dataclass(frozen=True)
-class ClassificationData(DataConfig):
+class ClassificationData(WordReaderData):
     """A corpus of labelled texts."""
 
     max_length: int = changed(DataConfig, "max_length", 400)
@@ -21,9 +27,6 @@ class ClassificationData(DataConfig):
     label_column: str | None = option(
         None,
         'Column, key or feature with the label; 1, 1.0 and "1" are one label. Default: label.',
-    )
-    embeddings_file: str | None = option(
-        None, "Word vectors as text, GloVe or word2vec; sets --embedding_dim."
     )
 
 

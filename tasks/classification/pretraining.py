@@ -56,6 +56,7 @@ def pretrain(
             )
         )
         fitting.compile_model(model, training)
+        model.take_embedding(classifier)
 
     part = team.part(training.batch_size)
 

@@ -148,10 +148,15 @@ class ClassifierTrainer(Trainer[ClassificationConfig]):
                     "--pretrain goes with a recurrent --cell and --inputs=embedding. "
                     f"Received: --cell={config.model.cell} --inputs={config.model.inputs}"
                 )
+            if config.model.vectors != "trained":
+                raise UserError(
+                    "--pretrain trains the embedding: expected --vectors=trained. "
+                    f"Received: --vectors={config.model.vectors}"
+                )
             texts += reading.unlabelled_texts(data.data, data.text_column)
         counts = count_tokens(texts)
         self.vocabulary, self.vectors = vocabularies.make_vocabulary(
-            counts, data, model_dir, data.embeddings_file, training.seed, self.source
+            counts, data, model_dir, training.seed, self.source
         )
 
         parts = {split: [e.text for e in examples] for split, examples in corpus.items()}
@@ -169,18 +174,17 @@ class ClassifierTrainer(Trainer[ClassificationConfig]):
             raise UserError("expected texts with words. Received: none in the training data")
 
     def model_config(self) -> ClassifierConfig:
-        size: dict[str, Any] = {
-            "vocabulary_size": self.vocabulary.size,
-            "labels": tuple(self.label_names),
-            "max_length": self.config.data.max_length,
-        }
-        if self.vectors is not None:
-            size["embedding_dim"] = self.vectors.shape[1]
-        return self.config.model.replace(**size)
+        model = self.config.model
+        return model.replace(
+            labels=tuple(self.label_names),
+            max_length=self.config.data.max_length,
+            **vocabularies.sizes(model, self.vocabulary, self.vectors, self.source),
+        )
 
     def make_model(self, config: RecurrentConfig, make_stack: MakeStack) -> Classifier:
         assert isinstance(config, ClassifierConfig)
-        return Classifier(config, self.vectors, make_stack)
+        table = None if self.vectors is None else self.vectors.table
+        return Classifier(config, table, make_stack)
 
     def epoch(self, number: int) -> batching.Batches:
         training, data, part = self.config.training, self.encoded["train"], self.part

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
+import gzip
 import itertools
+import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from io import BufferedReader, RawIOBase
+from typing import cast
 
 import numpy as np
 import tensorflow as tf
@@ -18,74 +24,155 @@ from zoo import text
 _LINES_TO_TELL = 1000
 # So many words are made tokens at once.
 _LINES_AT_ONCE = 1024
+_GZIP = b"\x1f\x8b"
+_FASTTEXT = (793712314).to_bytes(4, "little")
+# No word has more bytes or numbers: what has, is no file of vectors.
+_MOST = 10_000
+# Control characters that no text has, and numbers in binary form sooner or later.
+_NOT_TEXT = frozenset(range(32)) - frozenset(b"\t\n\v\f\r")
+
+Lines = Iterator[tuple[str, np.ndarray]]
 
 
-def read_vectors(path: str, words: list[str], size: int, seed: int) -> tuple[list[str], np.ndarray]:
-    """Vectors from a text file, GloVe's, word2vec's or fastText's: a word and its numbers a line.
+@dataclasses.dataclass(frozen=True)
+class WordVectors:
+    """The words of a vocabulary, and their vectors.
+
+    Attributes:
+        words: those of the training corpus, `<UNK>` first, and behind them more of the file's.
+        table: float32 `[1 + words, width]`, padding's first.
+        found: how many of the corpus' words the file has.
+        known: how many words the corpus has.
+    """
+
+    words: list[str]
+    table: np.ndarray
+    found: int
+    known: int
+
+    @property
+    def width(self) -> int:
+        return self.table.shape[1]
+
+    def __str__(self) -> str:
+        more = len(self.words) - self.known
+        return (
+            f"{self.found:,} of {self.known - 1:,} words of the training corpus have vectors of "
+            f"{self.width} numbers, and {more:,} more words"
+        )
+
+
+def read_vectors(path: str, words: list[str], more: int, seed: int) -> WordVectors:
+    """Vectors of GloVe, word2vec or fastText: a word and its numbers a line, or word2vec's binary
+    form; either may be packed by gzip.
 
     Words are written as tokens are, see `text.normalize_text`. Those with blanks, of which GloVe
-    840B has some, and those that no line of a vocabulary can hold are passed over. Of a large file,
-    no more is held than what is returned.
+    840B has some, are never a token, and like those that no line of a vocabulary can hold they are
+    passed over. Of a large file, no more is held than what is returned.
 
     Args:
         path: of the file.
-        words: of a vocabulary, `<UNK>` first.
-        size: the vocabulary grows by the file's words, from the first on, up to this many.
+        words: of the training corpus, `<UNK>` first.
+        more: so many of the file's other words, from the first on, join them.
         seed: of the small random vectors of words that the file lacks.
 
-    Returns:
-        The words of the larger vocabulary, and vectors `[1 + words, width]`, padding's first.
-
     Raises:
-        UserError: the file cannot be read, or a line is malformed.
+        UserError: the file cannot be read, or is malformed.
     """
-    known, found = set(words), False
+    known, width = set(words), 0
     kept: dict[str, np.ndarray] = {}
-    room = max(0, size - len(known))
-    lines = _lines(path)
-    while some := list(itertools.islice(lines, _LINES_AT_ONCE)):
-        found = True
-        for word, (_, vector) in zip(_as_tokens([one for one, _ in some]), some, strict=True):
-            if word in kept or " " in word or not can_be_line(word):
-                continue
-            if word in known or room:
-                kept[word] = vector
-                room -= word not in known
-    if not found:
+    with _opened(path) as file:
+        lines = _entries(file, path)
+        while some := list(itertools.islice(lines, _LINES_AT_ONCE)):
+            width = len(some[0][1])
+            for word, (_, vector) in zip(_as_tokens([one for one, _ in some]), some, strict=True):
+                if word in kept or " " in word or not can_be_line(word):
+                    continue
+                if word in known or more > 0:
+                    kept[word] = vector
+                    more -= word not in known
+    if not width:
         raise UserError(f"{path}: expected a word and its numbers a line, found none")
-    words = [*words, *(word for word in kept if word not in known)]
-    width = len(vector)
-    table = np.random.default_rng(seed).normal(0, 0.1, (len(words) + 1, width))
-    for i, word in enumerate(words, start=1):
+    all_words = [*words, *(word for word in kept if word not in known)]
+    table = np.random.default_rng(seed).normal(0, 0.1, (len(all_words) + 1, width))
+    for i, word in enumerate(all_words, start=1):
         if word in kept:
             table[i] = kept[word]
-    return words, table.astype(np.float32)
+    found = sum(word in kept for word in words)
+    return WordVectors(all_words, table.astype(np.float32), found, len(words))
 
 
-def _lines(path: str) -> Iterator[tuple[str, np.ndarray]]:
-    """The words of a file that have no blank, as they are written, and their vectors."""
+@contextlib.contextmanager
+def _opened(path: str) -> Iterator[BufferedReader]:
+    """A file, unpacked if it is one of gzip."""
     try:
-        with open(path, "rb") as file:
-            check_beginning(file.peek(), path)
-            numbered = enumerate(map(_cells, file), start=1)
-            lines = ((number, cells) for number, cells in numbered if cells != [""])
-            first = list(itertools.islice(lines, _LINES_TO_TELL))
-            if first and len(first[0][1]) == 2 and all(map(str.isdecimal, first[0][1])):
-                del first[0]  # word2vec and fastText begin with how many words there are, and width
-            width = _width(cells for _, cells in first)
-            for number, cells in itertools.chain(first, lines):
-                word, vector = " ".join(cells[:-width]), _vector(cells, width)
-                if vector is None:
-                    raise UserError(
-                        f"{path}:{number}: expected a word and {width} numbers, found "
-                        f"{' '.join(cells)[:60]!r}"
-                    )
-                if " " not in word and can_be_line(word):
-                    yield word, vector
+        with contextlib.ExitStack() as stack:
+            file = stack.enter_context(open(path, "rb"))
+            if file.peek(2).startswith(_GZIP):
+                unpacked = stack.enter_context(gzip.open(file))
+                file = BufferedReader(cast(RawIOBase, unpacked))
+            yield file
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise UserError(f"{path}: expected a whole gzip file, found: {error}") from None
     except OSError as error:
         raise UserError(
             f"--embeddings_file: {path}: expected a readable file, found: {why(error)}"
         ) from None
+
+
+def _entries(file: BufferedReader, path: str) -> Lines:
+    """The words of a file that have no blank, as they are written, and their vectors."""
+    beginning = file.peek(_MOST)
+    if beginning.startswith(_FASTTEXT):
+        raise UserError(
+            f"{path}: expected word vectors as text or in word2vec's binary form, found a model of "
+            "fastText; take the .vec file beside it"
+        )
+    check_beginning(beginning, path)
+    first, _, rest = beginning.partition(b"\n")
+    sizes = first.split()
+    if len(sizes) == 2 and all(map(bytes.isdigit, sizes)) and _NOT_TEXT.intersection(rest[:1000]):
+        found = _binary_entries(file, path)
+    else:
+        found = _text_entries(file, path)
+    return ((word, vector) for word, vector in found if " " not in word and can_be_line(word))
+
+
+def _binary_entries(file: BufferedReader, path: str) -> Lines:
+    """word2vec's binary form: how many words there are, and how many numbers a word; then each
+    word, a blank, and its numbers as float32, behind which there may be the end of a line."""
+    count, width = map(int, file.readline().split())
+    if not 0 < width <= _MOST:
+        raise UserError(f"{path}: expected 1 to {_MOST:,} numbers a word, found {width:,}")
+    for number in range(1, count + 1):
+        word = bytearray()
+        while (byte := file.read(1)) not in (b" ", b"") and len(word) < _MOST:
+            word += byte
+        numbers = file.read(4 * width)
+        vector = np.frombuffer(numbers, "<f4") if len(numbers) == 4 * width else np.array([np.nan])
+        if byte != b" " or not np.isfinite(vector).all():
+            raise UserError(
+                f"{path}: expected {count:,} words of {width} finite numbers in word2vec's binary "
+                f"form, found something else at word {number:,}: the file is damaged or cut"
+            )
+        yield word.decode("utf-8", "replace").lstrip("\n"), vector
+
+
+def _text_entries(file: BufferedReader, path: str) -> Lines:
+    numbered = enumerate(map(_cells, file), start=1)
+    lines = ((number, cells) for number, cells in numbered if cells != [""])
+    first = list(itertools.islice(lines, _LINES_TO_TELL))
+    if first and len(first[0][1]) == 2 and all(map(str.isdecimal, first[0][1])):
+        del first[0]  # word2vec and fastText begin with how many words there are, and width
+    width = _width(cells for _, cells in first)
+    for number, cells in itertools.chain(first, lines):
+        vector = _vector(cells, width)
+        if vector is None:
+            raise UserError(
+                f"{path}:{number}: expected a word and {width} numbers, found "
+                f"{' '.join(cells)[:60]!r}"
+            )
+        yield " ".join(cells[:-width]), vector
 
 
 def _as_tokens(words: list[str]) -> list[str]:

@@ -44,6 +44,23 @@ class DataConfig(Configuration):
 
 
 @dataclasses.dataclass(frozen=True)
+class WordReaderData(DataConfig):
+    """A corpus whose words may have vectors of others."""
+
+    embeddings_file: str | None = option(
+        None,
+        "Word vectors: GloVe's or fastText's as text, word2vec's as text or binary; may be packed "
+        "by gzip. Their width is that of the embedding, unless they stand beside it, --vectors.",
+    )
+    embeddings_vocabulary: int = option(
+        20_000,
+        "So many words of --embeddings_file that training does not see are known to the model too, "
+        "from the first on.",
+        at_least=0,
+    )
+
+
+@dataclasses.dataclass(frozen=True)
 class TrainingConfig(Configuration):
     """How a model is trained."""
 

@@ -16,6 +16,7 @@ from layers.engine import function_here
 from tasks.data.batching import Batches, Part
 from tasks.data.errors import UserError, why
 from tasks.data.inputs import Input, read_inputs
+from tasks.data.word_vectors import WordVectors
 from tasks.framework import fitting, starting
 from tasks.framework.configuration import RunConfig, TaskConfig
 from tasks.framework.distribution import ALONE, Team
@@ -159,12 +160,12 @@ class Trainer(abc.ABC, Generic[C]):
         config: the recipe.
         model_dir: folder of checkpoints and logs.
         source: the trained model that training starts from, or None.
-        vectors: initial word vectors `[vocabulary, width]`, or None.
+        vectors: of its words, or None.
         team: the replicas that train; by default this process alone.
     """
 
     config: C
-    vectors: np.ndarray | None = None
+    vectors: WordVectors | None = None
     team: Team = ALONE
 
     def __init__(self, task: Task[C], corpus: dict[str, list], config: C, model_dir: str):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import tensorflow as tf
@@ -12,14 +12,17 @@ import tensorflow as tf
 from tasks.data import batching
 from tasks.data.errors import UserError
 from tasks.data.names import can_be_line
-from tasks.data.word_vectors import read_vectors
+from tasks.data.word_vectors import WordVectors, read_vectors
 from tasks.framework import starting
 from tasks.framework.checkpoints import keep_lines
-from tasks.framework.configuration import DataConfig
+from tasks.framework.configuration import WordReaderData
 from zoo import text
 from zoo.catalog.sources import Source
+from zoo.configuration import WordReaderConfig
 
 _TEXTS_AT_ONCE = 512
+# What of a configuration follows from words and vectors alone.
+_SIZES = ("vocabulary_size", "vectors_dim", "trained_size")
 K = TypeVar("K", bound=Hashable)
 
 
@@ -62,35 +65,63 @@ def encode(
 
 def make_vocabulary(
     counts: Counter,
-    config: DataConfig,
+    config: WordReaderData,
     folder: str,
-    embeddings_file: str | None,
     seed: int,
     source: Source | None = None,
-) -> tuple[text.Vocabulary, np.ndarray | None]:
-    """The vocabulary of a training corpus, written into a folder, and the vectors of its words.
+) -> tuple[text.Vocabulary, WordVectors | None]:
+    """The vocabulary of a training corpus, written into a folder, and vectors of its words.
 
     Args:
         counts: how often each word occurs, see `text.count_words`.
-        config: how many words, and how often each must occur.
+        config: how many words, how often each must occur, and where vectors are, whose words join
+            the vocabulary.
         folder: for `vocabulary.txt`.
-        embeddings_file: word vectors of others, whose words join the vocabulary, or None.
         seed: of the vectors of words that the file lacks.
         source: a trained model, whose vocabulary it is.
 
-    Returns:
-        The vocabulary, and vectors `[vocabulary.size, width]` or None.
+    Raises:
+        UserError: the file of vectors is not as it must be, or given with a source.
     """
     counts = Counter({word: count for word, count in counts.items() if can_be_line(word)})
     words, vectors = text.most_common(counts, config.vocab_size, config.min_count), None
     if source is not None:
         words = starting.lines(source, "vocabulary.txt")
-    if embeddings_file and source is not None:
+    if config.embeddings_file and source is not None:
         raise UserError(
             "expected --embeddings_file or --init_from, which has an embedding of its own. "
             "Received: both"
         )
-    if embeddings_file:
-        words, vectors = read_vectors(embeddings_file, words, config.vocab_size, seed)
+    if config.embeddings_file:
+        vectors = read_vectors(config.embeddings_file, words, config.embeddings_vocabulary, seed)
+        print(f"{config.embeddings_file}: {vectors}", flush=True)
+        words = vectors.words
     path = keep_lines(folder, "vocabulary.txt", words)
     return text.Vocabulary(path), vectors
+
+
+def sizes(
+    config: WordReaderConfig,
+    vocabulary: text.Vocabulary,
+    vectors: WordVectors | None,
+    source: Source | None,
+) -> dict[str, Any]:
+    """What of a model's configuration follows from its words and their vectors, or from the model
+    that it starts from.
+
+    Raises:
+        UserError: it asks for vectors, and there are none.
+    """
+    if source is not None:
+        of_source = source.config.as_dict()
+        return {
+            name: of_source[name] for name in ("vocabulary_size", "vectors_dim", "trained_size")
+        }
+    widths = {}
+    if vectors is not None and config.vectors == "beside":
+        widths = {"vectors_dim": vectors.width, "trained_size": 1 + vectors.known}
+    elif vectors is not None:
+        widths = {"embedding_dim": vectors.width}
+    elif config.vectors != "trained":
+        raise UserError(f"--vectors={config.vectors}: expected --embeddings_file. Received: none")
+    return {"vocabulary_size": vocabulary.size, **widths}

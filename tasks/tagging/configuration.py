@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 
-from tasks.framework.configuration import DataConfig, RunConfig, TaskConfig, TrainingConfig
+from tasks.framework.configuration import RunConfig, TaskConfig, TrainingConfig, WordReaderData
 from zoo.configuration import TaggerConfig, option
 
 
 @dataclasses.dataclass(frozen=True)
-class TaggingData(DataConfig):
+class TaggingData(WordReaderData):
     """A corpus of tagged sentences."""
 
     token_column: int | None = option(
@@ -19,9 +19,6 @@ class TaggingData(DataConfig):
     )
     tag_column: int | None = option(
         None, "Column that holds the tags. Default: the last; for entities, the one that has some."
-    )
-    embeddings_file: str | None = option(
-        None, "Word vectors as text, GloVe or word2vec; sets --embedding_dim."
     )
 
 

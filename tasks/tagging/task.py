@@ -193,7 +193,6 @@ class TaggerTrainer(Trainer[TaggingConfig]):
             counts,
             config.data,
             model_dir,
-            config.data.embeddings_file,
             config.training.seed,
             self.source,
         )
@@ -216,17 +215,14 @@ class TaggerTrainer(Trainer[TaggingConfig]):
             )
 
     def model_config(self) -> TaggerConfig:
-        size: dict[str, Any] = {
-            "vocabulary_size": self.vocabulary.size,
-            "tags": tuple(self.tag_names),
-        }
-        if self.vectors is not None:
-            size["embedding_dim"] = self.vectors.shape[1]
-        return self.config.model.replace(**size)
+        model = self.config.model
+        sizes = vocabularies.sizes(model, self.vocabulary, self.vectors, self.source)
+        return model.replace(tags=tuple(self.tag_names), **sizes)
 
     def make_model(self, config: RecurrentConfig, make_stack: MakeStack) -> Tagger:
         assert isinstance(config, TaggerConfig)
-        return Tagger(config, self.vectors, make_stack)
+        table = None if self.vectors is None else self.vectors.table
+        return Tagger(config, table, make_stack)
 
     def epoch(self, number: int) -> batching.Batches:
         training, most, part = self.config.training, self.config.data.max_length, self.part

@@ -19,6 +19,7 @@ from zoo.configuration.models import (
     RecurrentConfig,
     TaggerConfig,
     WordPredictorConfig,
+    WordReaderConfig,
 )
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "RecurrentConfig",
     "TaggerConfig",
     "WordPredictorConfig",
+    "WordReaderConfig",
     "changed",
     "option",
     "options",

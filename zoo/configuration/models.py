@@ -66,7 +66,27 @@ class RecurrentConfig(Configuration):
 
 
 @dataclasses.dataclass(frozen=True)
-class TaggerConfig(RecurrentConfig):
+class WordReaderConfig(RecurrentConfig):
+    """What models have in common that may start from word vectors of others.
+
+    Attributes:
+        vectors_dim: width of the vectors that stand beside the embedding; follows from their file.
+        trained_size: number of token ids that an embedding beside vectors has, those of the words
+            of training, padding and `<UNK>`.
+    """
+
+    vectors: str = option(
+        "trained",
+        "What becomes of the vectors of --embeddings_file: trained with the rest; frozen; or "
+        "beside, frozen next to an embedding of the training corpus' words.",
+        choices=("trained", "frozen", "beside"),
+    )
+    vectors_dim: int = 0
+    trained_size: int = 0
+
+
+@dataclasses.dataclass(frozen=True)
+class TaggerConfig(WordReaderConfig):
     """What a `Tagger` is made of.
 
     Attributes:
@@ -79,7 +99,7 @@ class TaggerConfig(RecurrentConfig):
 
 
 @dataclasses.dataclass(frozen=True)
-class ClassifierConfig(RecurrentConfig):
+class ClassifierConfig(WordReaderConfig):
     """What a `Classifier` is made of.
 
     Attributes:

@@ -12,9 +12,10 @@ import layers
 from zoo import text
 from zoo.configuration import ClassifierConfig
 from zoo.models.by_length import in_groups
-from zoo.models.parts import Inputs, Labelled, MakeStack, RecurrentModel, WordDropout
+from zoo.models.parts import Inputs, Labelled, MakeStack, RecurrentModel
 from zoo.models.step_by_step import step_by_step
 from zoo.models.weighting import exact, weights_of_rows
+from zoo.models.words import WordDropout, WordEmbedding
 
 
 @keras.saving.register_keras_serializable("zoo")
@@ -39,7 +40,7 @@ class Classifier(RecurrentModel):
 
     Args:
         config: what it is made of; `vocabulary_size` and the names of the `labels` are needed.
-        embeddings: initial word embeddings `[vocabulary_size, embedding_dim]`, or None.
+        embeddings: vectors of others `[vocabulary_size, width]`, see `WordEmbedding`, or None.
         make_stack: makes the recurrent part, `layers.Stack` or what takes its arguments.
 
     Input: a dict of `words`, int32 `[batch, time]`; 0 is padding, on the right. Output: scores
@@ -82,7 +83,7 @@ class Classifier(RecurrentModel):
                 config.max_length * config.vocabulary_size, config.units, dtype=self.dtype_policy
             )
         elif config.inputs == "embedding":
-            self.word_embedding = self.embedding(embeddings)
+            self.word_embedding = WordEmbedding(config, embeddings, dtype=self.dtype_policy)
         if config.cell == "none" and self.places is None:
             self.hidden = self.dense(config.units, activation="tanh")
             self.pooling = layers.Pooling("mean", dtype=self.dtype_policy)
@@ -101,7 +102,9 @@ class Classifier(RecurrentModel):
 
     def build(self, input_shape: object = None) -> None:
         config = self.config
-        read = config.vocabulary_size if config.inputs == "one_hot" else config.embedding_dim
+        read = config.vocabulary_size
+        if self.word_embedding is not None:
+            read = self.word_embedding.width
         for embedding in (self.word_embedding, self.places):
             if embedding is not None:
                 embedding.build((None, None))
@@ -121,17 +124,17 @@ class Classifier(RecurrentModel):
     def call(self, inputs: Inputs, training: bool = False) -> tf.Tensor:
         """Scores `[batch, classes]` of the classes."""
         words, real = inputs["words"], inputs["words"] > text.PADDING
-        words = self.word_dropout(words, training=training)
         if self.places is not None:
-            x = self._concatenated(words)
+            x = self._concatenated(self.word_dropout(words, training=training))
         else:
-            x = self.input_dropout(self._vectors(words), training=training)
+            x = self.input_dropout(self._vectors(words, training), training=training)
             x = self._read(x, real, training)
         return self.scores(self.output_dropout(x, training=training))
 
-    def _vectors(self, words: tf.Tensor) -> tf.Tensor:
+    def _vectors(self, words: tf.Tensor, training: bool = False) -> tf.Tensor:
         if self.word_embedding is not None:
-            return self.word_embedding(words)
+            return self.word_embedding(words, training=training)
+        words = self.word_dropout(words, training=training)
         return tf.one_hot(words, self.config.vocabulary_size, dtype=self.compute_dtype)
 
     def _read(self, x: tf.Tensor, real: tf.Tensor, training: bool) -> tf.Tensor:

@@ -13,8 +13,9 @@ from layers.engine.feeding import FeedingPlan, FeedingTensors, run_feeding
 from layers.gates import gates_of_layers
 from layers.softmax import log_probabilities, summed_cross_entropy
 from zoo.configuration import EncoderDecoderConfig
-from zoo.models.parts import Inputs, MakeStack, RecurrentModel, WordDropout
+from zoo.models.parts import Inputs, MakeStack, RecurrentModel
 from zoo.models.weighting import weights_of_steps
+from zoo.models.words import WordDropout
 from zoo.text import tokens
 
 

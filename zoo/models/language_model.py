@@ -15,8 +15,9 @@ from layers.softmax import log_probabilities, summed_cross_entropy
 from zoo.configuration import LanguageModelConfig
 from zoo.models.by_length import STEPS_AT_ONCE, Group, in_groups
 from zoo.models.carrying import CarriesStates
-from zoo.models.parts import Inputs, MakeStack, WordDropout
+from zoo.models.parts import Inputs, MakeStack
 from zoo.models.weighting import exact, weights_of_steps
+from zoo.models.words import WordDropout
 from zoo.text import tokens
 
 # Scores of a vocabulary that are in memory at a time, and the fewest steps of a window.

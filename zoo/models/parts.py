@@ -12,7 +12,6 @@ import numpy as np
 import tensorflow as tf
 
 import layers
-from zoo import text
 from zoo.configuration import RecurrentConfig
 from zoo.models.weighting import class_weights
 
@@ -72,17 +71,6 @@ class RecurrentModel(keras.Model):
             layer={"jit": self.config.layer_jit, **(layer or {})},
             dtype=self.dtype_policy,
             **arguments,
-        )
-
-    def embedding(self, embeddings: np.ndarray | None = None) -> keras.layers.Embedding:
-        """The word embedding; it starts from vectors `[vocabulary_size, embedding_dim]` or from
-        small random numbers."""
-        initial = "uniform" if embeddings is None else keras.initializers.Constant(embeddings)
-        return keras.layers.Embedding(
-            self.config.vocabulary_size,
-            self.config.embedding_dim,
-            initial,
-            dtype=self.dtype_policy,
         )
 
     def dropout(self, **arguments: Any) -> keras.layers.Dropout:
@@ -177,6 +165,13 @@ class RecurrentModel(keras.Model):
         along which these stand."""
         return (), []
 
+    @property
+    def parameters(self) -> list[keras.Variable]:
+        """All that makes a model what it is, whether it is trained or frozen; states that are
+        carried from batch to batch belong to a training run."""
+        carried = {id(variable) for variable in getattr(self, "carried", ())}
+        return [variable for variable in self.weights if id(variable) not in carried]
+
     def start_from(self, other: RecurrentModel) -> None:
         """Takes over the weights of a trained model of the same shape.
 
@@ -194,7 +189,7 @@ class RecurrentModel(keras.Model):
         axes = {id(variable): along for variable, along in labelled}
         here = [names.index(name) for name in names if name in known]
         there = [known.index(name) for name in names if name in known]
-        pairs = list(zip(self.trainable_variables, other.trainable_variables, strict=True))
+        pairs = list(zip(self.parameters, other.parameters, strict=True))
         for mine, theirs in pairs:
             free = axes.get(id(mine), ())
             if len(mine.shape) != len(theirs.shape) or any(
@@ -234,29 +229,3 @@ class RecurrentModel(keras.Model):
 
     def build_from_config(self, config: dict[str, Any]) -> None:
         self.build(config["input_shape"])
-
-
-@keras.saving.register_keras_serializable("zoo")
-class WordDropout(keras.layers.Layer):
-    """Reads a share of the words as `<UNK>` in training, so that `<UNK>` is trained.
-
-    Word ids of any shape in and out; padding stays padding.
-
-    Example:
-        >>> WordDropout(0.9)(tf.constant([[5, 7, 0]])).numpy()  # in training, mostly [[1, 1, 0]]
-        array([[5, 7, 0]], dtype=int32)
-    """
-
-    def __init__(self, rate: float, **kwargs: Any):
-        super().__init__(**kwargs)
-        self.rate = rate
-        self.seed_generator = keras.random.SeedGenerator()
-
-    def call(self, words: tf.Tensor, training: bool = False) -> tf.Tensor:
-        if not training or not self.rate:
-            return words
-        dropped = keras.random.uniform(tf.shape(words), seed=self.seed_generator) < self.rate
-        return tf.where((words > text.PADDING) & dropped, text.UNKNOWN, words)
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "rate": self.rate}

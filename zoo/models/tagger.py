@@ -15,9 +15,10 @@ from layers.n_best import best_paths
 from zoo import text
 from zoo.configuration import TaggerConfig
 from zoo.models.by_length import Group, in_groups
-from zoo.models.parts import Inputs, Labelled, MakeStack, RecurrentModel, WordDropout
+from zoo.models.parts import Inputs, Labelled, MakeStack, RecurrentModel
 from zoo.models.step_by_step import step_by_step
 from zoo.models.weighting import weights_of_rows, weights_of_steps
+from zoo.models.words import WordEmbedding
 from zoo.text.tags import forbidden_transitions
 
 _SHAPE_DIM = 8
@@ -37,7 +38,7 @@ class Tagger(RecurrentModel):
 
     Args:
         config: what it is made of; `vocabulary_size` and the names of the `tags` are needed.
-        embeddings: initial word embeddings `[vocabulary_size, embedding_dim]`, or None.
+        embeddings: vectors of others `[vocabulary_size, width]`, see `WordEmbedding`, or None.
         make_stack: makes the recurrent part, `layers.Stack` or what takes its arguments.
 
     Inputs: a dict of `words` and `shapes`, int32 `[batch, time]`, and `bytes`, integers
@@ -71,7 +72,7 @@ class Tagger(RecurrentModel):
     ):
         super().__init__(config, make_stack, **kwargs)
         self._require(config.tags, "tags=..., the names of the tags")
-        self.word_embedding = self.embedding(embeddings)
+        self.word_embedding = WordEmbedding(config, embeddings, dtype=self.dtype_policy)
         self.shape_embedding = keras.layers.Embedding(
             len(text.SHAPES) + 2, _SHAPE_DIM, dtype=self.dtype_policy
         )
@@ -80,7 +81,6 @@ class Tagger(RecurrentModel):
         )
         self.input_dropout = self.dropout()
         self.output_dropout = self.dropout()
-        self.word_dropout = WordDropout(config.word_dropout)
         self.character_stack = self.stack = self.hidden = None
         if config.cell == "none":
             self.hidden = self.dense(config.units, activation="tanh")
@@ -111,7 +111,7 @@ class Tagger(RecurrentModel):
         config, letters = self.config, self.config.character_dim
         for embedding in (self.word_embedding, self.shape_embedding, self.byte_embedding):
             embedding.build((None, None))
-        width = config.embedding_dim + _SHAPE_DIM + letters
+        width = self.word_embedding.width + _SHAPE_DIM + letters
         if self.stack is None:
             self.hidden.build((None, None, _NEIGHBOURS * width))
             width = config.units
@@ -172,7 +172,7 @@ class Tagger(RecurrentModel):
         self, words: tf.Tensor, shapes: tf.Tensor, spelling: tf.Tensor, training: bool = False
     ) -> tf.Tensor:
         """x<t>, what stands for each word."""
-        embedded = self.word_embedding(self.word_dropout(words, training=training))
+        embedded = self.word_embedding(words, training=training)
         x = tf.concat([embedded, self.shape_embedding(shapes), spelling], axis=-1)
         return self.input_dropout(x, training=training)
 

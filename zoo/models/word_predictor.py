@@ -49,7 +49,9 @@ class WordPredictor(RecurrentModel):
     ):
         super().__init__(config, make_stack, **kwargs)
         size, units = config.vocabulary_size, config.units
-        self.word_embedding = self.embedding()
+        self.word_embedding = keras.layers.Embedding(
+            size, config.embedding_dim, dtype=self.dtype_policy
+        )
         self.stack = self.recurrent(units, depth=1, bidirectional=config.bidirectional)
         self.output_dropout = self.dropout()
         self.w = self.add_weight(shape=(size, units), name="W")
@@ -121,8 +123,12 @@ class WordPredictor(RecurrentModel):
             count += tf.size(targets)
         return total, count
 
+    def take_embedding(self, classifier: Classifier) -> None:
+        """Starts from a built classifier's embedding, which may hold vectors of others."""
+        self.word_embedding.set_weights(classifier.word_embedding.embedding.get_weights())
+
     def give_weights(self, classifier: Classifier) -> None:
         """Starts a built classifier's embedding and first recurrent layer from this model's."""
-        classifier.word_embedding.set_weights(self.word_embedding.get_weights())
+        classifier.word_embedding.embedding.set_weights(self.word_embedding.get_weights())
         first = classifier.stack.recurrent_layers[0]
         first.set_weights(self.stack.recurrent_layers[0].get_weights())

@@ -12,14 +12,22 @@ from tasks.data.word_vectors import read_vectors
 UNKNOWN = "<UNK>"
 
 
+def binary(entries, end=b"\n", width=None):
+    """A file as word2vec writes it in binary form."""
+    width = width or len(next(iter(entries.values())))
+    rows = (f"{w} ".encode() + np.array(v, "<f4").tobytes() + end for w, v in entries.items())
+    return f"{len(entries)} {width}\n".encode() + b"".join(rows)
+
+
 @pytest.fixture
 def vectors(tmp_path):
     """Words and vectors of a file with some content."""
 
-    def read(content, words=(UNKNOWN,), size=100):
+    def read(content, words=(UNKNOWN,), more=100):
         path = tmp_path / "vectors.txt"
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
-        return read_vectors(str(path), list(words), size, seed=0)
+        found = read_vectors(str(path), list(words), more, seed=0)
+        return found.words, found.table
 
     return read
 
@@ -35,7 +43,13 @@ def vectors(tmp_path):
         "\ufeffthe 1 2\nCat 3 4\n",
         "the 1 2\n\nCat 3.0 4e0\n\n",
         "the 1 2\nCat 3 4\nCat 5 6\ncat 7 8\n",  # the first one counts
+        binary({"the": [1, 2], "Cat": [3, 4]}),
+        binary({"the": [1, 2], "Cat": [3, 4]}, end=b""),
+        gzip.compress(b"the 1 2\nCat 3 4\n"),
+        gzip.compress(b"the 1 2\n") + gzip.compress(b"Cat 3 4\n"),
+        gzip.compress(binary({"the": [1, 2], "Cat": [3, 4]})),
     ],
+    ids=range(13),
 )
 def test_files_of_vectors(vectors, content):
     words, table = vectors(content)
@@ -45,7 +59,7 @@ def test_files_of_vectors(vectors, content):
 
 
 def test_words_of_a_file_follow_those_of_the_vocabulary(vectors):
-    words, table = vectors("a 1 2\nb 3 4\nc 5 6\n", [UNKNOWN, "c", "z"], size=4)
+    words, table = vectors("a 1 2\nb 3 4\nc 5 6\n", [UNKNOWN, "c", "z"], more=1)
     assert words == [UNKNOWN, "c", "z", "a"]
     np.testing.assert_array_equal(table[[2, 4]], [[5, 6], [1, 2]])
 
@@ -66,12 +80,12 @@ def test_of_a_large_file_no_more_is_held_than_what_is_kept(vectors, tmp_path):
     (tmp_path / "large.txt").write_text("\n".join(rows))
     tracemalloc.start()
     try:
-        words, table = read_vectors(str(tmp_path / "large.txt"), [UNKNOWN, "bjjjj"], 3, seed=0)
+        found = read_vectors(str(tmp_path / "large.txt"), [UNKNOWN, "bjjjj"], 1, seed=0)
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert words == [UNKNOWN, "bjjjj", "a"]
-    np.testing.assert_array_equal(table[2:], np.ones([2, 300]))
+    assert found.words == [UNKNOWN, "bjjjj", "a"]
+    np.testing.assert_array_equal(found.table[2:], np.ones([2, 300]))
     assert peak < 12e6
 
 
@@ -101,10 +115,20 @@ def test_words_that_are_no_utf8_are_no_reason_to_stop(vectors):
         ("2 2\na 1 2\nb 1\n", ":3: expected a word and 2 numbers, found 'b 1'"),
         ("", ": expected a word and its numbers a line, found none"),
         ("word\n", ":1: expected a word and 1 numbers, found 'word'"),
+        (gzip.compress(b"a 1 2\n" * 99, mtime=0)[:-9], ": expected a whole gzip file, found: "),
+        (b"\x1f\x8b", ": expected a whole gzip file, found: "),
+        (b"PK\x03\x04...", ": expected a text file in UTF-8, found a zip archive"),
         (
-            gzip.compress(b"a 1 2\n", mtime=0),
-            ": expected a text file in UTF-8, found a gzip file; unpack it",
+            binary({"a": [1, 2], "b": [3, 4]})[:-2],
+            ": expected 2 words of 2 finite numbers in word2vec's binary form, found something "
+            "else at word 2",
         ),
+        (binary({"a": [1, 2], "b": [3, np.inf]}), ": expected 2 words of 2 finite numbers in "),
+        (
+            binary({"a": [1, 2]}, width=20_000),
+            ": expected 1 to 10,000 numbers a word, found 20,000",
+        ),
+        (b"\xba\x16\x4f\x2f\x0c\0\0\0", ": expected word vectors as text or in word2vec's binary"),
         ("a 1 2\n".encode("utf-16"), ": expected a text file in UTF-8, found UTF-16"),
     ],
 )
@@ -113,6 +137,21 @@ def test_a_malformed_file_says_where_and_what(vectors, tmp_path, content, messag
         vectors(content)
     assert str(error.value).startswith(f"{tmp_path / 'vectors.txt'}{message}")
     assert "\n" not in str(error.value)
+
+
+def test_how_many_words_have_vectors_is_said(tmp_path):
+    (tmp_path / "vectors.txt").write_text("a 1 2\nb 3 4\nc 5 6\n")
+    found = read_vectors(str(tmp_path / "vectors.txt"), [UNKNOWN, "c", "z"], 9, seed=0)
+    assert (found.found, found.known, found.width) == (1, 3, 2)
+    assert str(found) == (
+        "1 of 2 words of the training corpus have vectors of 2 numbers, and 2 more words"
+    )
+
+
+def test_words_of_binary_files_may_hold_blanks_and_any_byte(vectors):
+    words, table = vectors(binary({"the": [1, 2], "caf\u00e9": [3, 4], "\u2028": [9, 9]}))
+    assert words == [UNKNOWN, "the", "caf\u00e9"]
+    np.testing.assert_array_equal(table[2:], [[1, 2], [3, 4]])
 
 
 def test_files_that_cannot_be_read(tmp_path):

@@ -245,17 +245,19 @@ def _example(text, label):
     return Example(text, label)
 
 
-def test_a_model_on_vectors_of_others_is_rebuilt_with_their_width(tmp_path):
+@pytest.mark.parametrize("kind", ["trained", "beside"])
+def test_a_model_on_vectors_of_others_is_rebuilt_with_their_width(tmp_path, kind):
     """results.json has the whole configuration of the model, and not only the flags."""
     vectors = write(tmp_path / "v.txt", "good 1 2 3 4 5 6 7\nbad 7 6 5 4 3 2 1\n")
     rows = write(tmp_path / "a.csv", "text,label\n" + "very good,yes\nso bad,no\n" * 8)
     config = ClassificationConfig.of(
-        data="files", train_file=rows, valid_file=rows, embeddings_file=vectors, **SMALL
-    )
+        data="files", train_file=rows, valid_file=rows, embeddings_file=vectors,
+        vectors=kind, embeddings_vocabulary=0, **SMALL
+    )  # fmt: skip
     trained = train(Sentiment(), config, str(tmp_path / "model"))
     results = RunResults.read(tmp_path / "model" / "results.json")
     assert results.config["embedding_dim"] == 4
-    assert results.model["embedding_dim"] == 7
+    assert results.model["embedding_dim" if kind == "trained" else "vectors_dim"] == 7
     entry = json.loads((tmp_path / "model" / "results.json").read_text())
     entry |= {"name": "mine", "version": 1, "files": {}, "signatures": {}, "samples": []}
     folder = tmp_path / "saved_models" / "mine"
@@ -264,6 +266,20 @@ def test_a_model_on_vectors_of_others_is_rebuilt_with_their_width(tmp_path):
     rebuilt = building.build("mine", folder.parent)
     assert rebuilt.config == trained.model.config
     rebuilt.set_weights(trained.model.get_weights())
+    again = config.replace(
+        init_from=str(tmp_path / "model"),
+        embeddings_file=None,
+        vectors="trained",
+        embedding_dim=100,
+    )
+    assert train(Sentiment(), again).model.config == trained.model.config
+
+
+def test_vectors_want_a_file():
+    with pytest.raises(UserError, match="--vectors=frozen: expected --embeddings_file"):
+        train(Sentiment(), ClassificationConfig.of(vectors="frozen", **SMALL))
+    with pytest.raises(UserError, match="--pretrain trains the embedding: expected"):
+        train(Sentiment(), ClassificationConfig.of(vectors="beside", pretrain=True, **SMALL))
 
 
 def test_a_recipe_of_no_task_has_defaults():

@@ -233,10 +233,3 @@ def test_a_file_of_another_version_is_read_with_defaults(models):
     del described["config"]["recurrent_dropout"]
     described["config"]["of another version"] = 3
     assert Tagger.from_config(described).config == model.config
-
-
-def test_word_vectors_are_where_training_starts():
-    vectors = RNG.normal(size=(9, 3)).astype(np.float32)
-    model = Classifier(ClassifierConfig(**SMALL, labels=("bad", "good")), vectors)
-    model.build()
-    np.testing.assert_array_equal(model.word_embedding.embeddings.numpy(), vectors)
