@@ -33,7 +33,8 @@ def restore_saved_model(
     """
     weights = getattr(saved, "weights", None)
     files = [Path(os.fsdecode(file.asset_path.numpy())) for file in getattr(weights, "files", ())]
-    plain = list(getattr(weights, "variables_as_they_are", ()))
+    # Those saved before held states of random numbers too.
+    plain = [v for v in getattr(weights, "variables_as_they_are", ()) if v.dtype.is_floating]
     kept = stored_variables(model, left_out)
     small = [v for v in kept if files and v.dtype == "float32"]
     stored = {id(v) for v in small}
@@ -77,15 +78,20 @@ def restore_run(model: keras.Model, path: str | os.PathLike) -> None:
         ValueError: the file holds other weights, or is damaged.
     """
     arrays = read_arrays(path)
-    shapes = {str(i): tuple(v.shape) for i, v in enumerate(model.variables)}
-    values = {name: value for name, value in arrays.items() if name.isdecimal()}
-    if {name: value.shape for name, value in values.items()} != shapes:
+    numbered = sorted(
+        ((int(name), value) for name, value in arrays.items() if name.isdecimal()),
+        key=lambda one: one[0],
+    )
+    # The others are states of random numbers.
+    values = [value for _, value in numbered if np.issubdtype(value.dtype, np.floating)]
+    shapes = [tuple(variable.shape) for variable in model.weights]
+    if [value.shape for value in values] != shapes:
         raise ValueError(
-            f"{path}: expected weights of {type(model).__name__}, {[*shapes.values()]}. Received: "
-            f"{[value.shape for value in values.values()]}"
+            f"{path}: expected weights of {type(model).__name__}, {shapes}. Received: "
+            f"{[value.shape for value in values]}"
         )
-    for i, variable in enumerate(model.variables):
-        variable.assign(values[str(i)])
+    for variable, value in zip(model.weights, values, strict=True):
+        variable.assign(value)
 
 
 def _of_file(path: Path, shape: tuple[int, ...]) -> np.ndarray:

@@ -74,9 +74,9 @@ class StoredWeights(tf.Module):
 def stored_variables(
     model: keras.Model, left_out: Sequence[keras.Variable] = ()
 ) -> list[keras.Variable]:
-    """The variables of a model that a SavedModel holds, in order."""
+    """The variables of a model that a SavedModel holds, in order; no states of random numbers."""
     ignored = {id(variable) for variable in left_out}
-    kept = [v for v in model.variables if isinstance(v.value, tf.Variable)]
+    kept = [v for v in model.weights if isinstance(v.value, tf.Variable)]
     return [v for v in kept if id(v) not in ignored]
 
 
