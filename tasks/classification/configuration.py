@@ -6,9 +6,9 @@ import dataclasses
 
 from tasks.framework.configuration import (
     DataConfig,
+    PretrainedConfig,
     RunConfig,
     TaskConfig,
-    TrainingConfig,
     WordReaderData,
 )
 from zoo.configuration import ClassifierConfig, changed, option
@@ -31,16 +31,11 @@ class ClassificationData(WordReaderData):
 
 
 @dataclasses.dataclass(frozen=True)
-class ClassificationTraining(TrainingConfig):
+class ClassificationTraining(PretrainedConfig):
     """How a classifier is trained, and what it starts from."""
 
-    epochs: int = changed(TrainingConfig, "epochs", 8)
-    patience: int = changed(TrainingConfig, "patience", 3)
-    pretrain: bool = option(
-        False,
-        "Start from a language model of the corpus' own texts, those without a label included.",
-    )
-    pretrain_epochs: int = option(5, "Epochs of the language model.", at_least=1)
+    epochs: int = changed(PretrainedConfig, "epochs", 8)
+    patience: int = changed(PretrainedConfig, "patience", 3)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -14,13 +13,13 @@ from layers.engine import function_here
 from tasks.classification import figures, formats, reading
 from tasks.classification.configuration import ClassificationConfig
 from tasks.classification.metrics import class_metrics, probabilities_by_class
-from tasks.classification.pretraining import pretrain
 from tasks.classification.reading import Example
-from tasks.data import batching
+from tasks.data import batching, unlabelled
 from tasks.data.errors import UserError
 from tasks.framework import vocabularies
 from tasks.framework.checkpoints import keep_lines
 from tasks.framework.figures import confusion_matrix
+from tasks.framework.pretraining import pretrain
 from tasks.framework.task import VALIDATED, Task, Trainer
 from tasks.framework.text_io import PREDICT_BATCH
 from zoo import predictions, text
@@ -108,16 +107,6 @@ class ClassificationTask(Task[ClassificationConfig]):
 _UNLABELLED = "unlabelled"
 
 
-def count_tokens(texts: Sequence[str]) -> Counter:
-    """How often each normalized word occurs in texts."""
-    counts: Counter = Counter()
-    for tokens in vocabularies.in_batches(
-        texts, lambda some: text.tokenize(text.without_markup(some)).flat_values
-    ):
-        counts.update(tokens.tolist())
-    return text.count_words(counts)
-
-
 class ClassifierTrainer(Trainer[ClassificationConfig]):
     """Classifiers on a corpus of labelled texts."""
 
@@ -148,13 +137,10 @@ class ClassifierTrainer(Trainer[ClassificationConfig]):
                     "--pretrain goes with a recurrent --cell and --inputs=embedding. "
                     f"Received: --cell={config.model.cell} --inputs={config.model.inputs}"
                 )
-            if config.model.vectors != "trained":
-                raise UserError(
-                    "--pretrain trains the embedding: expected --vectors=trained. "
-                    f"Received: --vectors={config.model.vectors}"
-                )
             texts += reading.unlabelled_texts(data.data, data.text_column)
-        counts = count_tokens(texts)
+            if training.pretrain_file:
+                texts += unlabelled.texts_of(training.pretrain_file)
+        counts = vocabularies.count_tokens(texts)
         self.vocabulary, self.vectors = vocabularies.make_vocabulary(
             counts, data, model_dir, training.seed, self.source
         )
@@ -199,10 +185,8 @@ class ClassifierTrainer(Trainer[ClassificationConfig]):
 
     def fit(self, model: Classifier, predict: Callable[[str], list[Classified]]) -> list[dict]:
         if self.unlabelled is not None:
-            folder = os.path.join(self.model_dir, "pretraining")
-            pretrain(
-                model, self.unlabelled, self.encoded["validation"], self.config, folder, self.team
-            )
+            validation, training = self.encoded["validation"], self.config.training
+            pretrain(model, self.unlabelled, validation, training, self.model_dir, self.team)
             print("\nThe classifier:", flush=True)
         return super().fit(model, predict)
 

@@ -39,6 +39,19 @@ class Sequences:
         """A feature of each sequence, `[tokens, ...]`."""
         return np.split(self.features[name], self.ends[:-1]) if len(self) else []
 
+    def without(self, name: str) -> Sequences:
+        """The same but for a feature."""
+        return Sequences(self.ends, {n: v for n, v in self.features.items() if n != name})
+
+    def followed_by(self, other: Sequences) -> Sequences:
+        """These and behind them others, of the same features."""
+        features = {
+            name: np.concatenate([values, other.features[name]])
+            for name, values in self.features.items()
+        }
+        start = self.ends[-1:].sum()
+        return Sequences(np.concatenate([self.ends, start + other.ends]), features)
+
     def batch(
         self, rows: Sequence[int], batch_size: int, padded: int, max_length: int | None = None
     ) -> dict[str, np.ndarray]:

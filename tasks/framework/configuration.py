@@ -108,6 +108,23 @@ class TrainingConfig(Configuration):
 
 
 @dataclasses.dataclass(frozen=True)
+class PretrainedConfig(TrainingConfig):
+    """How a model is trained that may start from a language model."""
+
+    pretrain: bool = option(
+        False,
+        "Start from a language model, in the directions of the model, of the corpus' own texts, "
+        "those without a label included, and of --pretrain_file.",
+    )
+    pretrain_file: str | None = option(
+        None,
+        "More texts for --pretrain: a file of plain text, or tfds:NAME, all but what it validates "
+        "and tests with.",
+    )
+    pretrain_epochs: int = option(5, "Epochs of the language model.", at_least=1)
+
+
+@dataclasses.dataclass(frozen=True)
 class RunConfig(Configuration):
     """What a program is asked to do, and where things lie.
 

@@ -21,6 +21,7 @@ from zoo.catalog.sources import Source
 from zoo.configuration import WordReaderConfig
 
 _TEXTS_AT_ONCE = 512
+_REPLACEMENT = "\ufffd"
 # What of a configuration follows from words and vectors alone.
 _SIZES = ("vocabulary_size", "vectors_dim", "trained_size")
 K = TypeVar("K", bound=Hashable)
@@ -31,6 +32,16 @@ def in_batches(texts: Sequence[str], function: Callable) -> Iterator:
     data = tf.data.Dataset.from_tensor_slices(tf.constant(list(texts), tf.string))
     data = data.batch(_TEXTS_AT_ONCE).map(function, num_parallel_calls=tf.data.AUTOTUNE)
     return data.as_numpy_iterator()
+
+
+def count_tokens(texts: Sequence[str]) -> Counter:
+    """How often each normalized word occurs in texts."""
+    counts: Counter = Counter()
+    for tokens in in_batches(
+        texts, lambda some: text.tokenize(text.without_markup(some)).flat_values
+    ):
+        counts.update(tokens.tolist())
+    return text.count_words(counts)
 
 
 def encode(
@@ -84,6 +95,7 @@ def make_vocabulary(
         UserError: the file of vectors is not as it must be, or given with a source.
     """
     counts = Counter({word: count for word, count in counts.items() if can_be_line(word)})
+    del counts[_REPLACEMENT]  # it stands for anything
     words, vectors = text.most_common(counts, config.vocab_size, config.min_count), None
     if source is not None:
         words = starting.lines(source, "vocabulary.txt")

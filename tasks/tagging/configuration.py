@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from tasks.framework.configuration import RunConfig, TaskConfig, TrainingConfig, WordReaderData
+from tasks.framework.configuration import PretrainedConfig, RunConfig, TaskConfig, WordReaderData
 from zoo.configuration import TaggerConfig, option
 
 
@@ -33,7 +33,7 @@ class TaggingConfig(TaskConfig):
 
     data: TaggingData = dataclasses.field(default_factory=TaggingData)
     model: TaggerConfig = dataclasses.field(default_factory=TaggerConfig)
-    training: TrainingConfig = dataclasses.field(default_factory=TrainingConfig)
+    training: PretrainedConfig = dataclasses.field(default_factory=PretrainedConfig)
 
 
 @dataclasses.dataclass(frozen=True)

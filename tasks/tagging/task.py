@@ -13,12 +13,13 @@ import numpy as np
 import tensorflow as tf
 
 from layers.engine import function_here
-from tasks.data import batching
+from tasks.data import batching, unlabelled
 from tasks.data.errors import UserError
 from tasks.data.inputs import Input, read_inputs
 from tasks.framework import figures, vocabularies
 from tasks.framework.checkpoints import keep_lines
 from tasks.framework.configuration import RunConfig
+from tasks.framework.pretraining import pretrain
 from tasks.framework.task import VALIDATED, Task, Trainer, asset_lines
 from tasks.framework.text_io import PREDICT_BATCH
 from tasks.tagging import formats, reading
@@ -177,6 +178,28 @@ def encode(
     )
 
 
+def encode_texts(
+    texts: Sequence[str], vocabulary: text.Vocabulary, max_length: int
+) -> batching.Sequences:
+    """What a tagger reads of texts without tags; longer ones come in parts."""
+
+    def read(some: tf.Tensor) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
+        tokens = text.tokenize(text.without_markup(some))
+        return text.features(tokens.flat_values, vocabulary), tokens.row_lengths()
+
+    features, lengths = zip(*vocabularies.in_batches(texts, read), strict=True)
+    parts = (n for length in np.concatenate(lengths) for n in _parts(length, max_length))
+    return batching.Sequences(
+        np.cumsum(np.fromiter(parts, np.int64)),
+        {name: np.concatenate([one[name] for one in features]) for name in features[0]},
+    )
+
+
+def _parts(length: int, most: int) -> list[int]:
+    """Lengths, each at most `most`, which add up to `length`."""
+    return [most] * (length // most) + [length % most] * bool(length % most)
+
+
 class TaggerTrainer(Trainer[TaggingConfig]):
     """Taggers on a corpus of tagged sentences."""
 
@@ -189,6 +212,8 @@ class TaggerTrainer(Trainer[TaggingConfig]):
     ):
         super().__init__(task, corpus, config, model_dir)
         counts = text.count_words([token for s in corpus["train"] for token in s.tokens])
+        texts = self._texts(config)
+        counts += vocabularies.count_tokens(texts)
         self.vocabulary, self.vectors = vocabularies.make_vocabulary(
             counts,
             config.data,
@@ -207,12 +232,22 @@ class TaggerTrainer(Trainer[TaggingConfig]):
             for split, sentences in corpus.items()
         }
         most = config.data.max_length
+        self.unlabelled = encode_texts(texts, self.vocabulary, most) if texts else None
         cut = int(np.sum(self.encoded["train"].lengths > most))
         if cut:
             print(
                 f"{task.name}: {cut} training sentences are cut to --max_length={most} words.",
                 file=sys.stderr,
             )
+
+    @staticmethod
+    def _texts(config: TaggingConfig) -> list[str]:
+        """What a language model learns from beside the corpus."""
+        training = config.training
+        if training.pretrain and config.model.cell == "none":
+            raise UserError("--pretrain goes with a recurrent --cell. Received: --cell=none")
+        where = training.pretrain_file if training.pretrain else None
+        return unlabelled.texts_of(where) if where else []
 
     def model_config(self) -> TaggerConfig:
         model = self.config.model
@@ -234,6 +269,16 @@ class TaggerTrainer(Trainer[TaggingConfig]):
             return arrays, arrays.pop("tags")
 
         return batching.Batches(groups, make_batch)
+
+    def fit(self, model: Tagger, predict: Callable[[str], list[list[str]]]) -> list[dict]:
+        training = self.config.training
+        if training.pretrain:
+            texts = self.encoded["train"].without("tags")
+            if self.unlabelled is not None:
+                texts = texts.followed_by(self.unlabelled)
+            pretrain(model, texts, self.encoded["validation"], training, self.model_dir, self.team)
+            print("\nThe tagger:", flush=True)
+        return super().fit(model, predict)
 
     def validation_batches(self) -> list[tuple[dict[str, np.ndarray], np.ndarray]]:
         data = self.encoded["validation"]

@@ -86,14 +86,20 @@ class WordReaderConfig(RecurrentConfig):
 
 
 @dataclasses.dataclass(frozen=True)
-class TaggerConfig(WordReaderConfig):
+class SpelledWordsConfig(WordReaderConfig):
+    """What models have in common that read the bytes of a word too."""
+
+    character_dim: int = option(32, "Units of each direction over the bytes of a word.", at_least=1)
+
+
+@dataclasses.dataclass(frozen=True)
+class TaggerConfig(SpelledWordsConfig):
     """What a `Tagger` is made of.
 
     Attributes:
         tags: the names of the tags; which of them never follow each other, says their scheme.
     """
 
-    character_dim: int = option(32, "Units of each direction over the bytes of a word.", at_least=1)
     crf: bool = option(True, "CRF over whole sentences, or a softmax for each word.")
     tags: tuple[str, ...] = ()
 
@@ -157,10 +163,16 @@ class LanguageModelConfig(RecurrentConfig):
 
 
 @dataclasses.dataclass(frozen=True)
-class WordPredictorConfig(RecurrentConfig):
-    """What a `WordPredictor`, from which a classifier starts, is made of."""
+class WordPredictorConfig(SpelledWordsConfig):
+    """What a `WordPredictor`, from which a classifier or tagger starts, is made of.
 
+    Attributes:
+        character_dim: 0 where it reads words alone.
+    """
+
+    character_dim: int = 0
     dropout: float = changed(RecurrentConfig, "dropout", 0.2)
+    word_dropout: float = 0.0
     samples: int = option(
         1024, "Words beside the right ones that a training step compares with.", at_least=1
     )

@@ -60,7 +60,7 @@ class Classifier(RecurrentModel):
     # None where the configuration has no use for them.
     stack: Any
     pooling: Any
-    word_embedding: Any
+    reader: Any
     places: Any
     hidden: Any
 
@@ -76,14 +76,14 @@ class Classifier(RecurrentModel):
         self.word_dropout = WordDropout(config.word_dropout)
         self.input_dropout = self.dropout()
         self.output_dropout = self.dropout()
-        self.stack = self.pooling = self.word_embedding = self.places = self.hidden = None
+        self.stack = self.pooling = self.reader = self.places = self.hidden = None
         if config.cell == "none" and config.standard == "concatenated":
             # A product with one-hot vectors is a row of the weights.
             self.places = keras.layers.Embedding(
                 config.max_length * config.vocabulary_size, config.units, dtype=self.dtype_policy
             )
         elif config.inputs == "embedding":
-            self.word_embedding = WordEmbedding(config, embeddings, dtype=self.dtype_policy)
+            self.reader = WordEmbedding(config, embeddings, dtype=self.dtype_policy)
         if config.cell == "none" and self.places is None:
             self.hidden = self.dense(config.units, activation="tanh")
             self.pooling = layers.Pooling("mean", dtype=self.dtype_policy)
@@ -103,9 +103,9 @@ class Classifier(RecurrentModel):
     def build(self, input_shape: object = None) -> None:
         config = self.config
         read = config.vocabulary_size
-        if self.word_embedding is not None:
-            read = self.word_embedding.width
-        for embedding in (self.word_embedding, self.places):
+        if self.reader is not None:
+            read = self.reader.width
+        for embedding in (self.reader, self.places):
             if embedding is not None:
                 embedding.build((None, None))
         if self.hidden is not None:
@@ -132,8 +132,8 @@ class Classifier(RecurrentModel):
         return self.scores(self.output_dropout(x, training=training))
 
     def _vectors(self, words: tf.Tensor, training: bool = False) -> tf.Tensor:
-        if self.word_embedding is not None:
-            return self.word_embedding(words, training=training)
+        if self.reader is not None:
+            return self.reader(words, training=training)
         words = self.word_dropout(words, training=training)
         return tf.one_hot(words, self.config.vocabulary_size, dtype=self.compute_dtype)
 

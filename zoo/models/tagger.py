@@ -16,12 +16,10 @@ from zoo import text
 from zoo.configuration import TaggerConfig
 from zoo.models.by_length import Group, in_groups
 from zoo.models.parts import Inputs, Labelled, MakeStack, RecurrentModel
+from zoo.models.spelled_words import SpelledWords
 from zoo.models.step_by_step import step_by_step
 from zoo.models.weighting import weights_of_rows, weights_of_steps
-from zoo.models.words import WordEmbedding
 from zoo.text.tags import forbidden_transitions
-
-_SHAPE_DIM = 8
 
 
 @keras.saving.register_keras_serializable("zoo")
@@ -60,7 +58,6 @@ class Tagger(RecurrentModel):
     config: TaggerConfig
     # One of them is None: a network is recurrent or it is not.
     stack: Any
-    character_stack: Any
     hidden: Any
 
     def __init__(
@@ -72,22 +69,13 @@ class Tagger(RecurrentModel):
     ):
         super().__init__(config, make_stack, **kwargs)
         self._require(config.tags, "tags=..., the names of the tags")
-        self.word_embedding = WordEmbedding(config, embeddings, dtype=self.dtype_policy)
-        self.shape_embedding = keras.layers.Embedding(
-            len(text.SHAPES) + 2, _SHAPE_DIM, dtype=self.dtype_policy
-        )
-        self.byte_embedding = keras.layers.Embedding(
-            256, config.character_dim, dtype=self.dtype_policy
-        )
+        self.reader = SpelledWords(config, embeddings, self.recurrent, dtype=self.dtype_policy)
         self.input_dropout = self.dropout()
         self.output_dropout = self.dropout()
-        self.character_stack = self.stack = self.hidden = None
+        self.stack = self.hidden = None
         if config.cell == "none":
             self.hidden = self.dense(config.units, activation="tanh")
         else:
-            self.character_stack = self.recurrent(
-                config.character_dim, bidirectional=True, return_sequences=False
-            )
             self.stack = self.recurrent(
                 config.units,
                 depth=config.depth,
@@ -108,17 +96,13 @@ class Tagger(RecurrentModel):
         )
 
     def build(self, input_shape: object = None) -> None:
-        config, letters = self.config, self.config.character_dim
-        for embedding in (self.word_embedding, self.shape_embedding, self.byte_embedding):
-            embedding.build((None, None))
-        width = self.word_embedding.width + _SHAPE_DIM + letters
+        config = self.config
+        self.reader.build()
         if self.stack is None:
-            self.hidden.build((None, None, _NEIGHBOURS * width))
+            self.hidden.build((None, None, _NEIGHBOURS * self.reader.width))
             width = config.units
         else:
-            self.character_stack.build((None, None, letters))
-            width += letters  # both directions
-            self.stack.build((None, None, width))
+            self.stack.build((None, None, self.reader.width))
             width = config.units * (2 if config.bidirectional else 1)
         self.scores.build((None, None, width))
         if self.crf is not None:
@@ -134,20 +118,12 @@ class Tagger(RecurrentModel):
 
     def call(self, inputs: Inputs, training: bool = False) -> tf.Tensor:
         """Scores `[batch, time, tags]` of the tags; their probabilities are the CRF's."""
-        word_bytes = inputs["bytes"]
-        shape = tf.shape(word_bytes)
-        each, which = _distinct(tf.reshape(tf.cast(word_bytes, tf.int32), [-1, text.WORD_BYTES]))
-        spelling = tf.gather(self._spelling(each, training), which)
-        spelling = tf.reshape(spelling, [shape[0], shape[1], spelling.shape[-1]])
-        return self._scores(inputs["words"], inputs["shapes"], spelling, training)
+        x = self.reader(inputs, training=training)
+        return self._scores(x, inputs["words"] > text.PADDING, training)
 
-    def _scores(
-        self, words: tf.Tensor, shapes: tf.Tensor, spelling: tf.Tensor, training: bool = False
-    ) -> tf.Tensor:
-        """Scores `[batch, time, tags]` for ids and shapes `[batch, time]`, where 0 is padding, and
-        what was read of the words' bytes, `[batch, time, width]`."""
-        real = words > text.PADDING
-        x = self._vectors(words, shapes, spelling, training)
+    def _scores(self, x: tf.Tensor, real: tf.Tensor, training: bool = False) -> tf.Tensor:
+        """Scores `[batch, time, tags]` for x<t>, `[batch, time, width]`."""
+        x = self.input_dropout(x, training=training)
         if self.stack is None:
             x = self.hidden(_neighbours(x, real))
         else:
@@ -157,33 +133,8 @@ class Tagger(RecurrentModel):
 
     def gate_activations(self, inputs: Inputs) -> dict[str, tf.Tensor]:
         """Of the layers that read words, not of those that read their bytes."""
-        real = inputs["words"] > text.PADDING
-        return self.stack.gate_activations(self._read(inputs), mask=real)
-
-    def _read(self, inputs: Inputs) -> tf.Tensor:
-        """x<t> of words whose bytes are read one by one."""
-        word_bytes = tf.cast(inputs["bytes"], tf.int32)
-        shape = tf.shape(word_bytes)
-        spelling = self._spelling(tf.reshape(word_bytes, [-1, text.WORD_BYTES]))
-        spelling = tf.reshape(spelling, [shape[0], shape[1], spelling.shape[-1]])
-        return self._vectors(inputs["words"], inputs["shapes"], spelling)
-
-    def _vectors(
-        self, words: tf.Tensor, shapes: tf.Tensor, spelling: tf.Tensor, training: bool = False
-    ) -> tf.Tensor:
-        """x<t>, what stands for each word."""
-        embedded = self.word_embedding(words, training=training)
-        x = tf.concat([embedded, self.shape_embedding(shapes), spelling], axis=-1)
-        return self.input_dropout(x, training=training)
-
-    def _spelling(self, word_bytes: tf.Tensor, training: bool = False) -> tf.Tensor:
-        """What is read of words' bytes: int32 `[words, bytes]`, 0 behind the last one →
-        `[words, width]`."""
-        real = word_bytes > text.PADDING
-        x = self.byte_embedding(word_bytes)
-        if self.character_stack is not None:
-            return self.character_stack(x, mask=real, training=training)
-        return tf.reduce_sum(x * tf.cast(real, x.dtype)[:, :, None], axis=1)
+        x = self.reader(inputs, distinct=False)
+        return self.stack.gate_activations(x, mask=inputs["words"] > text.PADDING)
 
     def compute_loss(
         self,
@@ -311,18 +262,17 @@ class Tagger(RecurrentModel):
         words, shapes = (tf.pad(distinct[name], [[1, 0]]) for name in ("words", "shapes"))
         letters = tf.pad(tf.cast(distinct["bytes"], tf.int32), [[1, 0], [0, 0]])
         columns = tf.range(1, text.WORD_BYTES + 1)
-        width = self.config.character_dim * (1 if self.character_stack is None else 2)
-        nothing = tf.zeros([tf.size(words), width], self.compute_dtype)
+        nothing = tf.zeros([tf.size(words), self.reader.spelling_width], self.compute_dtype)
         (spelling,) = in_groups(
             tf.reduce_max(columns * tf.sign(letters), axis=1),
-            lambda group: [self._spelling(group.of(letters)[:, : group.longest])],
+            lambda group: [self.reader.spelling(group.of(letters)[:, : group.longest])],
             of_rows=[nothing],
         )
 
         def read(group: Group) -> list[tf.Tensor]:
             numbers = group.padded(which.flat_values + 1)
             x = [tf.gather(values, numbers) for values in (words, shapes, spelling)]
-            return answer(numbers, self._scores(*x))
+            return answer(numbers, self._scores(self.reader.beside(*x), numbers > 0))
 
         return in_groups(
             which.row_lengths(), read, of_rows=of_rows, of_steps=of_steps, splits=which.row_splits
@@ -355,7 +305,7 @@ class Tagger(RecurrentModel):
                 "read_on: expected a tagger of one direction, since no other can say a tag before "
                 f"the next word is there. Received: {self.config!r}"
             )
-        x = self._read(inputs)
+        x = self.reader(inputs, distinct=False)
         is_first = first[:, None] & (tf.range(tf.shape(x)[1]) == 0)
         count = self.stack.states_per_layer * len(self.stack.recurrent_layers)
 
@@ -392,17 +342,6 @@ class Tagger(RecurrentModel):
 
 # A word without recurrence sees two words on either side.
 _NEIGHBOURS = 5
-# Rows are padded to these numbers, since each new one costs a compilation.
-_ROWS = [m << k for k in range(3, 24) for m in (2, 3)]
-
-
-def _distinct(rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """The distinct rows, with rows of zeros below them, and for each row which one it is."""
-    distinct, which = tf.raw_ops.UniqueV2(x=rows, axis=[0])
-    count = tf.shape(distinct)[0]
-    padded = tf.gather(_ROWS, tf.searchsorted(_ROWS, [count])[0])
-    distinct = tf.pad(distinct, [[0, padded - count], [0, 0]])
-    return tf.ensure_shape(distinct, [None, rows.shape[1]]), which
 
 
 def _neighbours(x: tf.Tensor, real: tf.Tensor) -> tf.Tensor:

@@ -1,4 +1,4 @@
-"""A language model whose weights a classifier starts from."""
+"""A language model whose weights a classifier or a tagger starts from."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ from zoo import text
 from zoo.configuration import WordPredictorConfig
 from zoo.models.classifier import Classifier
 from zoo.models.parts import Inputs, MakeStack, RecurrentModel
+from zoo.models.spelled_words import SpelledWords
+from zoo.models.tagger import Tagger
 from zoo.models.weighting import weights_of_steps
+from zoo.models.words import WordEmbedding
 
 
 @keras.saving.register_keras_serializable("zoo")
@@ -25,11 +28,12 @@ class WordPredictor(RecurrentModel):
         P(x<t+1> | x<1>, ..., x<t>) = softmax(W a→<t> + b)
         P(x<t-1> | x<T>, ..., x<t>) = softmax(W a←<t> + b)
 
-    One layer of recurrent units on an embedding, as a `Classifier` has them first; the second line
-    holds for a bidirectional one. Both share W.
+    One layer of recurrent units on what stands for words, as a `Classifier` has them first, or with
+    `config.character_dim` a `Tagger`; the second line holds for a bidirectional one. Both share W.
 
-    Source: Dai and Le 2015, "Semi-supervised Sequence Learning" (forward only); in both directions
-    after Peters et al. 2018.
+    Source: Dai and Le 2015, "Semi-supervised Sequence Learning" (forward only); in both directions,
+    for taggers, Peters et al. 2017, whose taggers read the states of a model that is no longer
+    trained; here it is their first layer, and goes on being trained.
 
     Args:
         config: what it is made of; a training step compares with `samples` words beside the right
@@ -37,7 +41,8 @@ class WordPredictor(RecurrentModel):
             model predicts and is scored by is the whole softmax.
         make_stack: makes the recurrent part, `layers.Stack` or what takes its arguments.
 
-    Input: a dict of `words`, int32 `[batch, time]`; 0 is padding, on the right. Output: states
+    Input: a dict of `words`, int32 `[batch, time]`, 0 for padding, on the right, and if spellings
+    are read what `SpelledWords` takes. Output: states
     `[batch, time, units]`, of both directions side by side.
     """
 
@@ -49,22 +54,25 @@ class WordPredictor(RecurrentModel):
     ):
         super().__init__(config, make_stack, **kwargs)
         size, units = config.vocabulary_size, config.units
-        self.word_embedding = keras.layers.Embedding(
-            size, config.embedding_dim, dtype=self.dtype_policy
-        )
+        self.reader: WordEmbedding | SpelledWords
+        if config.character_dim:
+            self.reader = SpelledWords(config, None, self.recurrent, dtype=self.dtype_policy)
+        else:
+            self.reader = WordEmbedding(config, dtype=self.dtype_policy)
         self.stack = self.recurrent(units, depth=1, bidirectional=config.bidirectional)
         self.output_dropout = self.dropout()
         self.w = self.add_weight(shape=(size, units), name="W")
         self.b = self.add_weight(shape=(size,), initializer="zeros", name="b")
 
     def build(self, input_shape: object = None) -> None:
-        self.word_embedding.build((None, None))
-        self.stack.build((None, None, self.config.embedding_dim))
+        self.reader.build()
+        self.stack.build((None, None, self.reader.width))
 
     def call(self, inputs: Inputs, training: bool = False) -> tf.Tensor:
         """States `[batch, time, units]`, twice as wide in both directions."""
         words = inputs["words"]
-        x = self.output_dropout(self.word_embedding(words), training=training)
+        x = self.reader(inputs if self.config.character_dim else words, training=training)
+        x = self.output_dropout(x, training=training)
         x = self.stack(x, mask=words > text.PADDING, training=training)
         return self.output_dropout(x, training=training)
 
@@ -123,12 +131,12 @@ class WordPredictor(RecurrentModel):
             count += tf.size(targets)
         return total, count
 
-    def take_embedding(self, classifier: Classifier) -> None:
-        """Starts from a built classifier's embedding, which may hold vectors of others."""
-        self.word_embedding.set_weights(classifier.word_embedding.embedding.get_weights())
+    def take_words(self, model: Classifier | Tagger) -> None:
+        """Starts from what stands for words in a built model: vectors of others may be in it."""
+        self.reader.set_weights(model.reader.get_weights())
 
-    def give_weights(self, classifier: Classifier) -> None:
-        """Starts a built classifier's embedding and first recurrent layer from this model's."""
-        classifier.word_embedding.embedding.set_weights(self.word_embedding.get_weights())
-        first = classifier.stack.recurrent_layers[0]
+    def give_weights(self, model: Classifier | Tagger) -> None:
+        """Starts what a built model reads, and its first recurrent layer, from this model's."""
+        model.reader.set_weights(self.reader.get_weights())
+        first = model.stack.recurrent_layers[0]
         first.set_weights(self.stack.recurrent_layers[0].get_weights())

@@ -72,7 +72,7 @@ def test_frozen_vectors_stay_as_they_are(kind):
         model.compile(keras.optimizers.SGD(1.0), run_eagerly=True)
         model.build()
         model.train_on_batch(inputs, answers)
-        embedding = model.word_embedding
+        embedding = getattr(model.reader, "word_embedding", model.reader)
         of_others = (embedding.beside or embedding.embedding).embeddings.numpy()
         assert np.array_equal(of_others, VECTORS) == (kind != "trained")
         if kind == "beside":

@@ -83,8 +83,8 @@ def read_by(kind, model, reader, one):
         inputs = {n: v[None] for n, v in text.features(words, reader).items()}
         x = layers.gates._what_reaches(model.stack, model, inputs)["sequences"].numpy()
         return words, x, 0, model.stack.recurrent_layers
-    embedding = model.word_embedding
-    table = getattr(embedding, "embedding", embedding).embeddings.numpy()
+    embedding = model.reader.embedding if kind == "classifier" else model.word_embedding
+    table = embedding.embeddings.numpy()
     if kind == "classifier":
         words = text.tokenize(tf.constant([one])).flat_values
         return words, table[reader(words).numpy()][None], 0, model.stack.recurrent_layers
