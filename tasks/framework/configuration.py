@@ -50,7 +50,7 @@ class WordReaderData(DataConfig):
     embeddings_file: str | None = option(
         None,
         "Word vectors: GloVe's or fastText's as text, word2vec's as text or binary; may be packed "
-        "by gzip. Their width is that of the embedding, unless they stand beside it, --vectors.",
+        "by gzip. They set --embedding_dim.",
     )
     embeddings_vocabulary: int = option(
         20_000,

@@ -26,8 +26,8 @@ _FOLDER = "pretraining"
 _TEXTS_TO_SCORE = 256
 # What the language model has as the model has it.
 _SHARED = (
-    "vocabulary_size", "cell", "units", "bidirectional", "embedding_dim", "jit",
-    "vectors", "vectors_dim", "trained_size", "character_dim",
+    "vocabulary_size", "cell", "units", "bidirectional", "embedding_dim", "jit", "vectors",
+    "character_dim",
 )  # fmt: skip
 
 

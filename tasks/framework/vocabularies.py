@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import tensorflow as tf
@@ -22,8 +22,6 @@ from zoo.configuration import WordReaderConfig
 
 _TEXTS_AT_ONCE = 512
 _REPLACEMENT = "\ufffd"
-# What of a configuration follows from words and vectors alone.
-_SIZES = ("vocabulary_size", "vectors_dim", "trained_size")
 K = TypeVar("K", bound=Hashable)
 
 
@@ -117,23 +115,14 @@ def sizes(
     vocabulary: text.Vocabulary,
     vectors: WordVectors | None,
     source: Source | None,
-) -> dict[str, Any]:
-    """What of a model's configuration follows from its words and their vectors, or from the model
-    that it starts from.
+) -> dict[str, int]:
+    """What of a model's configuration follows from its words and their vectors.
 
     Raises:
         UserError: it asks for vectors, and there are none.
     """
-    if source is not None:
-        of_source = source.config.as_dict()
-        return {
-            name: of_source[name] for name in ("vocabulary_size", "vectors_dim", "trained_size")
-        }
-    widths = {}
-    if vectors is not None and config.vectors == "beside":
-        widths = {"vectors_dim": vectors.width, "trained_size": 1 + vectors.known}
-    elif vectors is not None:
-        widths = {"embedding_dim": vectors.width}
-    elif config.vectors != "trained":
+    if vectors is not None:
+        return {"vocabulary_size": vocabulary.size, "embedding_dim": vectors.width}
+    if config.vectors != "trained" and source is None:
         raise UserError(f"--vectors={config.vectors}: expected --embeddings_file. Received: none")
-    return {"vocabulary_size": vocabulary.size, **widths}
+    return {"vocabulary_size": vocabulary.size}

@@ -67,22 +67,13 @@ class RecurrentConfig(Configuration):
 
 @dataclasses.dataclass(frozen=True)
 class WordReaderConfig(RecurrentConfig):
-    """What models have in common that may start from word vectors of others.
-
-    Attributes:
-        vectors_dim: width of the vectors that stand beside the embedding; follows from their file.
-        trained_size: number of token ids that an embedding beside vectors has, those of the words
-            of training, padding and `<UNK>`.
-    """
+    """What models have in common that may start from word vectors of others."""
 
     vectors: str = option(
         "trained",
-        "What becomes of the vectors of --embeddings_file: trained with the rest; frozen; or "
-        "beside, frozen next to an embedding of the training corpus' words.",
-        choices=("trained", "frozen", "beside"),
+        "What becomes of the vectors of --embeddings_file: trained with the rest, or frozen.",
+        choices=("trained", "frozen"),
     )
-    vectors_dim: int = 0
-    trained_size: int = 0
 
 
 @dataclasses.dataclass(frozen=True)

@@ -39,62 +39,42 @@ class WordDropout(keras.layers.Layer):
 
 
 class WordEmbedding(keras.layers.Layer):
-    """x<t> of a word, by what `config.vectors` says of the vectors of others, V:
+    """x<t> = E[w], with word dropout in training.
 
-        trained    x<t> = E[w]             E starts from V, or without any from small random numbers
-        frozen     x<t> = V[w]
-        beside     x<t> = [E[w], V[w]]     V stays as it is; E knows the words of training alone
-
-    Beside each other, a word that training did not see is `<UNK>` to E and itself to V, and in
-    training word dropout shows the rest of the network what that is like.
+    E starts from the vectors of others, or without any from small random numbers; with
+    `config.vectors="frozen"` it stays as it starts.
 
     Args:
-        config: `vocabulary_size` words; of these the first `trained_size` are those of E, where V
-            stands beside it.
-        vectors: V, `[vocabulary_size, width]`, or None: small random numbers.
+        config: `vocabulary_size` words, vectors of `embedding_dim` numbers.
+        vectors: `[vocabulary_size, embedding_dim]`, or None.
 
-    Call: word ids, int32 `[batch, time]`, 0 for padding → `[batch, time, width]`.
+    Call: word ids, int32 `[batch, time]`, 0 for padding → `[batch, time, embedding_dim]`.
 
     Example:
-        >>> config = WordReaderConfig(vocabulary_size=9, trained_size=5, embedding_dim=4,
-        ...                           vectors_dim=2, vectors="beside")
+        >>> config = WordReaderConfig(vocabulary_size=9, embedding_dim=4)
         >>> WordEmbedding(config)(tf.constant([[3, 8]])).shape
-        TensorShape([1, 2, 6])
+        TensorShape([1, 2, 4])
     """
 
     def __init__(self, config: WordReaderConfig, vectors: np.ndarray | None = None, **kwargs: Any):
         super().__init__(**kwargs)
         self.config = config
-        initial = "uniform" if vectors is None else keras.initializers.Constant(vectors)
         self.word_dropout = WordDropout(config.word_dropout)
-        self.beside = None
-        size = config.vocabulary_size
-        if config.vectors == "beside":
-            self.beside = keras.layers.Embedding(
-                size, config.vectors_dim, initial, trainable=False, dtype=self.dtype_policy
-            )
-            initial, size = "uniform", config.trained_size
         self.embedding = keras.layers.Embedding(
-            size,
+            config.vocabulary_size,
             config.embedding_dim,
-            initial,
+            "uniform" if vectors is None else keras.initializers.Constant(vectors),
+            trainable=config.vectors == "trained",
             dtype=self.dtype_policy,
-            trainable=config.vectors != "frozen",
         )
 
     def build(self, input_shape: object = None) -> None:
-        for embedding in (self.embedding, self.beside):
-            if embedding is not None:
-                embedding.build((None, None))
+        self.embedding.build((None, None))
 
     @property
     def width(self) -> int:
         """Of what stands for a word."""
-        return self.config.embedding_dim + (self.config.vectors_dim if self.beside else 0)
+        return self.config.embedding_dim
 
     def call(self, words: tf.Tensor, training: bool = False) -> tf.Tensor:
-        if self.beside is None:
-            return self.embedding(self.word_dropout(words, training=training))
-        known = tf.where(words < self.config.trained_size, words, text.UNKNOWN)
-        known = self.word_dropout(known, training=training)
-        return tf.concat([self.embedding(known), self.beside(words)], axis=-1)
+        return self.embedding(self.word_dropout(words, training=training))

@@ -245,7 +245,7 @@ def _example(text, label):
     return Example(text, label)
 
 
-@pytest.mark.parametrize("kind", ["trained", "beside"])
+@pytest.mark.parametrize("kind", ["trained", "frozen"])
 def test_a_model_on_vectors_of_others_is_rebuilt_with_their_width(tmp_path, kind):
     """results.json has the whole configuration of the model, and not only the flags."""
     vectors = write(tmp_path / "v.txt", "good 1 2 3 4 5 6 7\nbad 7 6 5 4 3 2 1\n")
@@ -257,7 +257,7 @@ def test_a_model_on_vectors_of_others_is_rebuilt_with_their_width(tmp_path, kind
     trained = train(Sentiment(), config, str(tmp_path / "model"))
     results = RunResults.read(tmp_path / "model" / "results.json")
     assert results.config["embedding_dim"] == 4
-    assert results.model["embedding_dim" if kind == "trained" else "vectors_dim"] == 7
+    assert results.model["embedding_dim"] == 7
     entry = json.loads((tmp_path / "model" / "results.json").read_text())
     entry |= {"name": "mine", "version": 1, "files": {}, "signatures": {}, "samples": []}
     folder = tmp_path / "saved_models" / "mine"
@@ -278,8 +278,6 @@ def test_a_model_on_vectors_of_others_is_rebuilt_with_their_width(tmp_path, kind
 def test_vectors_want_a_file():
     with pytest.raises(UserError, match="--vectors=frozen: expected --embeddings_file"):
         train(Sentiment(), ClassificationConfig.of(vectors="frozen", **SMALL))
-    with pytest.raises(UserError, match="--pretrain trains the embedding: expected"):
-        train(Sentiment(), ClassificationConfig.of(vectors="beside", pretrain=True, **SMALL))
 
 
 def test_a_recipe_of_no_task_has_defaults():

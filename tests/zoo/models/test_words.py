@@ -1,4 +1,4 @@
-"""What stands for a word: embeddings, vectors of others, both side by side."""
+"""What stands for a word: embeddings, vectors of others."""
 
 import keras
 import numpy as np
@@ -10,20 +10,14 @@ from zoo.configuration import ClassifierConfig, TaggerConfig
 from zoo.models import Classifier, Tagger, WordEmbedding
 from zoo.text import UNKNOWN, WORD_BYTES
 
-SIZES = {"vocabulary_size": 9, "units": 3, "embedding_dim": 4, "dropout": 0.0, "jit": False}
-BESIDE = {"vectors": "beside", "vectors_dim": 2, "trained_size": 5}
-OF_KIND = {
-    "trained": {"embedding_dim": 2},
-    "frozen": {"vectors": "frozen", "embedding_dim": 2},
-    "beside": BESIDE,
-}
+SIZES = {"vocabulary_size": 9, "units": 3, "embedding_dim": 2, "dropout": 0.0, "jit": False}
 VECTORS = np.random.default_rng(0).normal(size=(9, 2)).astype(np.float32)
 WORDS = np.array([[2, 4, 7, 8, 0]])
-every_kind = pytest.mark.parametrize("kind", OF_KIND)
+every_kind = pytest.mark.parametrize("kind", ["trained", "frozen"])
 
 
 def config_of(kind, **options):
-    return TaggerConfig(**{**SIZES, **OF_KIND[kind], "tags": ("a", "b"), **options})
+    return TaggerConfig(**{**SIZES, "vectors": kind, "tags": ("a", "b"), **options})
 
 
 @every_kind
@@ -32,29 +26,19 @@ def test_vectors_stand_for_all_words_of_the_vocabulary(kind):
     layer = WordEmbedding(config_of(kind), VECTORS)
     x = layer(WORDS).numpy()
     assert x.shape == (1, 5, layer.width)
-    np.testing.assert_array_equal(x[..., -2:], VECTORS[WORDS])
+    np.testing.assert_array_equal(x, VECTORS[WORDS])
 
 
+@every_kind
 @without_graphs
-def test_beside_vectors_words_that_training_did_not_see_are_unknown():
-    layer = WordEmbedding(config_of("beside"), VECTORS)
-    own = layer(WORDS).numpy()[0, :, :4]
-    unknown = layer(np.array([[UNKNOWN]])).numpy()[0, 0, :4]
-    assert [np.array_equal(one, unknown) for one in own] == [False, False, True, True, False]
-
-
-@without_graphs
-def test_word_dropout_makes_words_unknown_to_the_embedding_alone():
-    layer = WordEmbedding(config_of("beside", word_dropout=0.99), VECTORS)
-    words = np.full([1, 50], 4)
-    x = layer(words, training=True).numpy()
-    unknown = layer(np.full([1, 50], UNKNOWN)).numpy()
-    assert np.all(x[..., :4] == unknown[..., :4], axis=-1).mean() > 0.8
-    np.testing.assert_array_equal(x[..., -2:], VECTORS[words])
+def test_word_dropout_reads_words_as_unknown(kind):
+    layer = WordEmbedding(config_of(kind, word_dropout=0.99), VECTORS)
+    x = layer(np.full([1, 50], 4), training=True).numpy()
+    assert np.all(x == VECTORS[UNKNOWN], axis=-1).mean() > 0.8
 
 
 def models(kind, **options):
-    shape = {**SIZES, **OF_KIND[kind], **options}
+    shape = {**SIZES, "vectors": kind, **options}
     letters = tf.ones([2, 3, WORD_BYTES], tf.int32)
     words = tf.constant([[2, 7, 4], [8, 3, 0]])
     tagger = Tagger(TaggerConfig(**shape, tags=("a", "b"), crf=False), VECTORS)
@@ -73,10 +57,7 @@ def test_frozen_vectors_stay_as_they_are(kind):
         model.build()
         model.train_on_batch(inputs, answers)
         embedding = getattr(model.reader, "word_embedding", model.reader)
-        of_others = (embedding.beside or embedding.embedding).embeddings.numpy()
-        assert np.array_equal(of_others, VECTORS) == (kind != "trained")
-        if kind == "beside":
-            assert len(embedding.trainable_variables) == 1
+        assert np.array_equal(embedding.embedding.embeddings, VECTORS) == (kind == "frozen")
 
 
 @every_kind

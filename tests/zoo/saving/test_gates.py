@@ -157,7 +157,7 @@ def test_a_server_without_xla_shows_gates_and_weights_are_saved_once(tmp_path):
     used = {node.op for f in graph_of(folder).graph_def.library.function for node in f.node_def}
     assert not {op for op in used if "Cudnn" in op}
     restored = tf.train.list_variables(f"{folder}/variables/variables")
-    assert sum(name.startswith("weights/") for name, _ in restored) == len(model.variables)
+    assert sum(name.startswith("weights/") for name, _ in restored) == len(model.weights)
 
 
 @pytest.mark.parametrize(
