@@ -34,24 +34,38 @@ def main() -> int:
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("command", nargs=argparse.REMAINDER, help="a training program")
     given = parser.parse_args()
-    if not given.command or given.workers < 1:
+    if given.command[:1] == ["--"]:
+        del given.command[0]
+    if given.workers < 1:
+        parser.error(f"--workers: expected 1 or more, received {given.workers}")
+    if not given.command:
         parser.error("expected a command such as: python -m tasks.ner --model_dir=runs/two")
     addresses = [f"127.0.0.1:{port}" for port in free_ports(given.workers)]
-    workers = []
+    workers: list[subprocess.Popen] = []
+    stopped: list[int] = []
+
+    def stop(number: int, _: object) -> None:
+        """Ctrl-C reaches them from the terminal, SIGTERM through here; they end by themselves."""
+        stopped.append(number)
+        if number == signal.SIGTERM:
+            for worker in workers:
+                worker.terminate()
+
+    signal.signal(signal.SIGINT, stop)
+    signal.signal(signal.SIGTERM, stop)
     for number in range(given.workers):
         task = {"type": "worker", "index": number}
         config = json.dumps({"cluster": {"worker": addresses}, "task": task})
-        workers.append(
-            subprocess.Popen(
+        try:
+            worker = subprocess.Popen(
                 [*given.command, "--distribute=multi_worker"],
                 env={**os.environ, "TF_CONFIG": config},
             )
-        )
-    # Ctrl-C reaches the workers from the terminal, SIGTERM through here; they end by themselves.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, lambda *_: [worker.terminate() for worker in workers])
+        except OSError as error:
+            parser.error(f"{given.command[0]}: {error.strerror}")
+        workers.append(worker)
     codes = [worker.wait() for worker in workers]
-    return next((abs(code) for code in codes if code), 0)
+    return next((128 + number for number in stopped), next((abs(c) for c in codes if c), 0))
 
 
 if __name__ == "__main__":

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 
+import numpy as np
 import tensorflow as tf
 
 from layers.engine import precision_of_loops
 
 # Rows whose scores are in memory at a time: what is computed of them stays in the cache.
 _ROWS_AT_ONCE = 512
-
-# Ids of drawn words `[samples]`, and how often each target `[n]` and each drawn word is expected.
-Drawn = tuple[tf.Tensor, tf.Tensor, tf.Tensor]
 
 
 def summed_sampled_cross_entropy(
@@ -21,17 +20,16 @@ def summed_sampled_cross_entropy(
     b: tf.Tensor,
     targets: tf.Tensor,
     weights: tf.Tensor,
-    samples: int,
-    drawn: Drawn | None = None,
+    drawn: tf.Tensor,
 ) -> tf.Tensor:
     """Σ_i weights_i L_i, where row i compares its target t with the drawn words v other than t:
 
         s_i[v] = W_v a_i + b_v - log Q(v)
         L_i = -log (exp s_i[t] / (exp s_i[t] + Σ_v exp s_i[v]))
 
-    Q(v) is how often v is expected among the drawn ones: words are drawn by their rank, the common
-    ones first. What `tf.nn.sampled_softmax_loss` gives, in half its time: with the losses come
-    their derivatives, of which one product makes the gradients of all drawn words.
+    Q(v) is how often v is expected among the drawn ones, see `expected`. What
+    `tf.nn.sampled_softmax_loss` gives, in half its time: with the losses come their derivatives, of
+    which one product makes the gradients of all drawn words.
 
     Source: Jean, Cho, Memisevic and Bengio 2015, "On using very large target vocabulary".
 
@@ -41,8 +39,7 @@ def summed_sampled_cross_entropy(
         b: output bias `[vocabulary]`.
         targets: int32 `[n]`, in [0, vocabulary).
         weights: float `[n]`, 0 where there is padding.
-        samples: how many words are drawn, at most as many as the vocabulary has.
-        drawn: the words and what is expected of them, where they are drawn already.
+        drawn: different words, int32 `[samples]`, see `draw`.
 
     Returns:
         A scalar. Its gradients by `w` and `b` are `tf.IndexedSlices` of the rows that took part;
@@ -51,15 +48,17 @@ def summed_sampled_cross_entropy(
     Example:
         >>> a, w, b = tf.zeros([2, 4]), tf.zeros([10, 4]), tf.zeros([10])
         >>> targets, weights = tf.constant([3, 7]), tf.constant([1.0, 0.0])
-        >>> loss = summed_sampled_cross_entropy(a, w, b, targets, weights, samples=5)
+        >>> drawn = draw([0, 1], samples=5, size=10)
+        >>> loss = summed_sampled_cross_entropy(a, w, b, targets, weights, drawn)
         >>> bool(loss > 0)
         True
     """
     given, size = a.dtype, w.shape[0]
-    targets = tf.cast(targets, tf.int32)
-    ids, expected_target, expected_drawn = drawn or draw(targets, samples, size)
+    targets, ids = tf.cast(targets, tf.int32), drawn
     a, w, b, weights = (tf.cast(v, precision_of_loops(given)) for v in (a, w, b, weights))
-    log_q = [tf.math.log(tf.cast(q, a.dtype)) for q in (expected_target, expected_drawn)]
+    log_q = [
+        tf.math.log(tf.cast(expected(some, ids.shape[0], size), a.dtype)) for some in (targets, ids)
+    ]
     # Where a word is among the drawn ones; behind the last, where it is not.
     places = tf.fill([size], tf.size(ids))
     places = tf.tensor_scatter_nd_update(places, ids[:, None], tf.range(tf.size(ids)))
@@ -136,24 +135,60 @@ def summed_sampled_cross_entropy(
     return tf.cast(loss(a, w, b), given)
 
 
-def draw(targets: tf.Tensor, samples: int, size: int) -> Drawn:
-    """Draws different words by their rank: rank r with a probability of about 1 / (r + 1).
+def draw(seed: tf.Tensor, samples: int, size: int) -> tf.Tensor:
+    """Draws different words by their rank, the common ones first: one after the other, word r with
+    a probability of log((r + 2) / (r + 1)) / log(size + 1) among those that are left.
+
+    By that they are the ones with the largest log p + g, where g is Gumbel noise of each (Vieira
+    2014), and a seed gives the same words wherever they are drawn, which TensorFlow's samplers of
+    candidates do not.
 
     Args:
-        targets: int `[n]`.
-        samples: how many.
+        seed: integers `[2]`.
+        samples: how many, at most as many as the vocabulary has.
         size: of the vocabulary.
 
+    Returns:
+        int32 `[samples]`, in any order.
+
     Example:
-        >>> ids, _, _ = draw(tf.constant([3, 7]), samples=4, size=10)
-        >>> len({*ids.numpy()})
+        >>> len({*draw([0, 1], samples=4, size=10).numpy()})
         4
     """
-    targets = tf.cast(targets, tf.int64)[:, None]
-    ids, of_targets, of_drawn = tf.random.log_uniform_candidate_sampler(
-        targets, num_true=1, num_sampled=samples, unique=True, range_max=size
-    )
-    return tf.cast(ids, tf.int32), tf.stop_gradient(of_targets[:, 0]), tf.stop_gradient(of_drawn)
+    uniform = tf.random.stateless_uniform([size], seed, minval=np.finfo(np.float32).tiny)
+    noisy = np.log(_probabilities(size)).astype(np.float32) - tf.math.log(-tf.math.log(uniform))
+    return tf.ensure_shape(tf.math.top_k(noisy, samples, sorted=False).indices, [samples])
+
+
+def expected(ids: tf.Tensor, samples: int, size: int) -> tf.Tensor:
+    """How often words are expected among those that `draw` draws, float32 of the shape of `ids`:
+    1 - (1 - p)^n, where n is the number of draws of single words that give so many different ones.
+
+    Example:
+        >>> float(tf.reduce_sum(expected(tf.range(10), samples=4, size=10)))
+        4.0
+    """
+    return tf.gather(_expected(samples, size), ids)
+
+
+def _probabilities(size: int) -> np.ndarray:
+    ranks = np.arange(size, dtype=np.float64)
+    return np.log((ranks + 2) / (ranks + 1)) / np.log(size + 1)
+
+
+@functools.cache
+def _expected(samples: int, size: int) -> np.ndarray:
+    if samples >= size:
+        return np.ones([size], np.float32)
+    never = np.log1p(-_probabilities(size))
+    least, most = 0.0, 1.0
+    while -np.expm1(most * never).sum() < samples:
+        most *= 2
+    for _ in range(100):
+        n = (least + most) / 2
+        enough = -np.expm1(n * never).sum() >= samples
+        least, most = (least, n) if enough else (n, most)
+    return -np.expm1(most * never).astype(np.float32)
 
 
 def _without(each: tf.Tensor, hits: tf.Tensor) -> tf.Tensor:

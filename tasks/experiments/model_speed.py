@@ -208,11 +208,16 @@ def training_speed(trainer: Trainer, batches: list, turns: int) -> dict[str, flo
 
 
 def stock_softmax(
-    a: tf.Tensor, w: tf.Tensor, b: tf.Tensor, targets: tf.Tensor, weights: tf.Tensor, samples: int
+    a: tf.Tensor,
+    w: tf.Tensor,
+    b: tf.Tensor,
+    targets: tf.Tensor,
+    weights: tf.Tensor,
+    drawn: tf.Tensor,
 ) -> tf.Tensor:
-    """`layers.sampled_softmax` by TensorFlow's own."""
+    """`layers.sampled_softmax` by TensorFlow's own, which draws itself."""
     labels = tf.cast(targets[:, None], tf.int64)
-    losses = tf.nn.sampled_softmax_loss(w, b, labels, a, samples, w.shape[0])
+    losses = tf.nn.sampled_softmax_loss(w, b, labels, a, drawn.shape[0], w.shape[0])
     return tf.tensordot(losses, weights, 1)
 
 

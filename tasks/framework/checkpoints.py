@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -83,6 +84,16 @@ def _check(
             f"{' and '.join(changed)} data. Give the same data to resume it, or another "
             "folder."
         )
+
+
+def what_is_read(model_dir: str) -> tuple[dict[str, Any], dict[str, str]]:
+    """The options of a run, by name, and digests of what it reads: of its data, as `claim` wrote
+    them, and of its vocabularies and the like, which `keep_lines` wrote."""
+    options = read_config(model_dir)
+    read = {f"corpus ({split})": digest for split, digest in options.pop(_DATA, {}).items()}
+    for path in sorted(Path(model_dir).glob("*.txt")):
+        read[path.name] = hashlib.sha256(path.read_bytes()).hexdigest()
+    return options, read
 
 
 def read_config(model_dir: str) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -130,7 +131,9 @@ def check_batch_size(batch_size: int, parts: int, what: str) -> None:
 
 def _is_address(value: Any) -> bool:
     host, _, port = value.rpartition(":") if isinstance(value, str) else ("", "", "")
-    return bool(host) and port.isdecimal() and 0 < int(port) < 2**16
+    # One of IPv6 stands in brackets.
+    plain = re.fullmatch(r"[\w.-]+|\[[0-9a-fA-F:.%\w]+\]", host)
+    return bool(plain) and port.isdecimal() and 0 < int(port) < 2**16
 
 
 def _error(expected: str, given: str) -> UserError:

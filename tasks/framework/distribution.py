@@ -30,9 +30,13 @@ from tasks.framework.configuration import TrainingConfig
 from tasks.framework.optimizers import unscaled
 from tasks.framework.peers import Peers
 from zoo.models import RecurrentModel
+from zoo.models.parts import ALIKE
 
 # What tells the random numbers of one replica from those of the next.
 _STRIDE = 1_000_000_007
+
+# What workers may say differently: whether they read the same, digests tell.
+_PATHS = {"train_file", "valid_file", "embeddings_file"}
 
 T = TypeVar("T")
 # A step of training: from inputs and answers to the loss.
@@ -86,24 +90,33 @@ class Team:
             return value
         return json.loads(self.peers.share(json.dumps(value).encode()))
 
-    def agree(self, said: Mapping[str, Any]) -> None:
+    def agree(
+        self, options: Mapping[str, Any], read: Mapping[str, Any], defaults: Mapping[str, Any]
+    ) -> None:
         """Makes sure that all workers train the same.
+
+        Args:
+            options: of the run, by name, as its folder has them.
+            read: digests of what is read, by what it is called.
+            defaults: of options that the folder of the chief, which may be an older one, lacks.
 
         Raises:
             UserError: this worker has other values than the chief.
         """
         if self.peers is None:
             return
-        theirs = self.share(dict(said))
-        differing = [
-            f"--{name}={value!r} there, {said[name]!r} here"
-            for name, value in sorted(theirs.items())
-            if name in said and said[name] != value
-        ]
-        if differing:
+        if self.strategy is not None:
+            read = {**read, "number of devices": len(self.strategy.extended.worker_devices)}
+        theirs, read_there = self.share([{**defaults, **options}, dict(read)])
+        chief, here = self.peers.cluster.name(0), self.peers.cluster.name(self._number)
+        received = [f"another {name} at {here}" for name in read if read[name] != read_there[name]]
+        for name in sorted(options.keys() & theirs.keys() - _PATHS):
+            if options[name] != theirs[name]:
+                flag = name if name == "task" else f"--{name}"
+                received.append(f"{flag}={theirs[name]!r} at {chief}, {options[name]!r} at {here}")
+        if received:
             raise UserError(
-                f"expected all workers to train the same as {self.peers.cluster.name(0)}. "
-                f"Received: {'; '.join(differing)}"
+                f"expected all workers to train the same. Received: {'; '.join(received)}"
             )
 
     def begin(self, variables: Sequence[keras.Variable], history: list[dict]) -> list[dict]:
@@ -116,7 +129,8 @@ class Team:
             else:
                 _assign(variables, self.peers.share(b""))
         if self.replicas > 1:
-            self._draw_apart([v for v in variables if v.name == "seed_generator_state"])
+            seeds = [v for v in variables if v.name == "seed_generator_state"]
+            self._draw_apart([v for v in seeds if ALIKE not in v.path])
         return history
 
     def _draw_apart(self, seeds: Sequence[keras.Variable]) -> None:
@@ -159,20 +173,10 @@ class Team:
             len(batches), verbose=1 if terminal else 2, stateful_metrics=["loss"]
         )
         for number, batch in enumerate(batches.ahead(), 1):
-            with self._blaming():
-                total += tf.cast(step(*batch), tf.float64)
-                if terminal or number == len(batches):
-                    bar.update(number, [("loss", float(total) / number)])
+            total += tf.cast(step(*batch), tf.float64)
+            if terminal or number == len(batches):
+                bar.update(number, [("loss", float(total) / number)])
         return float(total) / len(batches)
-
-    @contextlib.contextmanager
-    def _blaming(self) -> Iterator[None]:
-        try:
-            yield
-        except tf.errors.OpError:
-            if self.peers is not None:
-                self.peers.wait_for_the_blame()
-            raise
 
     @property
     def _number(self) -> int:
@@ -296,11 +300,16 @@ def joined(training: TrainingConfig, name: str, model_dir: str | None = None) ->
         yield _HERE[0] if _HERE else ALONE
         return
     with contextlib.ExitStack() as stack:
-        team = _mirrored() if training.distribute == "mirrored" else _workers(name, model_dir)
+        if training.distribute == "mirrored":
+            team = _mirrored()
+        else:
+            peers = Peers(
+                cluster.read(), name, "; the same commands resume the run" * bool(model_dir)
+            )
+            stack.enter_context(_parting(peers))
+            team = _workers(peers)
         _HERE.append(team)
         stack.callback(_HERE.clear)
-        if team.peers is not None:
-            stack.enter_context(_parting(team.peers))
         if not team.is_chief:
             stack.enter_context(_silent())
         team.part(training.batch_size)
@@ -312,19 +321,15 @@ def _mirrored() -> Team:
     return Team(tf.distribute.MirroredStrategy([device.name for device in devices]))
 
 
-def _workers(name: str, model_dir: str | None) -> Team:
-    found = cluster.read()
-    advice = "; the same commands resume the run" if model_dir else ""
-    peers = Peers(found, name, advice)
+def _workers(peers: Peers) -> Team:
     # TensorFlow's own watch takes a worker that is busy for ten seconds for a lost one.
     context.context().configure_coordination_service("", enable_health_check=False)
     CollectiveAllReduceExtended._enable_check_health = False
     try:
         return Team(tf.distribute.MultiWorkerMirroredStrategy(), peers)
     except (RuntimeError, tf.errors.OpError) as error:
-        fault = f"TensorFlow cannot start {found.name(found.number)}: {error}"
-        peers.close(fault)
-        raise UserError(fault) from None
+        here = peers.cluster.name(peers.cluster.number)
+        raise UserError(f"TensorFlow cannot start {here}: {error}") from None
 
 
 @contextlib.contextmanager
@@ -334,9 +339,12 @@ def _parting(peers: Peers) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        peers.close(f"{here} was stopped")
+        peers.close(f"{here} was stopped", lost=True)
         raise
     except BaseException as error:
+        if isinstance(error, tf.errors.OpError):
+            # Whoever is lost, TensorFlow's own word for it may come first.
+            peers.wait_for_the_blame()
         said = str(error) if isinstance(error, UserError) else type(error).__name__
         peers.close(f"{here} ended: {said}")
         raise
@@ -364,14 +372,19 @@ def folder_of(team: Team, model_dir: str | None, name: str) -> str:
 
 
 def end_with_the_chief(team: Team) -> None:
-    """Ends a worker that is not the chief, when that is done; the chief goes on.
+    """Ends a worker that is not the chief, when that is done; the chief goes on, and nobody who is
+    lost from now on stops it.
 
     Raises:
         SystemExit: without a fault.
     """
-    if team.peers is not None and not team.is_chief:
-        team.peers.wait_for_the_end()
-        sys.exit(0)
+    if team.peers is None:
+        return
+    if team.is_chief:
+        team.peers.need_nobody()
+        return
+    team.peers.wait_for_the_end()
+    sys.exit(0)
 
 
 def _as_bytes(variables: Sequence[keras.Variable]) -> bytes:

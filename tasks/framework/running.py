@@ -60,14 +60,22 @@ class Program:
         Returns:
             The exit code.
         """
-        return main_of(self.name, self.help, self._start, arguments)
+        workers: list[int] = []
 
-    def _start(self, arguments: Sequence[str], resumable: list[str]) -> None:
-        config, run = self.parse(arguments)
-        _check_distribution(config, run)
-        if run.mode == "train" and run.model_dir:
-            resumable.append(run.model_dir)
-        self._run(config, run)
+        def start(arguments: Sequence[str], resumable: list[str]) -> None:
+            config, run = self.parse(arguments)
+            workers.append(_workers(config, run))
+            if run.mode == "train" and run.model_dir:
+                resumable.append(run.model_dir)
+            self._run(config, run)
+
+        code = main_of(self.name, self.help, start, arguments)
+        if code and sum(workers) > 1:
+            # All is said; TensorFlow's server would wait for the others.
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(code)
+        return code
 
     def parse(self, arguments: Sequence[str]) -> tuple[TaskConfig, RunConfig]:
         """The configurations that arguments say.
@@ -104,8 +112,8 @@ class Program:
         mode(self.task(), config, run)
 
 
-def _check_distribution(config: TaskConfig, run: RunConfig) -> None:
-    """What can be wrong with several workers, before TensorFlow is there.
+def _workers(config: TaskConfig, run: RunConfig) -> int:
+    """How many there are; what can be wrong with them is said before TensorFlow is there.
 
     Raises:
         UserError: it is.
@@ -115,9 +123,11 @@ def _check_distribution(config: TaskConfig, run: RunConfig) -> None:
         raise UserError(
             f"--distribute={distribute} goes with --mode=train. Received: --mode={run.mode}"
         )
-    if distribute == "multi_worker":
-        workers = len(cluster.read())
-        cluster.check_batch_size(config.training.batch_size, workers, "workers")
+    if distribute != "multi_worker":
+        return 1
+    workers = len(cluster.read())
+    cluster.check_batch_size(config.training.batch_size, workers, "workers")
+    return workers
 
 
 def import_quietly() -> None:

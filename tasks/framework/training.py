@@ -103,7 +103,8 @@ def _train(
     temporary = not model_dir
     model_dir = distribution.folder_of(team, model_dir, task.name)
     seconds_before, trainer = claim(task, config, corpus, model_dir)
-    team.agree(checkpoints.read_config(model_dir))
+    options, read = checkpoints.what_is_read(model_dir)
+    team.agree(options, read, type(config)().as_dict(recipe_only=True))
     trainer.team = team
     counts = {split: task.counts(examples) for split, examples in corpus.items()}
     for split, count in counts.items():

@@ -13,22 +13,20 @@ A, W, B = (tf.constant(RNG.normal(size=size)) for size in ([7, 3], [SIZE, 3], [S
 # Some targets come twice, and some are among the drawn words.
 TARGETS = tf.constant([0, 5, 2, 11, 0, 7, 3])
 WEIGHTS = tf.constant([1.0, 0, 1, 2, 0.5, 1, 1], tf.float64)
-DRAWN = (
-    tf.constant([3, 0, 8, 5, 10]),
-    tf.constant(RNG.uniform(0.1, 1, 7)),
-    tf.constant(RNG.uniform(0.1, 1, SAMPLES)),
-)
+DRAWN = tf.constant([3, 0, 8, 5, 10])
 
 
 def ours(a, w, b):
-    return 3 * summed_sampled_cross_entropy(a, w, b, TARGETS, WEIGHTS, SAMPLES, DRAWN)
+    return 3 * summed_sampled_cross_entropy(a, w, b, TARGETS, WEIGHTS, DRAWN)
 
 
 def stock(a, w, b):
-    ids, of_targets, of_drawn = DRAWN
+    of_targets, of_drawn = (
+        tf.cast(sampled_softmax.expected(ids, SAMPLES, SIZE), a.dtype) for ids in (TARGETS, DRAWN)
+    )
     losses = tf.nn.sampled_softmax_loss(
         w, b, tf.cast(TARGETS[:, None], tf.int64), a, SAMPLES, SIZE,
-        sampled_values=(tf.cast(ids, tf.int64), of_targets[:, None], of_drawn),
+        sampled_values=(tf.cast(DRAWN, tf.int64), of_targets[:, None], of_drawn),
     )  # fmt: skip
     return 3 * tf.reduce_sum(losses * WEIGHTS)
 
@@ -69,24 +67,38 @@ def test_gradients_are_of_the_rows_that_took_part():
         loss = ours(A, W, B)
     found = tape.gradient(loss, W)
     assert isinstance(found, tf.IndexedSlices)
-    assert {*found.indices.numpy()} == {*DRAWN[0].numpy(), *TARGETS.numpy()}
+    assert {*found.indices.numpy()} == {*DRAWN.numpy(), *TARGETS.numpy()}
 
 
-def test_words_are_drawn_once_each_and_common_ones_first():
-    ids, of_targets, of_drawn = sampled_softmax.draw(tf.constant([0, 999]), 100, 1000)
-    assert len({*ids.numpy()}) == 100 and of_drawn.shape == [100]
-    assert of_targets[0] > 10 * of_targets[1]
-    assert np.mean(ids.numpy() < 100) > 0.4
+def test_words_are_drawn_once_each_and_as_often_as_expected():
+    drawn = [sampled_softmax.draw([7, seed], 20, 200).numpy() for seed in range(2000)]
+    assert all(len({*some}) == 20 for some in drawn)
+    counts = np.bincount(np.concatenate(drawn), minlength=200) / len(drawn)
+    found = sampled_softmax.expected(np.arange(200), 20, 200).numpy()
+    # Five standard deviations, and what the formula leaves out.
+    np.testing.assert_allclose(counts, found, atol=5 * 0.5 / len(drawn) ** 0.5 + 0.01)
+    assert found.sum() == pytest.approx(20) and found[0] > 10 * found[100]
+
+
+def test_a_seed_draws_the_same_words_everywhere():
+    one, again, other = (sampled_softmax.draw(s, 5, 50) for s in ([1, 2], [1, 2], [1, 3]))
+    graph = tf.function(lambda: sampled_softmax.draw([1, 2], 5, 50))()
+    np.testing.assert_array_equal(one, again)
+    np.testing.assert_array_equal(one, graph)
+    assert {*one.numpy()} != {*other.numpy()}
 
 
 def test_no_rows_and_all_words():
     none = tf.zeros([0, 3])
     w, b = tf.ones([6, 3]), tf.ones([6])
     nothing = tf.zeros([0], tf.int32), tf.zeros([0])
-    assert float(summed_sampled_cross_entropy(none, w, b, *nothing, samples=2)) == 0
+    drawn = sampled_softmax.draw([0, 0], 2, 6)
+    assert float(summed_sampled_cross_entropy(none, w, b, *nothing, drawn)) == 0
     one = tf.constant([4]), tf.ones([1])
-    loss = summed_sampled_cross_entropy(tf.ones([1, 3]), w, b, *one, samples=6)
-    assert 0 < float(loss) < 10
+    drawn = sampled_softmax.draw([0, 0], 6, 6)
+    loss = summed_sampled_cross_entropy(tf.ones([1, 3]), w, b, *one, drawn)
+    # Every word is drawn: the whole softmax.
+    assert float(loss) == pytest.approx(np.log(6))
 
 
 @pytest.mark.parametrize("dtype", [tf.bfloat16, tf.float16])
@@ -94,7 +106,7 @@ def test_16_bits_are_close(dtype):
     def of(dtype):
         a, w, b = (tf.cast(value, dtype) for value in (A, W, B))
         weights = tf.cast(WEIGHTS, dtype)
-        return summed_sampled_cross_entropy(a, w, b, TARGETS, weights, SAMPLES, DRAWN)
+        return summed_sampled_cross_entropy(a, w, b, TARGETS, weights, DRAWN)
 
     found = of(dtype)
     assert found.dtype == dtype

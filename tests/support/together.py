@@ -23,8 +23,14 @@ from tasks.data.batching import Batches
 from tasks.framework import cluster, distribution, fitting
 from tasks.framework.configuration import TrainingConfig
 from zoo import text
-from zoo.configuration import ClassifierConfig, LanguageModelConfig, MusicConfig, TaggerConfig
-from zoo.models import Classifier, LanguageModel, MusicModel, Tagger
+from zoo.configuration import (
+    ClassifierConfig,
+    LanguageModelConfig,
+    MusicConfig,
+    TaggerConfig,
+    WordPredictorConfig,
+)
+from zoo.models import Classifier, LanguageModel, MusicModel, Tagger, WordPredictor
 
 ROWS, TIME, STEPS = 8, 5, 3
 # More words than an embedding has that is sent whole.
@@ -32,10 +38,13 @@ WORDS = cluster.SENT_DENSE + 4
 SMALL = {"units": 3, "embedding_dim": 2, "jit": False, "dropout": 0.0}
 
 
-def words(random, highest=WORDS):
-    """Sequences of any length, one of them empty; the last rows of a batch lack words."""
+def words(random, step, highest=WORDS):
+    """Sequences of any length, one of them empty; the last batch has one row, which is all that
+    its first replica gets."""
     lengths = random.integers(1, TIME + 1, ROWS)
     lengths[1], lengths[5:] = 0, 1
+    if step == STEPS - 1:
+        lengths[1:] = 0
     return np.where(
         np.arange(TIME) < lengths[:, None], random.integers(1, highest, [ROWS, TIME]), 0
     ).astype(np.int32)
@@ -46,25 +55,39 @@ def tagger(random):
         vocabulary_size=WORDS, tags=("O", "B-X", "I-X"), character_dim=2, word_dropout=0.0, **SMALL
     )
 
-    def batch():
-        ids = words(random)
+    def batch(step):
+        ids = words(random, step)
         letters = random.integers(1, 9, [ROWS, TIME, text.WORD_BYTES]).astype(np.uint8)
         letters[:4] = letters[4:]  # what one replica spells, another one does too
         inputs = {"words": ids, "shapes": np.sign(ids), "bytes": letters}
         return inputs, random.integers(0, 2, [ROWS, TIME]).astype(np.int32)
 
-    return lambda: Tagger(config), [batch() for _ in range(STEPS)]
+    return lambda: Tagger(config), [batch(step) for step in range(STEPS)]
 
 
-def classifier(random):
+def classifier(random, **options):
     config = ClassifierConfig(
-        vocabulary_size=WORDS, labels=("a", "b"), max_length=TIME, word_dropout=0.0, **SMALL
-    )
+        vocabulary_size=WORDS, labels=("a", "b"), max_length=TIME,
+        **{"word_dropout": 0.0, **SMALL, **options},
+    )  # fmt: skip
 
-    def batch():
-        return {"words": words(random)}, random.integers(0, 2, [ROWS]).astype(np.int32)
+    def batch(step):
+        return {"words": words(random, step)}, random.integers(0, 2, [ROWS]).astype(np.int32)
 
-    return lambda: Classifier(config), [batch() for _ in range(STEPS)]
+    return lambda: Classifier(config), [batch(step) for step in range(STEPS)]
+
+
+def dropping(random):
+    """What each replica drops is its own: it is compared with another run alone."""
+    return classifier(random, dropout=0.5, word_dropout=0.5)
+
+
+def predictor(random):
+    """A sampled softmax, whose words all replicas draw alike."""
+    config = WordPredictorConfig(vocabulary_size=WORDS, samples=9, **SMALL)
+    answers = np.zeros([ROWS], np.int32)
+    batches = [({"words": words(random, step)}, answers) for step in range(STEPS)]
+    return lambda: WordPredictor(config), batches
 
 
 def language(random):
@@ -93,19 +116,29 @@ def music(random):
     return lambda: MusicModel(config), [batch(step == 0) for step in range(STEPS)]
 
 
-CASES = {"tagger": tagger, "classifier": classifier, "language": language, "music": music}
+CASES = {
+    "tagger": tagger,
+    "classifier": classifier,
+    "predictor": predictor,
+    "language": language,
+    "music": music,
+}
 # Clipping is active, and SGD, unlike Adam, would show a gradient of another length.
 TRAININGS = {
     "tagger": TrainingConfig(clip_norm=0.01, average=0.5),
     "classifier": TrainingConfig(optimizer="sgd", clip_norm=0.01, learning_rate=1.0),
+    "predictor": TrainingConfig(optimizer="sgd", clip_norm=0.01, learning_rate=1.0),
+    "dropping": TrainingConfig(optimizer="sgd"),
     "language": TrainingConfig(optimizer="sgd", clip_norm=0.01, learning_rate=1.0),
     "music": TrainingConfig(clip_norm=0.0),
 }
+# Trained as if they had been stopped after the first epoch.
+STOPPED = {"dropping", "language", "predictor"}
 
 
 def train(team, folder, name, epochs=2):
     """Trains a case, or resumes it; what came of it is in its checkpoint."""
-    make, whole = CASES[name](np.random.default_rng(0))
+    make, whole = (dropping if name == "dropping" else CASES[name])(np.random.default_rng(0))
     training = TRAININGS[name].replace(epochs=epochs, batch_size=ROWS)
     keras.utils.set_random_seed(0)
     with fitting.precision("float64" if name != "music" else "float32"), team.scope():
@@ -133,8 +166,10 @@ def main(folder, *names):
     with distribution.joined(training, "together", folder) as team:
         where = distribution.folder_of(team, folder, "together")
         for name in names:
-            # As if it had been stopped after the first epoch.
-            train(team, where, name, epochs=1)
+            if name == "dropping":
+                train(team, os.path.join(where, "in one go"), name)
+            if name in STOPPED:
+                train(team, where, name, epochs=1)
             train(team, where, name)
         distribution.end_with_the_chief(team)
         print(f"{team.replicas} replicas")

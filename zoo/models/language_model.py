@@ -10,12 +10,12 @@ import tensorflow as tf
 
 import layers
 from layers.gates import gates_of_layers
-from layers.sampled_softmax import summed_sampled_cross_entropy
+from layers.sampled_softmax import draw, summed_sampled_cross_entropy
 from layers.softmax import log_probabilities, summed_cross_entropy
 from zoo.configuration import LanguageModelConfig
 from zoo.models.by_length import STEPS_AT_ONCE, Group, in_groups
 from zoo.models.carrying import CarriesStates
-from zoo.models.parts import Inputs, MakeStack
+from zoo.models.parts import Inputs, MakeStack, drawing_words
 from zoo.models.weighting import exact, weights_of_steps
 from zoo.models.words import WordDropout
 from zoo.text import tokens
@@ -64,6 +64,8 @@ class LanguageModel(CarriesStates):
 
     configuration = LanguageModelConfig
     config: LanguageModelConfig
+    # None where all words are compared with.
+    drawing: Any
 
     def __init__(
         self, config: LanguageModelConfig, make_stack: MakeStack = layers.Stack, **kwargs: Any
@@ -91,6 +93,7 @@ class LanguageModel(CarriesStates):
         self.projection = None
         if width != config.units:
             self.projection = self.dense(width, use_bias=False)
+        self.drawing = drawing_words() if config.sampled_softmax else None
         self.w = None
         if not config.tied:
             self.w = self.add_weight(shape=(config.vocabulary_size, width), name="W")
@@ -208,7 +211,8 @@ class LanguageModel(CarriesStates):
         targets = tf.reshape(targets, [-1])
         w, b = self.output_weights()
         if samples:
-            total = summed_sampled_cross_entropy(a, w, b, targets, weights, samples)
+            drawn = draw(self.drawing.next(), samples, self.config.vocabulary_size)
+            total = summed_sampled_cross_entropy(a, w, b, targets, weights, drawn)
         else:
             total = summed_cross_entropy(a, w, b, targets, weights)
         return total, tf.cast(tf.math.count_nonzero(real), total.dtype)

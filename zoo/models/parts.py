@@ -22,6 +22,16 @@ Inputs = Mapping[str, tf.Tensor]
 Labelled = tuple[tuple[str, ...], list[tuple[keras.Variable, tuple[int, ...]]]]
 
 
+# Random numbers that all replicas of a model draw alike, by the name of what draws them.
+ALIKE = "drawing_words"
+
+
+def drawing_words() -> keras.random.SeedGenerator:
+    """Seeds of the words that a sampled softmax compares with: where several replicas train, those
+    of a batch are the same in all of them, as they are on one device."""
+    return keras.random.SeedGenerator(name=ALIKE)
+
+
 class RecurrentModel(keras.Model):
     """Base of all models: made from a configuration, and whole in a `.keras` file.
 

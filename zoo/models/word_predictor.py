@@ -9,12 +9,12 @@ import keras
 import tensorflow as tf
 
 import layers
-from layers.sampled_softmax import summed_sampled_cross_entropy
+from layers.sampled_softmax import draw, summed_sampled_cross_entropy
 from layers.softmax import log_probabilities
 from zoo import text
 from zoo.configuration import WordPredictorConfig
 from zoo.models.classifier import Classifier
-from zoo.models.parts import Inputs, MakeStack, RecurrentModel
+from zoo.models.parts import Inputs, MakeStack, RecurrentModel, drawing_words
 from zoo.models.spelled_words import SpelledWords
 from zoo.models.tagger import Tagger
 from zoo.models.weighting import weights_of_steps
@@ -61,6 +61,7 @@ class WordPredictor(RecurrentModel):
             self.reader = WordEmbedding(config, dtype=self.dtype_policy)
         self.stack = self.recurrent(units, depth=1, bidirectional=config.bidirectional)
         self.output_dropout = self.dropout()
+        self.drawing = drawing_words()
         self.w = self.add_weight(shape=(size, units), name="W")
         self.b = self.add_weight(shape=(size,), initializer="zeros", name="b")
 
@@ -108,12 +109,13 @@ class WordPredictor(RecurrentModel):
         del y, training
         w, b = tf.convert_to_tensor(self.w), tf.convert_to_tensor(self.b)
         samples = min(self.config.samples, self.config.vocabulary_size)
-        total, count = tf.constant(0.0), tf.constant(0)
+        total, count = tf.zeros([], w.dtype), tf.constant(0)
         for a, targets, weights in self._predictions(
             x["words"], y_pred, weights_of_steps(sample_weight, x["words"], "word")
         ):
             a = tf.cast(a, w.dtype)
-            total += summed_sampled_cross_entropy(a, w, b, targets, weights, samples)
+            drawn = draw(self.drawing.next(), samples, self.config.vocabulary_size)
+            total += summed_sampled_cross_entropy(a, w, b, targets, weights, drawn)
             count += tf.size(targets)
         return tf.math.divide_no_nan(total, tf.cast(count, total.dtype))
 

@@ -99,15 +99,30 @@ def weights(model, folder):
     return names, [row["loss"] for row in history], kept
 
 
+def checkpoint(folder):
+    """The losses of what drops."""
+    with np.load(folder / "dropping" / checkpoints.CHECKPOINT) as arrays:
+        return [row["loss"] for row in json.loads(str(arrays["history"]))]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("workers", "names"),
-    [(0, ["language"]), (2, [*together.CASES]), (4, ["classifier"])],
+    [
+        (0, ["tagger", "predictor"]),
+        (2, ["tagger", "predictor", "language", "music", "dropping"]),
+        (4, ["classifier"]),
+    ],
 )
 def test_replicas_do_what_one_device_does(workers, names, alone, tmp_path):
-    """Losses, weights, what optimizers keep and averages, though it was stopped and resumed."""
+    """Losses, weights, what optimizers keep and averages, though some were stopped and resumed."""
     trained_together(tmp_path, names, workers)
-    for name in names:
+    if "dropping" in names:
+        # Each replica goes on with random numbers of its own where it was stopped.
+        one, other = (checkpoint(path) for path in (tmp_path, tmp_path / "in one go"))
+        np.testing.assert_allclose(one, other, rtol=1e-9)
+        assert one != alone["classifier"][1]
+    for name in together.CASES.keys() & names:
         variables, losses, values = alone[name]
         exact = 1e-9 if name != "music" else 1e-3
         with np.load(tmp_path / name / checkpoints.CHECKPOINT) as arrays:
@@ -191,13 +206,32 @@ def test_workers_that_train_other_things_are_told():
         cluster = cluster.Cluster(("worker 0", "worker 1"), ("a:1", "b:1"), 1)
 
         def share(self, value):
-            return json.dumps({"units": 3, "seed": 0, "later": 1}).encode()
+            theirs = {"units": 3, "seed": 0, "task": "ner", "train_file": "a", "newer": 5}
+            return json.dumps([theirs, read]).encode()
 
-    team = distribution.Team(None, Peers())
-    team.agree({"units": 3, "seed": 0})
-    with pytest.raises(UserError, match="--units=3 there, 4 here") as error:
-        team.agree({"units": 4, "seed": 0})
-    assert "the same as worker 0, the chief (a:1)" in str(error.value)
+    team, read = distribution.Team(None, Peers()), {"corpus (train)": "1", "vocabulary.txt": "2"}
+    said = {"units": 3, "seed": 0, "task": "ner", "train_file": "b"}
+    team.agree(said, read, {"newer": 5})
+    for other, of_read, expected in (
+        ({"units": 4}, {}, r"--units=3 at worker 0, the chief \(a:1\), 4 at worker 1 \(b:1\)$"),
+        ({"task": "pos"}, {}, "Received: task='ner' at worker 0"),
+        ({"newer": 6}, {}, "--newer=5 at worker 0"),
+        ({}, {"vocabulary.txt": "3"}, r"Received: another vocabulary.txt at worker 1 \(b:1\)$"),
+    ):
+        with pytest.raises(UserError, match=expected):
+            team.agree({**said, **other}, {**read, **of_read}, {"newer": 5})
+
+
+def test_what_a_run_reads_is_known_by_its_folder(tmp_path):
+    checkpoints.claim(str(tmp_path), {"units": 3}, {"train": "1", "validation": "2"})
+    checkpoints.keep_lines(str(tmp_path), "vocabulary.txt", ["a"])
+    options, read = checkpoints.what_is_read(str(tmp_path))
+    assert options == {"units": 3}
+    assert [*read] == ["corpus (train)", "corpus (validation)", "vocabulary.txt"]
+    checkpoints.files.write_text(tmp_path / "vocabulary.txt", "b\n")
+    _, other = checkpoints.what_is_read(str(tmp_path))
+    assert read.pop("vocabulary.txt") != other.pop("vocabulary.txt")
+    assert read == other
 
 
 def test_a_batch_that_cannot_be_cut_is_an_error():

@@ -31,6 +31,10 @@ print(team.share(b"from the chief" if number == 0 else b"").decode(), flush=True
 if then == "waits":
     time.sleep(60)
 if number == 0:
+    if then == "is trained":
+        team.need_nobody()
+        print("trained", flush=True)
+        sys.stdin.readline()
     team.close()
 else:
     team.wait_for_the_end()
@@ -50,7 +54,7 @@ def start(then, count=3, numbers=None):
     return [
         subprocess.Popen(
             [sys.executable, "-c", WORKER, str(number), ports, then],
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT,
+            **dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE), text=True, cwd=ROOT,
             env={**os.environ, "PYTHONPATH": str(ROOT)},
         )
         for number in (range(count) if numbers is None else numbers)
@@ -92,6 +96,24 @@ def test_all_say_in_one_line_who_was_killed(lost):
         assert (code, error) == ((-signal.SIGKILL, "") if number == lost else (1, expected))
 
 
+def test_when_all_is_trained_the_chief_needs_nobody_and_is_missed_itself():
+    processes = start("is trained")
+    assert [processes[0].stdout.readline() for _ in range(2)] == ["from the chief\n", "trained\n"]
+    processes[1].kill()
+    processes[1].wait()
+    processes[0].stdin.write("\n")
+    found = ended(processes)
+    assert [code for code, _, _ in found] == [0, -signal.SIGKILL, 0]
+    assert [error for _, _, error in found] == [""] * 3
+
+    processes = start("is trained", count=2)
+    assert [processes[0].stdout.readline() for _ in range(2)] == ["from the chief\n", "trained\n"]
+    processes[0].kill()
+    code, _, error = ended(processes)[1]
+    assert code == 1
+    assert "worker 0, the chief" in error and "is gone" in error
+
+
 def test_a_worker_that_is_stopped_is_missed_too(monkeypatch):
     """It holds its connections, but is silent: as one is whose machine is gone."""
     monkeypatch.setattr(peers, "SILENCE", 1)
@@ -104,27 +126,41 @@ def test_a_worker_that_is_stopped_is_missed_too(monkeypatch):
 
 def test_a_worker_says_that_it_was_stopped():
     chief, link = a_chief_and_a_link()
-    link.sendall(peers._message(peers._FAILED, b"worker 1 (127.0.0.1:1) was stopped"))
+    link.sendall(peers._message(peers._LOST, b"worker 1 (127.0.0.1:1) was stopped"))
     assert chief.left.wait(20)
     link.close()
     assert chief.said() == "lm: worker 1 (127.0.0.1:1) was stopped; go on.\n"
 
 
-def test_who_does_not_come_is_named():
-    (port,) = free_ports(1)
-    cluster = Cluster(("worker 0", "worker 1"), (f"127.0.0.1:{port}", "127.0.0.1:1"), 0)
-    with pytest.raises(UserError, match=r"worker 1 \(127.0.0.1:1\) did not come within 0 seconds"):
-        peers.Peers(cluster, "lm", joining=0.3)
+def test_the_same_commands_do_not_mend_a_fault():
+    chief, link = a_chief_and_a_link()
+    link.sendall(peers._message(peers._FAILED, b"worker 1 (a:1) ended: no such file."))
+    assert chief.left.wait(20)
+    link.close()
+    assert chief.said() == "lm: worker 1 (a:1) ended: no such file.\n"
+
+
+def test_who_does_not_come_is_named(monkeypatch, capsys):
+    monkeypatch.setattr(peers, "PATIENCE", 0.1)
+    addresses = tuple(f"127.0.0.1:{port}" for port in free_ports(2))
+    cluster = Cluster(("worker 0", "worker 1"), addresses, 0)
+    with pytest.raises(UserError, match=r"worker 1 .* did not come within 0 seconds"):
+        peers.Peers(cluster, "lm", joining=0.4)
+    assert capsys.readouterr().out == f"Waiting for worker 1 ({addresses[1]}).\n"
     there = Cluster(cluster.jobs, cluster.addresses, 1)
     with pytest.raises(UserError, match=r"worker 0, the chief .* did not answer within 0 seconds"):
-        peers.Peers(there, "lm", joining=0.3)
+        peers.Peers(there, "lm", joining=0.4)
+    waiting = f"lm: Waiting for worker 0, the chief ({addresses[0]}): Connection refused.\n"
+    assert capsys.readouterr().err == waiting
 
 
-def test_a_port_that_is_taken_is_said():
+@pytest.mark.parametrize("number", [0, 1])
+def test_a_port_that_is_taken_is_said(number):
     with socket.create_server(("", 0)) as taken:
         address = f"127.0.0.1:{taken.getsockname()[1]}"
-        with pytest.raises(UserError, match="expected a free port for worker 0"):
-            peers.Peers(Cluster(("worker 0", "worker 1"), (address, "a:1"), 0), "lm", joining=1)
+        cluster = Cluster(("worker 0", "worker 1"), (address, address), number)
+        with pytest.raises(UserError, match=f"expected a free port for worker {number}"):
+            peers.Peers(cluster, "lm", joining=1)
 
 
 def hello(port, **said):
@@ -173,7 +209,7 @@ def a_chief_and_a_link():
     chief = Chief()
     link = connected(chief.port)
     link.sendall(hello(chief.port))
-    assert peers._receive(link)[0] == peers._HELLO
+    assert peers._receive(link)[0] == peers._COME
     chief.thread.join()
     return chief, link
 
@@ -192,6 +228,51 @@ def test_strangers_are_turned_away_and_others_with_another_cluster_are_told():
     assert chief.error == text.decode()
     assert "expected the same addresses in each TF_CONFIG" in chief.error
     assert "'c:1'" in chief.error
+
+
+def test_a_caller_who_says_nothing_whole_is_not_waited_for(monkeypatch):
+    """A byte now and then does not hold the chief, and no number that is none is one."""
+    monkeypatch.setattr(peers, "_GREETING", 0.5)
+    chief = Chief()
+    with connected(chief.port) as slow:
+        slow.sendall(hello(chief.port)[:20])
+        for number in (0.5, True, 2, -1, "1"):
+            with connected(chief.port) as wrong:
+                wrong.sendall(hello(chief.port, number=number))
+                with contextlib.suppress(ConnectionResetError):
+                    assert wrong.recv(1) == b""
+        with connected(chief.port) as right:
+            right.sendall(hello(chief.port))
+            assert peers._receive(right)[0] == peers._COME
+
+
+def test_who_has_come_and_gone_is_waited_for_again(monkeypatch):
+    monkeypatch.setattr(peers, "BEAT", 0.1)
+    ports = free_ports(2)
+    addresses = (*(f"127.0.0.1:{port}" for port in ports), "127.0.0.1:1")
+    cluster = Cluster(("worker 0", "worker 1", "worker 2"), addresses, 0)
+    found = []
+
+    def run():
+        found.append(peers.Peers(cluster, "lm", joining=20, leave=found.append))
+
+    chief = threading.Thread(target=run, daemon=True)
+    chief.start()
+    said = {"addresses": list(addresses)}
+    with connected(ports[0]) as gone:
+        gone.sendall(hello(ports[0], **said))
+        assert peers._receive(gone)[0] == peers._ALIVE
+    with connected(ports[0]) as other:
+        other.sendall(hello(ports[0], number=2, **said))
+        assert peers._receive(other)[0] == peers._ALIVE
+        with connected(ports[0]) as again:
+            again.sendall(hello(ports[0], **said))
+            kinds = [peers._ALIVE]
+            while kinds[-1] == peers._ALIVE:
+                kinds.append(peers._receive(again)[0])
+            assert kinds[-1] == peers._COME
+            chief.join()
+            found[0].need_nobody()
 
 
 def test_two_with_one_number_are_told():
