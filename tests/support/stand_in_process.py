@@ -1,7 +1,7 @@
 """A version of a model as the stock server runs it: in TensorFlow's C API with XLA disabled.
 
-But for the optimization of its graphs, which takes a model of the zoo up to 20 seconds: that is done
-where a model is loaded in Python, and by `c_api` itself.
+But for the optimization of its graphs, which takes a model of the zoo up to 20 seconds: that is
+done where a model is loaded in Python, and by `c_api` itself.
 
 A process of its own, which never imports TensorFlow:
 

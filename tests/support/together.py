@@ -26,7 +26,7 @@ from zoo import text
 from zoo.configuration import ClassifierConfig, LanguageModelConfig, MusicConfig, TaggerConfig
 from zoo.models import Classifier, LanguageModel, MusicModel, Tagger
 
-ROWS, TIME, STEPS = 8, 5, 3
+ROWS, TIME, STEPS = 12, 5, 3
 # More words than an embedding has that is sent whole.
 WORDS = cluster.SENT_DENSE + 4
 SMALL = {"units": 3, "embedding_dim": 2, "jit": False, "dropout": 0.0}
@@ -49,7 +49,7 @@ def tagger(random):
     def batch():
         ids = words(random)
         letters = random.integers(1, 9, [ROWS, TIME, text.WORD_BYTES]).astype(np.uint8)
-        letters[:4] = letters[4:]  # what one replica spells, another one does too
+        letters[: ROWS // 2] = letters[ROWS // 2 :]  # what one replica spells, another one does too
         inputs = {"words": ids, "shapes": np.sign(ids), "bytes": letters}
         return inputs, random.integers(0, 2, [ROWS, TIME]).astype(np.int32)
 
