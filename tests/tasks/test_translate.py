@@ -21,6 +21,7 @@ from tasks import translate
 from tasks.experiments import attention
 from tasks.framework import train
 from tasks.translation import Translating, demo
+from zoo.saving import export
 from zoo.text import subwords, tokens
 
 SMALL = ["--units=48", "--embedding_dim=48", "--batch_size=4", "--learning_rate=0.01", "--nojit"]
@@ -255,7 +256,10 @@ def test_words_in_place_of_pieces(tmp_path):
     bias = trained.model.b.numpy()
     bias[tokens.UNKNOWN] = 50
     trained.model.b.assign(bias)
-    model, texts = trained.predictor, [PAIRS[0].source, "Zyx qwv.", ""]
+    module = trained.predictor.module
+    signatures = {name: getattr(module, name) for name in ("serving_default", "alignment")}
+    model = zoo.load(export.save(module, signatures, str(tmp_path / "saved")))
+    texts = [PAIRS[0].source, "Zyx qwv.", ""]
     written = model(texts)["text"].tolist()
     looked = model.ask("alignment", {"text": texts})
     read = tokens.tokenize(tf.constant(texts), "words").to_list()
@@ -267,9 +271,8 @@ def test_words_in_place_of_pieces(tmp_path):
         expected = b"".join(words[i][place] for place in at)
         assert written[i].replace(" ", "") == expected.decode()
     assert written[2] == model([""])["text"][0] == ""
-    nothing = tf.zeros([0], tf.string)
-    for signature in (model.module.serving_default, model.module.alignment):
-        assert all(len(value) == 0 for value in signature(nothing).values())
+    for name, signature in model.saved.signatures.items():
+        assert all(len(value) == 0 for value in answer_to_nothing(signature).values()), name
     assert {*(tmp_path / "m").glob("*vocabulary.txt")} == {
         tmp_path / "m" / "vocabulary.txt",
         tmp_path / "m" / "source_vocabulary.txt",
