@@ -16,6 +16,8 @@ import numpy as np
 FLOAT, INT32, STRING, INT64, BOOL = 1, 3, 7, 9, 10
 TYPES = {FLOAT: np.float32, INT32: np.int32, INT64: np.int64, BOOL: np.bool_}
 STRING_BYTES = 24
+# A ConfigProto whose graph_options.rewrite_options.disable_meta_optimizer is true.
+UNOPTIMIZED = b"\x52\x05\x52\x03\x98\x01\x01"
 pointer = ctypes.c_void_p
 
 
@@ -24,7 +26,16 @@ class Output(ctypes.Structure):
 
 
 class Session:
-    def __init__(self, library: str, folder: str):
+    """A SavedModel that answers.
+
+    Args:
+        library: path of TensorFlow's.
+        folder: of the SavedModel.
+        optimized: whether graphs are optimized first, as a server does; that takes longer than the
+            questions of most tests.
+    """
+
+    def __init__(self, library: str, folder: str, optimized: bool = True):
         self.tf = ctypes.CDLL(library)
         self.tf._ZN10tensorflow21DisableXlaCompilationEv()
         for name in (
@@ -37,9 +48,14 @@ class Session:
         self.tf.TF_Dim.restype = ctypes.c_int64
         self.status, self.graph = pointer(self.tf.TF_NewStatus()), pointer(self.tf.TF_NewGraph())
         tags = (ctypes.c_char_p * 1)(b"serve")
+        options = pointer(self.tf.TF_NewSessionOptions())
+        if not optimized:
+            size = ctypes.c_size_t(len(UNOPTIMIZED))
+            self.tf.TF_SetConfig(options, UNOPTIMIZED, size, self.status)
+            self._check()
         self.session = pointer(
             self.tf.TF_LoadSessionFromSavedModel(
-                pointer(self.tf.TF_NewSessionOptions()), None, folder.encode(), tags, 1,
+                options, None, folder.encode(), tags, 1,
                 self.graph, None, self.status,
             )
         )  # fmt: skip

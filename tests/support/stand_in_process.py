@@ -1,5 +1,8 @@
 """A version of a model as the stock server runs it: in TensorFlow's C API with XLA disabled.
 
+But for the optimization of its graphs, which takes a model of the zoo up to 20 seconds: that is
+done where a model is loaded in Python, and by `c_api` itself.
+
 A process of its own, which never imports TensorFlow:
 
     python tests/support/stand_in_process.py LIBRARY FOLDER
@@ -76,7 +79,7 @@ def run_session(library, folder):
         sys.stdout.buffer.flush()
 
     try:
-        session = ArraySession(library, folder)
+        session = ArraySession(library, folder, optimized=False)
     except StatusError as error:
         return put((None, error.args))
     put(([], None))

@@ -23,7 +23,7 @@ from tasks.framework import train
 from tasks.language import Language, attractors
 
 SMALL = ["--units=8", "--embedding_dim=8", "--batch_size=4", "--epochs=3", "--learning_rate=0.02"]
-SMALL += ["--nojit"]
+SMALL += ["--nojit", "--cell=rnn"]
 LINES = ["the cat was full .", "the cats were full .", "a dog\\ ran , ran"] * 12
 
 

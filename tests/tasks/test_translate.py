@@ -21,6 +21,7 @@ from tasks import translate
 from tasks.experiments import attention
 from tasks.framework import train
 from tasks.translation import Translating, demo
+from zoo.saving import export
 from zoo.text import subwords, tokens
 
 SMALL = ["--units=48", "--embedding_dim=48", "--batch_size=4", "--learning_rate=0.01", "--nojit"]
@@ -66,6 +67,7 @@ def test_training_and_the_savedmodel_agree(trained, model):
 def test_a_run_that_was_stopped_ends_as_one_that_was_not(trained, tmp_path, capsys):
     """Dropout of words and of states included: the seeds are in the checkpoint."""
     flags = [*trained["flags"], "--epochs=2", "--dropout=0.3", "--word_dropout=0.1"]
+    flags += ["--cell=rnn", "--beam_size=1"]
 
     def parsed(*more):
         return translate.PROGRAM.parse([*map(str, flags), *more])[0]
@@ -254,19 +256,22 @@ def test_words_in_place_of_pieces(tmp_path):
     bias = trained.model.b.numpy()
     bias[tokens.UNKNOWN] = 50
     trained.model.b.assign(bias)
-    model = tf.saved_model.load(trained.export(str(tmp_path / "saved"))).signatures
-    texts = tf.constant([PAIRS[0].source, "Zyx qwv.", ""])
-    written = [text.decode() for text in model["serving_default"](text=texts)["text"].numpy()]
-    looked = model["alignment"](text=texts)
-    words = [text[:-1] for text in tokens.tokenize(texts, "words").to_list()]  # without <EOS>
+    module = trained.predictor.module
+    signatures = {name: getattr(module, name) for name in ("serving_default", "alignment")}
+    model = zoo.load(export.save(module, signatures, str(tmp_path / "saved")))
+    texts = [PAIRS[0].source, "Zyx qwv.", ""]
+    written = model(texts)["text"].tolist()
+    looked = model.ask("alignment", {"text": texts})
+    read = tokens.tokenize(tf.constant(texts), "words").to_list()
+    words = [text[:-1] for text in read]  # without <EOS>
     for i in range(2):
         steps = int(looked["target_lengths"][i]) - 1
         at = np.argmax(looked["weights"][i, :steps, : len(words[i])], axis=1)
         assert len(at) > 10
         expected = b"".join(words[i][place] for place in at)
         assert written[i].replace(" ", "") == expected.decode()
-    assert written[2] == model["serving_default"](text=texts[2:])["text"].numpy()[0].decode() == ""
-    for name, signature in model.items():
+    assert written[2] == model([""])["text"][0] == ""
+    for name, signature in model.saved.signatures.items():
         assert all(len(value) == 0 for value in answer_to_nothing(signature).values()), name
     assert {*(tmp_path / "m").glob("*vocabulary.txt")} == {
         tmp_path / "m" / "vocabulary.txt",

@@ -149,6 +149,7 @@ def flags_of(path, folder, epochs):
         "--data=files", f"--train_file={path}", f"--valid_file={path}", f"--model_dir={folder}",
         f"--export_dir={folder}-exported", f"--epochs={epochs}", "--units=2", "--embedding_dim=2",
         "--min_count=1", "--batch_size=4", "--patience=100000", "--nojit",
+        "--cell=none",
     ]  # fmt: skip
 
 

@@ -3,16 +3,15 @@
 import pytest
 from programs import program
 
-from tasks.tagging.task import TaggingTask
+from tasks.classification import Sentiment
 
-SMALL = ["--units=4", "--character_dim=2", "--embedding_dim=4", "--epochs=1", "--min_count=1"]
-SMALL += ["--cell=rnn", "--nobidirectional", "--nojit"]
+SMALL = ["--embedding_dim=4", "--epochs=1", "--min_count=1", "--cell=none", "--nojit"]
 
 
 @pytest.fixture
 def flags(tmp_path):
-    corpus = tmp_path / "a.conll"
-    corpus.write_text("Teddy B-PER\nsmiled O\n\nParis B-LOC\nslept O\n\n" * 8)
+    corpus = tmp_path / "a.tsv"
+    corpus.write_text("text\tlabel\n" + "a good film\tpos\na bad film\tneg\n" * 8)
     return [
         *SMALL, "--data=files", f"--train_file={corpus}", f"--valid_file={corpus}",
         f"--model_dir={tmp_path / 'model'}", f"--export_dir={tmp_path / 'saved'}",
@@ -32,12 +31,12 @@ def test_a_model_that_cannot_answer_is_no_version(tmp_path, flags, monkeypatch):
         ("predict", "export", "float32"),
     ):
         with monkeypatch.context() as patch:
-            patch.setattr(TaggingTask, method, fail)
+            patch.setattr(Sentiment, method, fail)
             with pytest.raises(RuntimeError, match="no answer"):
-                program("ner", *flags, f"--weights={weights}", f"--mode={mode}")
+                program("sentiment", *flags, f"--weights={weights}", f"--mode={mode}")
         assert list(saved.iterdir()) == []
     (saved / "1").mkdir()
-    done = program("ner", *flags, "--mode=export", "--weights=float16")
+    done = program("sentiment", *flags, "--mode=export", "--weights=float16")
     assert f"Saved: {saved / '2'}" in done.stdout
     assert sorted(path.name for path in saved.iterdir()) == ["1", "2"]
     assert not list((saved / "1").iterdir())

@@ -18,6 +18,7 @@ from zoo.configuration import ClassifierConfig, EncoderDecoderConfig, TaggerConf
 from zoo.models import Classifier, Tagger
 
 SMALL = {"units": 4, "embedding_dim": 4, "character_dim": 4, "epochs": 1, "jit": False}
+SMALL["cell"] = "rnn"
 SENTENCES = "Anna\tB-PER\nmet\tO\nRome\tB-LOC\n\n" * 20
 OTHERS = "Anna\tB-PER\nsings\tO\nAida\tB-WORK\n\n" * 20
 

@@ -26,6 +26,7 @@ from zoo.text.tags import Sentence
 
 PROGRAMS = {"ner": ner, "pos": pos, "sentiment": sentiment, "lm": lm}
 SMALL = {"units": 4, "embedding_dim": 4, "epochs": 1, "batch_size": 8, "min_count": 1, "jit": False}
+SMALL["cell"] = "rnn"
 
 
 def write(path, text):

@@ -214,19 +214,21 @@ def test_a_model_of_a_newer_format_is_named(copied):
         zoo.load("ner_demo", folder=copied)
 
 
-def test_benchmark_writes_into_the_card(copied, capsys, monkeypatch):
+def test_benchmark_writes_into_the_card(tmp_path, capsys, monkeypatch):
+    copied = tmp_path
+    shutil.copytree(home() / "sentiment_demo", copied / "sentiment_demo")
     one = Speed(median_ms=1.25, p99_ms=2.5, per_second=800.0)
     monkeypatch.setattr(command.speed, "measure", lambda *_: {"1": one})
-    assert command.main(["--folder", str(copied), "benchmark", "ner_demo"]) == 0
+    assert command.main(["--folder", str(copied), "benchmark", "sentiment_demo"]) == 0
     assert "median 1.25 ms" in capsys.readouterr().out
-    assert read_entry("ner_demo", copied).speed["1"] == {"1": one}
-    card = copied / "ner_demo" / cards.CARD
+    assert read_entry("sentiment_demo", copied).speed["1"] == {"1": one}
+    card = copied / "sentiment_demo" / cards.CARD
     assert "| 1 | 1 | 1.25 | 2.50 | 800 |" in card.read_text()
-    collect = ["--folder", str(copied), "collect", "ner_demo", str(copied / "ner_demo")]
+    collect = ["--folder", str(copied), "collect", "sentiment_demo", str(copied / "sentiment_demo")]
     assert command.main(collect) == 0
     assert "| 1 | 1 | 1.25 | 2.50 | 800 |" in card.read_text()
     assert "baseline" not in card.read_text()
-    next((copied / "ner_demo").glob("*/fingerprint.pb")).write_bytes(b"another")
+    next((copied / "sentiment_demo").glob("*/fingerprint.pb")).write_bytes(b"another")
     assert command.main(collect) == 0
     assert "## Speed" not in card.read_text()
 
