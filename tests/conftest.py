@@ -18,6 +18,11 @@ import tensorflow as tf
 from tensorflow.python.eager import context
 from xdist.scheduler import LoadScopeScheduling
 
+# A graph is optimized for longer than it then runs; what optimization might break asks for it. In
+# the server's runtime, graphs of all models are optimized.
+OPTIMIZE = "disable_meta_optimizer"
+tf.config.optimizer.set_experimental_options({OPTIMIZE: True})
+
 hypothesis.settings.register_profile("layers", deadline=None, max_examples=15, derandomize=True)
 hypothesis.settings.load_profile("layers")
 
@@ -105,6 +110,14 @@ def seeded():
         keras.utils.set_random_seed(0)
     eager = context.context()
     eager._seed, eager._rng = 0, random.Random(0)
+
+
+@pytest.fixture
+def optimized_graphs():
+    """TensorFlow optimizes graphs, as it does for users."""
+    tf.config.optimizer.set_experimental_options({OPTIMIZE: False})
+    yield
+    tf.config.optimizer.set_experimental_options({OPTIMIZE: True})
 
 
 @pytest.fixture

@@ -11,6 +11,8 @@ from layers.engine import Plan, blocks
 from layers.engine.passes import forward
 from layers.engine.sharding import Tensors
 
+pytestmark = pytest.mark.usefixtures("optimized_graphs")
+
 RANDOM = np.random.default_rng(0)
 ROWS, STEPS = 21, 13
 LENGTHS = RANDOM.integers(0, STEPS + 1, ROWS)

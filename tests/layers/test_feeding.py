@@ -10,6 +10,8 @@ from cases import without_graphs
 from layers import CELLS, Attention
 from layers.engine.feeding import FeedingPlan, FeedingTensors, run_feeding
 
+pytestmark = pytest.mark.usefixtures("optimized_graphs")
+
 BATCH, TIME, FEATURES, UNITS, KEYS, READ, WIDTH = 4, 3, 2, 4, 5, 6, 3
 MASK = np.arange(KEYS) < np.array([5, 1, 3, 0])[:, None]
 

@@ -11,6 +11,8 @@ from zoo.configuration import ClassifierConfig, LanguageModelConfig, TaggerConfi
 from zoo.models import Classifier, LanguageModel, Tagger, by_length, language_model
 from zoo.models.by_length import in_groups
 
+pytestmark = pytest.mark.usefixtures("optimized_graphs")
+
 RNG = np.random.default_rng(0)
 SMALL = {"units": 4, "embedding_dim": 3, "jit": False}
 LENGTHS = {
