@@ -200,6 +200,7 @@ WRAPS = {"plain": lambda layer: layer, "branch": in_a_branch, "loop": in_a_loop}
         ("both_directions", "plain"),
     ],
 )
+@pytest.mark.usefixtures("optimized_graphs")
 def test_a_loaded_graph_takes_the_kernel_for_small_batches(kind, wrap, tmp_path):
     layer = LAYERS[kind]()
     layer.build((None, None, 3))

@@ -240,6 +240,31 @@ def _rows(folder: str | os.PathLike | None, links: bool) -> Iterator[Sequence[st
         ]
 
 
+def published_table(folder: str | os.PathLike | None = None) -> str:
+    """A Markdown table of the models beside what others report of recurrent networks."""
+    header = ["corpus", "split", "metric", "ours", "published", "of", "source"]
+    rows = []
+    for name in described(folder):
+        results = read_entry(name, folder)
+        for one in ENTRIES[name].anchors:
+            metrics = results.validation if one.split == "validation" else results.test
+            split = one.split if metrics else f"{one.split}; ours: validation"
+            ours = (metrics or results.validation)[one.metric]
+            digits = len(str(one.value).partition(".")[2])
+            rows.append(
+                [
+                    f"{ENTRIES[name].data.partition(' (')[0]} ({name})",
+                    split,
+                    one.metric,
+                    f"{ours:.{max(digits, 2)}f}",
+                    f"{one.value:.{digits}f}",
+                    one.of,
+                    one.source,
+                ]
+            )
+    return markdown.table(header, rows)
+
+
 def _scored(metrics: Mapping[str, float], score: str) -> str:
     shown = "perplexity" if "perplexity" in metrics else score
     digits = {"perplexity": 2, "bleu": 1}.get(shown, 3)
@@ -257,4 +282,6 @@ def write_all(folder: str | os.PathLike | None = None) -> None:
     for name in described(folder):
         write_card(name, read_entry(name, folder), folder)
     if folder.resolve() == versions.home().resolve():
-        markdown.replace_in_file(versions.home().parent / CARD, "zoo", table(folder))
+        readme = versions.home().parent / CARD
+        markdown.replace_in_file(readme, "zoo", table(folder))
+        markdown.replace_in_file(readme, "published", published_table(folder))

@@ -43,6 +43,25 @@ class Comparison:
 
 
 @dataclasses.dataclass(frozen=True)
+class Published:
+    """What others report of recurrent networks on an entry's data.
+
+    Attributes:
+        of: the network.
+        source: where it is reported.
+        split: of the data, on which it was measured.
+        metric: of results.json, such as `"f1"`.
+        value: of the metric.
+    """
+
+    of: str
+    source: str
+    split: str
+    metric: str
+    value: float
+
+
+@dataclasses.dataclass(frozen=True)
 class Entry:
     """What is said of a model of the zoo that is not measured.
 
@@ -54,6 +73,7 @@ class Entry:
         samples: texts whose answers its card shows; of a model of music seed notes.
         baseline: what it is compared with.
         needs: flags with the paths of files, where the data are the user's own copy.
+        published: the figures of others that it stands beside, see `Published`.
     """
 
     task: str
@@ -65,6 +85,12 @@ class Entry:
     samples: tuple[str, ...]
     baseline: Comparison
     needs: tuple[str, ...] = ()
+    published: tuple[Mapping[str, Any], ...] = ()
+
+    @property
+    def anchors(self) -> list[Published]:
+        """The figures of others, checked."""
+        return [records.record(Published, one, "published") for one in self.published]
 
     @property
     def recipe(self) -> list[str]:
