@@ -1,0 +1,100 @@
+"""Language models from which classifiers and taggers start."""
+
+import gzip
+
+import numpy as np
+import pytest
+from programs import program
+
+from tasks.data.batching import Sequences
+from tasks.data.errors import DataError, UserError
+from tasks.data.unlabelled import texts_of
+from tasks.framework import train
+from tasks.framework.configuration import PretrainedConfig
+from tasks.framework.pretraining import pretrain
+from tasks.tagging import NamedEntities, TaggingConfig
+from tasks.tagging.task import encode_texts
+from zoo.configuration import ClassifierConfig, TaggerConfig
+from zoo.models import Classifier, Tagger
+from zoo.saving.restoring import read_arrays
+from zoo.text import WORD_BYTES, Vocabulary
+
+SMALL = {"vocabulary_size": 12, "units": 4, "embedding_dim": 3, "jit": False, "dropout": 0.0}
+MODELS = {
+    "tagger": lambda: Tagger(TaggerConfig(tags=("a", "b"), depth=2, **SMALL)),
+    "classifier": lambda: Classifier(ClassifierConfig(labels=("a", "b"), **SMALL)),
+    "last": lambda: Classifier(ClassifierConfig(labels=("a", "b"), pooling="last", **SMALL)),
+}
+
+
+@pytest.mark.parametrize("kind", MODELS)
+def test_what_a_model_reads_and_its_first_layer_are_those_of_the_language_model(kind, tmp_path):
+    random, count = np.random.default_rng(0), 24
+    # 3 always follows 2.
+    features = {"words": np.tile(np.array([2, 3, 5, 7], np.int32), count)}
+    if kind == "tagger":
+        letters = random.integers(1, 9, [4 * count, WORD_BYTES]).astype(np.uint8)
+        features |= {"shapes": np.ones([4 * count], np.int32), "bytes": letters}
+    texts = Sequences(4 * np.arange(1, count + 1), features)
+    model = MODELS[kind]()
+    model.build()
+    training = PretrainedConfig(pretrain_epochs=2, batch_size=8, learning_rate=0.05)
+    pretrain(model, texts, texts, training, str(tmp_path))
+    arrays = read_arrays(tmp_path / "pretraining" / "best.npz")
+    best = [v for _, v in sorted((int(n), v) for n, v in arrays.items() if n.isdecimal())]
+    kept = [v for v in best if np.issubdtype(v.dtype, np.floating)]
+    read = [w.numpy() for w in model.reader.weights]
+    first = [w.numpy() for w in model.stack.recurrent_layers[0].weights]
+    for weight in [*read, *first]:
+        assert any(weight.shape == v.shape and np.array_equal(weight, v) for v in kept)
+    # A finished language model is not trained again.
+    again = MODELS[kind]()
+    again.build()
+    pretrain(again, texts, texts, training, str(tmp_path))
+    np.testing.assert_array_equal(again.reader.get_weights()[0], read[0])
+
+
+def test_a_tagger_knows_the_words_of_other_texts(tmp_path):
+    corpus = tmp_path / "a.conll"
+    corpus.write_text("Teddy B-PER\nsleeps O\n\n" * 8)
+    texts = tmp_path / "texts.txt"
+    texts.write_text("Zebras sleep @-@ walk <unk> .\n\nZebras sleep . \n" * 4)
+    config = TaggingConfig.of(
+        data="files", train_file=str(corpus), valid_file=str(corpus), pretrain=True,
+        pretrain_file=str(texts), pretrain_epochs=1, epochs=1, units=4, embedding_dim=3,
+        character_dim=2, jit=False, batch_size=8,
+    )  # fmt: skip
+    train(NamedEntities(), config, str(tmp_path / "run"))
+    words = (tmp_path / "run" / "vocabulary.txt").read_text().split()
+    assert {"teddy", "zebras", "sleep"} < {*words}
+    assert "\ufffd" not in words
+    assert (tmp_path / "run" / "pretraining" / "best.npz").exists()
+
+
+def test_long_texts_come_in_parts(tmp_path):
+    (tmp_path / "vocabulary.txt").write_text("<UNK>\na\nb\n")
+    vocabulary = Vocabulary(str(tmp_path / "vocabulary.txt"))
+    found = encode_texts(["a b a b a", "", "b"], vocabulary, 2)
+    assert found.lengths.tolist() == [2, 2, 1, 1]
+    assert found.features["words"].tolist() == [2, 3, 2, 3, 2, 3]
+    assert found.features["bytes"].shape == (6, WORD_BYTES)
+
+
+def test_texts_are_lines_of_a_file(tmp_path):
+    path = tmp_path / "texts.txt.gz"
+    path.write_bytes(gzip.compress(b"Costs 1 @,@ 000 <unk> .\n \nWell @-@ known\n"))
+    assert texts_of(str(path)) == ["Costs 1,000 \ufffd .", "Well-known"]
+    for content, expected in ((b"", "expected texts, found none"), (b"\xff", "expected UTF-8")):
+        (tmp_path / "b.txt").write_bytes(content)
+        with pytest.raises(DataError, match=expected):
+            texts_of(str(tmp_path / "b.txt"))
+    with pytest.raises(DataError, match="expected a readable file"):
+        texts_of(str(tmp_path / "none.txt"))
+
+
+def test_what_does_not_go_together_is_said():
+    with pytest.raises(UserError, match="--pretrain goes with a recurrent --cell"):
+        train(NamedEntities(), TaggingConfig.of(pretrain=True, cell="none"))
+    run = program("ner", "--pretrain", "--pretrain_file=none.txt", "--units=2", check=False)
+    assert (run.returncode, run.stderr.count("\n")) == (1, 1)
+    assert "none.txt: expected a readable file" in run.stderr
