@@ -85,7 +85,8 @@ def restore_run(model: keras.Model, path: str | os.PathLike) -> None:
     # The others are states of random numbers.
     values = [value for _, value in numbered if np.issubdtype(value.dtype, np.floating)]
     shapes = [tuple(variable.shape) for variable in model.weights]
-    if [value.shape for value in values] != shapes:
+    whole = [number for number, _ in numbered] == [*range(len(numbered))]
+    if not whole or [value.shape for value in values] != shapes:
         raise ValueError(
             f"{path}: expected weights of {type(model).__name__}, {shapes}. Received: "
             f"{[value.shape for value in values]}"

@@ -36,7 +36,8 @@ def test_entries_are_recipes_of_their_tasks():
     for one in ENTRIES.values():
         assert one.preset in PRESETS[one.task]
         assert all(flag.startswith("--") for flag in (*one.recipe, *one.baseline.flags))
-    assert ENTRIES["ner_wnut17"].needs == ("train_file", "valid_file")
+    assert ENTRIES["lm_wikitext2"].needs == ("train_file", "valid_file")
+    assert all(a.split in ("validation", "test") for one in ENTRIES.values() for a in one.anchors)
     assert "  " not in "".join(one.not_for for one in ENTRIES.values())
 
 

@@ -22,7 +22,9 @@ def model():
 @pytest.fixture
 def run(tmp_path, model):
     """The folder of a run."""
-    weights = {str(i): np.full(v.shape, i + 1.0) for i, v in enumerate(model.variables)}
+    weights = {}
+    for i, variable in enumerate(model.variables):
+        weights[str(i)] = np.full(variable.shape, i + 1, variable.dtype)
     np.savez(tmp_path / "best.npz", history=np.array("[]"), **weights)
     RunResults(
         task="sentiment", score="accuracy", config={}, model=CONFIG.as_dict(), counts={},
@@ -32,10 +34,11 @@ def run(tmp_path, model):
 
 
 def test_weights_are_those_of_the_file(run):
+    """States of random numbers stand between them: where, has nothing to say."""
     found = zoo.keras_model(run)
-    assert [float(np.mean(v)) for v in found.variables] == [
-        i + 1.0 for i in range(len(found.variables))
-    ]
+    learned = {id(v) for v in found.weights}
+    numbers = [i + 1.0 for i, v in enumerate(found.variables) if id(v) in learned]
+    assert [float(np.mean(v)) for v in found.weights] == numbers
 
 
 def of_another_method(whole):
