@@ -14,7 +14,15 @@ from zoo.catalog import markdown, records
 from zoo.catalog.results import RunResults, portable, without_folders
 
 # Flags that came later, and what runs from before them did.
-_ADDED = {"average": 0.0, "schedule": "inverse", "character_coverage": 1.0}
+_ADDED = {
+    "average": 0.0,
+    "schedule": "inverse",
+    "character_coverage": 1.0,
+    "embeddings_vocabulary": 20_000,
+    "vectors": "trained",
+    "pretrain": False,
+    "pretrain_epochs": 5,
+}
 _DIGITS = 5
 T = TypeVar("T")
 

@@ -4,14 +4,14 @@ from collections import Counter
 
 import tensorflow as tf
 
-from tasks.framework.configuration import DataConfig
+from tasks.framework.configuration import WordReaderData
 from tasks.framework.vocabularies import make_vocabulary
 from zoo import text
 
 
 def lines_and_ids(counts, folder):
     folder.mkdir()
-    vocabulary, _ = make_vocabulary(counts, DataConfig(), str(folder), None, 0)
+    vocabulary, _ = make_vocabulary(counts, WordReaderData(), str(folder), 0)
     lines = (folder / "vocabulary.txt").read_bytes().decode().split("\n")[:-1]
     assert vocabulary.size == 1 + len(lines)
     return lines, vocabulary(tf.constant(lines)).numpy().tolist()
