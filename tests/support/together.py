@@ -157,6 +157,8 @@ def train(team, folder, name, epochs=2):
 def main(folder, *names):
     # Each case has a function of its own, which TensorFlow takes for one that is traced again.
     tf.get_logger().setLevel("ERROR")
+    # To optimize graphs takes longer than these run.
+    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
     kind = "multi_worker" if "TF_CONFIG" in os.environ else "mirrored"
     if kind == "mirrored":
         (cpu,) = tf.config.list_physical_devices("CPU")
