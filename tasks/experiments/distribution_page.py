@@ -86,7 +86,8 @@ def traffic(results: Mapping[str, Any], vocabulary_size: int) -> Traffic:
         results: of a training run, see `zoo.catalog.results`.
         vocabulary_size: rows of the embedding.
     """
-    config, counts = results["config"], results["counts"]["train"]
+    # Of a model on vectors of others, the flags do not say how wide they are.
+    config, counts = results["config"] | results.get("model", {}), results["counts"]["train"]
     examples, *tokens = counts.values()
     batch_size = config["batch_size"]
     if config.get("running"):
