@@ -19,7 +19,7 @@ from tasks.data.errors import UserError
 from tasks.framework import vocabularies
 from tasks.framework.checkpoints import keep_lines
 from tasks.framework.figures import confusion_matrix
-from tasks.framework.pretraining import pretrain
+from tasks.framework.pretraining import check_start, digests, pretrain
 from tasks.framework.task import VALIDATED, Task, Trainer
 from tasks.framework.text_io import PREDICT_BATCH
 from zoo import predictions, text
@@ -130,6 +130,13 @@ class ClassifierTrainer(Trainer[ClassificationConfig]):
         for split, examples in corpus.items():
             check_labels({example.label for example in examples}, self.label_names, split)
         self.labels_file = keep_lines(model_dir, "labels.txt", self.label_names)
+        made_of = config.model
+        if data.embeddings_file and (made_of.inputs == "one_hot" or made_of.is_concatenated):
+            raise UserError(
+                "--embeddings_file goes with --inputs=embedding, and not with "
+                f"--standard=concatenated. Received: --inputs={made_of.inputs} "
+                f"--standard={made_of.standard}"
+            )
         texts = [example.text for example in corpus["train"]]
         if training.pretrain:
             if config.model.cell == "none" or config.model.inputs != "embedding":
@@ -137,9 +144,11 @@ class ClassifierTrainer(Trainer[ClassificationConfig]):
                     "--pretrain goes with a recurrent --cell and --inputs=embedding. "
                     f"Received: --cell={config.model.cell} --inputs={config.model.inputs}"
                 )
+            check_start(training)
             texts += reading.unlabelled_texts(data.data, data.text_column)
             if training.pretrain_file:
                 texts += unlabelled.texts_of(training.pretrain_file)
+            self.read = digests(texts)
         counts = vocabularies.count_tokens(texts)
         self.vocabulary, self.vectors = vocabularies.make_vocabulary(
             counts, data, model_dir, training.seed, self.source

@@ -43,6 +43,14 @@ class Sequences:
         """The same but for a feature."""
         return Sequences(self.ends, {n: v for n, v in self.features.items() if n != name})
 
+    def cut(self, most: int) -> Sequences:
+        """The same, of each sequence at most so many tokens, the first ones."""
+        lengths = np.minimum(self.lengths, most)
+        ends = np.cumsum(lengths)
+        moved = np.repeat(self.ends - self.lengths - (ends - lengths), lengths)
+        tokens = np.arange(len(moved)) + moved
+        return Sequences(ends, {name: values[tokens] for name, values in self.features.items()})
+
     def followed_by(self, other: Sequences) -> Sequences:
         """These and behind them others, of the same features."""
         features = {

@@ -30,8 +30,8 @@ def texts_of(where: str) -> list[str]:
     if where.startswith("tfds:"):
         texts = _of_builder(where.removeprefix("tfds:"))
     else:
-        texts = [joined(line) for line in formats.read(where).lines]
-    texts = [text for text in texts if text.strip()]
+        texts = formats.read(where).lines
+    texts = [joined(text) for text in texts if text.strip()]
     if not texts:
         raise DataError(f"--pretrain_file: {where}: expected texts, found none")
     return texts

@@ -15,7 +15,7 @@ import numpy as np
 from tasks.data.errors import UserError, why
 from zoo import files
 from zoo.catalog.sources import BEST
-from zoo.saving.restoring import read_arrays
+from zoo.saving.restoring import read_arrays, restore_run
 
 CHECKPOINT, CONFIG = "checkpoint.npz", "config.json"
 _DATA = "data_fingerprints"
@@ -165,8 +165,22 @@ def restore(model_dir: str, name: str, variables: Sequence) -> list[dict]:
 
 
 def restore_best(model: keras.Model, model_dir: str) -> None:
-    """Loads the weights of the best epoch."""
-    restore(model_dir, BEST, model.variables)
+    """Loads the weights of the best epoch; without one, they stay as they are.
+
+    Raises:
+        UserError: the file is damaged, or is one of another run or model.
+    """
+    path = os.path.join(model_dir, BEST)
+    if not os.path.exists(path):
+        return
+    try:
+        if str(_read(path).get("run", "")) != _run_id(model_dir):
+            raise ValueError(
+                f"{path}: expected weights of the run that {CONFIG} beside it describes"
+            )
+        restore_run(model, path)
+    except ValueError as error:
+        raise UserError(f"{error}. Give another --model_dir.") from None
 
 
 def seconds_before(model_dir: str) -> float:

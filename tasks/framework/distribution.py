@@ -36,7 +36,7 @@ from zoo.models.parts import ALIKE
 _STRIDE = 1_000_000_007
 
 # What workers may say differently: whether they read the same, digests tell.
-_PATHS = {"train_file", "valid_file", "embeddings_file"}
+_PATHS = {"train_file", "valid_file", "embeddings_file", "pretrain_file"}
 
 T = TypeVar("T")
 # A step of training: from inputs and answers to the loss.
@@ -344,7 +344,11 @@ def _parting(peers: Peers) -> Iterator[None]:
     except BaseException as error:
         if isinstance(error, tf.errors.OpError):
             # Whoever is lost, TensorFlow's own word for it may come first.
-            peers.wait_for_the_blame()
+            try:
+                peers.wait_for_the_blame()
+            except KeyboardInterrupt:
+                peers.close(f"{here} was stopped", lost=True)
+                raise
         said = str(error) if isinstance(error, UserError) else type(error).__name__
         peers.close(f"{here} ended: {said}")
         raise

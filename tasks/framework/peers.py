@@ -67,7 +67,7 @@ class Peers:
         self._leave = leave or _leave
         # Called before this process ends because of another one.
         self.cleanup = contextlib.ExitStack()
-        self._shared: queue.Queue[bytes] = queue.Queue()
+        self._shared: queue.Queue[bytes | None] = queue.Queue()
         self._ending, self._closed = threading.Lock(), threading.Event()
         self._chief_is_done, self._needs_nobody = threading.Event(), False
         found = self._gather(joining) if cluster.is_chief else {0: self._join(joining)}
@@ -86,7 +86,10 @@ class Peers:
     def share(self, value: bytes) -> bytes:
         """What the chief gives, in all workers; they wait for it."""
         if not self.cluster.is_chief:
-            return self._shared.get()
+            shared = self._shared.get()
+            if shared is None:
+                raise UserError(f"{self.cluster.name(0)} has ended")
+            return shared
         for number, link in self._links.items():
             with self._blaming(number):
                 link.send(_SHARED, value)
@@ -111,7 +114,8 @@ class Peers:
 
     def need_nobody(self) -> None:
         """Of the chief, when all is trained: from now on it does not matter who is lost."""
-        self._needs_nobody = True
+        with self._ending:
+            self._needs_nobody = True
 
     def wait_for_the_end(self) -> None:
         """Waits until the chief is done; if it is lost before, this process ends and says so."""
@@ -119,7 +123,8 @@ class Peers:
 
     def wait_for_the_blame(self) -> None:
         """After an error of TensorFlow: leaves the time in which a lost worker is found out."""
-        time.sleep(SILENCE + BEAT)
+        if not self._needs_nobody:
+            time.sleep(SILENCE + BEAT)
 
     # --- How they meet ---------------------------------------------------------------------------
 
@@ -260,6 +265,7 @@ class Peers:
                     if number == 0:
                         self._closed.set()
                         self._chief_is_done.set()
+                        self._shared.put(None)
                     return
                 elif kind in (_LOST, _FAILED):
                     self._end(value.decode("utf-8", "replace"), lost=kind == _LOST)

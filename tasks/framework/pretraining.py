@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import keras
 import numpy as np
@@ -13,6 +14,7 @@ import tensorflow as tf
 from layers.engine import function_here
 from tasks.data import batching
 from tasks.data.batching import Sequences
+from tasks.data.errors import UserError
 from tasks.framework import fitting
 from tasks.framework.configuration import PretrainedConfig
 from tasks.framework.distribution import ALONE, Team
@@ -29,6 +31,22 @@ _SHARED = (
     "vocabulary_size", "cell", "units", "bidirectional", "embedding_dim", "jit", "vectors",
     "character_dim",
 )  # fmt: skip
+
+
+def check_start(training: PretrainedConfig) -> None:
+    """Raises UserError where there are two models to start from."""
+    if training.init_from is not None:
+        raise UserError(
+            "expected --pretrain or --init_from, which has been trained already. Received: both"
+        )
+
+
+def digests(texts: Iterable[str]) -> dict[str, str]:
+    """What tells the texts that a language model learns from, by what they are called."""
+    digest = hashlib.sha256()
+    for text in texts:
+        digest.update(text.encode() + b"\n")
+    return {"set of texts to pretrain on": digest.hexdigest()}
 
 
 def pretrain(

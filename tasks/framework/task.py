@@ -161,11 +161,13 @@ class Trainer(abc.ABC, Generic[C]):
         model_dir: folder of checkpoints and logs.
         source: the trained model that training starts from, or None.
         vectors: of its words, or None.
+        read: digests of what it reads beside its corpus, by what that is called.
         team: the replicas that train; by default this process alone.
     """
 
     config: C
     vectors: WordVectors | None = None
+    read: Mapping[str, str] = {}
     team: Team = ALONE
 
     def __init__(self, task: Task[C], corpus: dict[str, list], config: C, model_dir: str):

@@ -104,7 +104,7 @@ def _train(
     model_dir = distribution.folder_of(team, model_dir, task.name)
     seconds_before, trainer = claim(task, config, corpus, model_dir)
     options, read = checkpoints.what_is_read(model_dir)
-    team.agree(options, read, type(config)().as_dict(recipe_only=True))
+    team.agree(options, {**read, **trainer.read}, type(config)().as_dict(recipe_only=True))
     trainer.team = team
     counts = {split: task.counts(examples) for split, examples in corpus.items()}
     for split, count in counts.items():

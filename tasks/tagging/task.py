@@ -19,7 +19,7 @@ from tasks.data.inputs import Input, read_inputs
 from tasks.framework import figures, vocabularies
 from tasks.framework.checkpoints import keep_lines
 from tasks.framework.configuration import RunConfig
-from tasks.framework.pretraining import pretrain
+from tasks.framework.pretraining import check_start, digests, pretrain
 from tasks.framework.task import VALIDATED, Task, Trainer, asset_lines
 from tasks.framework.text_io import PREDICT_BATCH
 from tasks.tagging import formats, reading
@@ -213,6 +213,7 @@ class TaggerTrainer(Trainer[TaggingConfig]):
         super().__init__(task, corpus, config, model_dir)
         counts = text.count_words([token for s in corpus["train"] for token in s.tokens])
         texts = self._texts(config)
+        self.read = digests(texts)
         counts += vocabularies.count_tokens(texts)
         self.vocabulary, self.vectors = vocabularies.make_vocabulary(
             counts,
@@ -246,6 +247,8 @@ class TaggerTrainer(Trainer[TaggingConfig]):
         training = config.training
         if training.pretrain and config.model.cell == "none":
             raise UserError("--pretrain goes with a recurrent --cell. Received: --cell=none")
+        if training.pretrain:
+            check_start(training)
         where = training.pretrain_file if training.pretrain else None
         return unlabelled.texts_of(where) if where else []
 
@@ -273,7 +276,7 @@ class TaggerTrainer(Trainer[TaggingConfig]):
     def fit(self, model: Tagger, predict: Callable[[str], list[list[str]]]) -> list[dict]:
         training = self.config.training
         if training.pretrain:
-            texts = self.encoded["train"].without("tags")
+            texts = self.encoded["train"].without("tags").cut(self.config.data.max_length)
             if self.unlabelled is not None:
                 texts = texts.followed_by(self.unlabelled)
             pretrain(model, texts, self.encoded["validation"], training, self.model_dir, self.team)

@@ -54,14 +54,17 @@ def test_a_copy_of_its_models_is_written_into(package, tmp_path):
 
 def test_cards_of_other_models_leave_the_readme_of_a_clone_alone(tmp_path, monkeypatch):
     (tmp_path / "pyproject.toml").touch()
-    (tmp_path / "README.md").write_text("<!-- zoo: begin -->\nours\n<!-- zoo: end -->\n")
+    parts = [
+        f"<!-- {name}: begin -->\nbefore\n<!-- {name}: end -->\n" for name in ("zoo", "published")
+    ]
+    (tmp_path / "README.md").write_text("".join(parts))
     (tmp_path / "saved_models").mkdir()
     shutil.copytree(versions.home() / "ner_demo", tmp_path / "others" / "ner_demo")
     monkeypatch.setattr(versions, "_PACKAGE", tmp_path / "zoo")
     assert command.main(["--folder", str(tmp_path / "others"), "cards"]) == 0
-    assert "ours" in (tmp_path / "README.md").read_text()
+    assert "before" in (tmp_path / "README.md").read_text()
     assert command.main(["cards"]) == 0
-    assert "ours" not in (tmp_path / "README.md").read_text()
+    assert "before" not in (tmp_path / "README.md").read_text()
 
 
 def test_a_clone_is_one_for_all_commands(tmp_path, monkeypatch):

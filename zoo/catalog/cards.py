@@ -241,8 +241,8 @@ def _rows(folder: str | os.PathLike | None, links: bool) -> Iterator[Sequence[st
 
 
 def published_table(folder: str | os.PathLike | None = None) -> str:
-    """A Markdown table of the models beside what others report of recurrent networks."""
-    header = ["corpus", "split", "metric", "ours", "published", "of", "source"]
+    """A Markdown table of the models beside recurrent networks of others."""
+    header = ["corpus", "split", "metric", "ours", "theirs", "of", "source"]
     rows = []
     for name in described(folder):
         results = read_entry(name, folder)
@@ -250,13 +250,13 @@ def published_table(folder: str | os.PathLike | None = None) -> str:
             metrics = results.validation if one.split == "validation" else results.test
             split = one.split if metrics else f"{one.split}; ours: validation"
             ours = (metrics or results.validation)[one.metric]
-            digits = len(str(one.value).partition(".")[2])
+            digits = {"f1": 3, "accuracy": 3}.get(one.metric, 2)
             rows.append(
                 [
                     f"{ENTRIES[name].data.partition(' (')[0]} ({name})",
                     split,
                     one.metric,
-                    f"{ours:.{max(digits, 2)}f}",
+                    f"{ours:.{digits}f}",
                     f"{one.value:.{digits}f}",
                     one.of,
                     one.source,

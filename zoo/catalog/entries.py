@@ -44,11 +44,11 @@ class Comparison:
 
 @dataclasses.dataclass(frozen=True)
 class Published:
-    """What others report of recurrent networks on an entry's data.
+    """What a recurrent network of others reaches on an entry's data.
 
     Attributes:
         of: the network.
-        source: where it is reported.
+        source: where it is reported, or how it was run.
         split: of the data, on which it was measured.
         metric: of results.json, such as `"f1"`.
         value: of the metric.

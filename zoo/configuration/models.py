@@ -73,6 +73,7 @@ class WordReaderConfig(RecurrentConfig):
         "trained",
         "What becomes of the vectors of --embeddings_file: trained with the rest, or frozen.",
         choices=("trained", "frozen"),
+        training_only=True,
     )
 
 
@@ -119,6 +120,16 @@ class ClassifierConfig(WordReaderConfig):
     )
     labels: tuple[str, ...] = ()
     max_length: int = 400
+
+    @property
+    def is_concatenated(self) -> bool:
+        """Whether it reads one-hot vectors side by side.
+
+        Example:
+            >>> ClassifierConfig(cell="none", standard="concatenated").is_concatenated
+            True
+        """
+        return self.cell == "none" and self.standard == "concatenated"
 
 
 @dataclasses.dataclass(frozen=True)

@@ -73,17 +73,18 @@ class Classifier(RecurrentModel):
     ):
         super().__init__(config, make_stack, **kwargs)
         self._require(config.labels, "labels=..., the names of the classes")
-        self.word_dropout = WordDropout(config.word_dropout)
         self.input_dropout = self.dropout()
         self.output_dropout = self.dropout()
         self.stack = self.pooling = self.reader = self.places = self.hidden = None
-        if config.cell == "none" and config.standard == "concatenated":
+        if config.is_concatenated:
             # A product with one-hot vectors is a row of the weights.
             self.places = keras.layers.Embedding(
                 config.max_length * config.vocabulary_size, config.units, dtype=self.dtype_policy
             )
         elif config.inputs == "embedding":
             self.reader = WordEmbedding(config, embeddings, dtype=self.dtype_policy)
+        if self.reader is None:
+            self.word_dropout = WordDropout(config.word_dropout)
         if config.cell == "none" and self.places is None:
             self.hidden = self.dense(config.units, activation="tanh")
             self.pooling = layers.Pooling("mean", dtype=self.dtype_policy)

@@ -1,4 +1,4 @@
-"""What the models share: how they are made from a configuration, saved and loaded; word dropout."""
+"""What the models share: how they are made from a configuration, saved and loaded."""
 
 from __future__ import annotations
 

@@ -80,6 +80,13 @@ def test_long_texts_come_in_parts(tmp_path):
     assert found.features["bytes"].shape == (6, WORD_BYTES)
 
 
+def test_sentences_are_cut_to_their_first_words():
+    words = np.arange(7)
+    found = Sequences(np.array([3, 3, 4, 7]), {"words": words}).cut(2)
+    assert found.lengths.tolist() == [2, 0, 1, 2]
+    assert found.features["words"].tolist() == [0, 1, 3, 4, 5]
+
+
 def test_texts_are_lines_of_a_file(tmp_path):
     path = tmp_path / "texts.txt.gz"
     path.write_bytes(gzip.compress(b"Costs 1 @,@ 000 <unk> .\n \nWell @-@ known\n"))
@@ -95,6 +102,8 @@ def test_texts_are_lines_of_a_file(tmp_path):
 def test_what_does_not_go_together_is_said():
     with pytest.raises(UserError, match="--pretrain goes with a recurrent --cell"):
         train(NamedEntities(), TaggingConfig.of(pretrain=True, cell="none"))
+    with pytest.raises(UserError, match="expected --pretrain or --init_from"):
+        train(NamedEntities(), TaggingConfig.of(pretrain=True, init_from="ner_demo"))
     run = program("ner", "--pretrain", "--pretrain_file=none.txt", "--units=2", check=False)
     assert (run.returncode, run.stderr.count("\n")) == (1, 1)
     assert "none.txt: expected a readable file" in run.stderr

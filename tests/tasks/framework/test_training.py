@@ -273,12 +273,20 @@ def test_a_model_on_vectors_of_others_is_rebuilt_with_their_width(tmp_path, kind
         vectors="trained",
         embedding_dim=100,
     )
-    assert train(Sentiment(), again).model.config == trained.model.config
+    # Whether they are trained is said anew.
+    assert train(Sentiment(), again).model.config == trained.model.config.replace(vectors="trained")
 
 
 def test_vectors_want_a_file():
     with pytest.raises(UserError, match="--vectors=frozen: expected --embeddings_file"):
         train(Sentiment(), ClassificationConfig.of(vectors="frozen", **SMALL))
+
+
+def test_vectors_go_with_an_embedding(tmp_path):
+    for options in ({"inputs": "one_hot"}, {"cell": "none", "standard": "concatenated"}):
+        config = ClassificationConfig.of(**{**SMALL, "embeddings_file": "none.txt", **options})
+        with pytest.raises(UserError, match="--embeddings_file goes with --inputs=embedding"):
+            train(Sentiment(), config)
 
 
 def test_a_recipe_of_no_task_has_defaults():
