@@ -54,8 +54,8 @@ class WordReaderData(DataConfig):
     )
     embeddings_vocabulary: int = option(
         20_000,
-        "So many words of --embeddings_file that training does not see are known to the model too, "
-        "from the first on.",
+        "So many words of --embeddings_file beyond the vocabulary of the corpus are known to the "
+        "model too, from the first on.",
         at_least=0,
     )
 
