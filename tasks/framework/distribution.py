@@ -12,6 +12,7 @@ import dataclasses
 import io
 import json
 import os
+import re
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -337,7 +338,8 @@ def _parting(peers: Peers) -> Iterator[None]:
     """Tells the others how it ended here; but for the chief, with which all end."""
     here = peers.cluster.name(peers.cluster.number)
     try:
-        yield
+        with _stoppable():
+            yield
     except KeyboardInterrupt:
         peers.close(f"{here} was stopped", lost=True)
         raise
@@ -355,6 +357,19 @@ def _parting(peers: Peers) -> Iterator[None]:
     finally:
         peers.close()
         peers.cleanup.close()
+
+
+@contextlib.contextmanager
+def _stoppable() -> Iterator[None]:
+    """Ctrl-C at the moment at which TensorFlow makes an error, as it does when another worker has
+    gone by the same Ctrl-C, comes as an error of pybind11."""
+    try:
+        yield
+    except RuntimeError as error:
+        stop = re.search(r"REPLACED BY KeyboardInterrupt: (\d+)", str(error))
+        if stop is None:
+            raise
+        raise KeyboardInterrupt(int(stop[1])) from None
 
 
 @contextlib.contextmanager

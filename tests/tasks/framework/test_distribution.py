@@ -1,5 +1,6 @@
 """Training on several devices and machines, as processes on this one."""
 
+import contextlib
 import json
 import socket
 import subprocess
@@ -233,6 +234,27 @@ def test_what_a_run_reads_is_known_by_its_folder(tmp_path):
     _, other = checkpoints.what_is_read(str(tmp_path))
     assert read.pop("vocabulary.txt") != other.pop("vocabulary.txt")
     assert read == other
+
+
+def test_a_stop_in_the_middle_of_an_error_is_a_stop():
+    """What TensorFlow raises where Ctrl-C comes while it makes an error of its own."""
+
+    class Peers:
+        cluster = cluster.Cluster(("worker 0",), ("a:1",), 0)
+        cleanup = contextlib.ExitStack()
+
+        def close(self, *fault, **how):
+            closed.append((fault, how))
+
+    closed: list = []
+    mismatch = "MISMATCH: ORIGINAL UnavailableError REPLACED BY KeyboardInterrupt: 15"
+    for message, error, said in (
+        (mismatch, KeyboardInterrupt, (("worker 0, the chief (a:1) was stopped",), {"lost": True})),
+        ("else", RuntimeError, (("worker 0, the chief (a:1) ended: RuntimeError",), {})),
+    ):
+        with pytest.raises(error), distribution._parting(Peers()):
+            raise RuntimeError(message)
+        assert closed[-2:] == [said, ((), {})]
 
 
 def test_a_batch_that_cannot_be_cut_is_an_error():
