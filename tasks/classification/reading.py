@@ -112,16 +112,7 @@ def unlabelled_texts(data: str, text_column: str | None = None) -> list[str]:
     """Texts without a label, of the splits that a builder has beside train, validation and test."""
     if not data.startswith("tfds:"):
         return []
-    name = data.removeprefix("tfds:")
-    builder = builders.builder(name)
-    feature = builders.text_feature(name, builder.info.features, text_column)
-    builders.prepare(builder, name)
-    return [
-        text
-        for split in builder.info.splits
-        if builders.split_name(split) not in SPLITS
-        for (text,) in builders.rows_of(builder, split, [feature])
-    ]
+    return builders.texts_beside(data.removeprefix("tfds:"), SPLITS, text_column)
 
 
 def _builder_readers(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import textwrap
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
@@ -97,6 +97,25 @@ def rows_of(builder: tfds.core.DatasetBuilder, split: str, wanted: list[str]) ->
             yield tuple(
                 v.decode("utf-8", "replace") if isinstance(v, bytes) else int(v) for v in row
             )
+
+
+def texts_beside(name: str, splits: Collection[str], wanted: str | None = None) -> list[str]:
+    """The texts of a builder, of all splits but those of these names, see `split_name`.
+
+    Args:
+        name: of the builder.
+        splits: that are passed over.
+        wanted: which feature is the text, by default the one that `text_feature` finds.
+    """
+    found = builder(name)
+    feature = text_feature(name, found.info.features, wanted)
+    prepare(found, name)
+    return [
+        text
+        for split in found.info.splits
+        if split_name(split) not in splits
+        for (text,) in rows_of(found, split, [feature])
+    ]
 
 
 def sequences_of(

@@ -28,7 +28,7 @@ def texts_of(where: str) -> list[str]:
         DataError: it cannot be read, or holds no text.
     """
     if where.startswith("tfds:"):
-        texts = _of_builder(where.removeprefix("tfds:"))
+        texts = builders.texts_beside(where.removeprefix("tfds:"), _MEASURED_WITH)
     else:
         texts = formats.read(where).lines
     texts = [joined(text) for text in texts if text.strip()]
@@ -45,15 +45,3 @@ def joined(line: str) -> str:
         'The well-known \\ufffd has 1,000 pages'
     """
     return _JOINED.sub(r"\1", line).replace(_RARE, _REPLACEMENT)
-
-
-def _of_builder(name: str) -> list[str]:
-    builder = builders.builder(name)
-    feature = builders.text_feature(name, builder.info.features, None)
-    builders.prepare(builder, name)
-    return [
-        text
-        for split in builder.info.splits
-        if builders.split_name(split) not in _MEASURED_WITH
-        for (text,) in builders.rows_of(builder, split, [feature])
-    ]

@@ -15,7 +15,7 @@ import numpy as np
 from tasks.data.errors import UserError, why
 from zoo import files
 from zoo.catalog.sources import BEST
-from zoo.saving.restoring import read_arrays, restore_run
+from zoo.saving.restoring import read_arrays, set_weights
 
 CHECKPOINT, CONFIG = "checkpoint.npz", "config.json"
 _DATA = "data_fingerprints"
@@ -173,12 +173,13 @@ def restore_best(model: keras.Model, model_dir: str) -> None:
     path = os.path.join(model_dir, BEST)
     if not os.path.exists(path):
         return
+    arrays = _read(path)
     try:
-        if str(_read(path).get("run", "")) != _run_id(model_dir):
+        if str(arrays.get("run", "")) != _run_id(model_dir):
             raise ValueError(
                 f"{path}: expected weights of the run that {CONFIG} beside it describes"
             )
-        restore_run(model, path)
+        set_weights(model, arrays, path)
     except ValueError as error:
         raise UserError(f"{error}. Give another --model_dir.") from None
 

@@ -338,7 +338,7 @@ def _parting(peers: Peers) -> Iterator[None]:
     """Tells the others how it ended here; but for the chief, with which all end."""
     here = peers.cluster.name(peers.cluster.number)
     try:
-        with _stoppable():
+        with _stops():
             yield
     except KeyboardInterrupt:
         peers.close(f"{here} was stopped", lost=True)
@@ -360,7 +360,7 @@ def _parting(peers: Peers) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _stoppable() -> Iterator[None]:
+def _stops() -> Iterator[None]:
     """Ctrl-C at the moment at which TensorFlow makes an error, as it does when another worker has
     gone by the same Ctrl-C, comes as an error of pybind11."""
     try:

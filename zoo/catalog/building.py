@@ -76,8 +76,7 @@ def load_weights(found: Source) -> RecurrentModel:
     if found.is_run:
         restore_run(model, found.folder / BEST)
     else:
-        left_out = getattr(model, "carried", ())
-        restore_saved_model(model, load_quietly(found.folder), left_out)
+        restore_saved_model(model, load_quietly(found.folder))
     return model
 
 

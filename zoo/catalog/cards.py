@@ -250,14 +250,13 @@ def published_table(folder: str | os.PathLike | None = None) -> str:
             metrics = results.validation if one.split == "validation" else results.test
             split = one.split if metrics else f"{one.split}; ours: validation"
             ours = (metrics or results.validation)[one.metric]
-            digits = {"f1": 3, "accuracy": 3}.get(one.metric, 2)
             rows.append(
                 [
                     f"{ENTRIES[name].data.partition(' (')[0]} ({name})",
                     split,
                     one.metric,
-                    f"{ours:.{digits}f}",
-                    f"{one.value:.{digits}f}",
+                    _rounded(one.metric, ours),
+                    _rounded(one.metric, one.value),
                     one.of,
                     one.source,
                 ]
@@ -267,8 +266,11 @@ def published_table(folder: str | os.PathLike | None = None) -> str:
 
 def _scored(metrics: Mapping[str, float], score: str) -> str:
     shown = "perplexity" if "perplexity" in metrics else score
-    digits = {"perplexity": 2, "bleu": 1}.get(shown, 3)
-    return f"{'BLEU' if shown == 'bleu' else shown} {metrics[shown]:.{digits}f}"
+    return f"{'BLEU' if shown == 'bleu' else shown} {_rounded(shown, metrics[shown])}"
+
+
+def _rounded(metric: str, value: float) -> str:
+    return f"{value:.{ {'perplexity': 2, 'bleu': 1}.get(metric, 3) }f}"
 
 
 def write_all(folder: str | os.PathLike | None = None) -> None:

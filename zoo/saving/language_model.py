@@ -40,7 +40,7 @@ class LanguageModule(tf.Module):
 
     def __init__(self, model: LanguageModel, tokens: Tokens, weights: str = "float32"):
         super().__init__()
-        self.weights = StoredWeights(model, weights, left_out=model.carried)
+        self.weights = StoredWeights(model, weights)
         self.reader = tokens
         self.vocabulary = tokens.vocabulary.asset
         self._model = Untracked(model)

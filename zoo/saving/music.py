@@ -30,7 +30,7 @@ class MusicModule(tf.Module):
     def __init__(self, model: MusicModel, weights: str = "float32"):
         super().__init__()
         self.signature_names = ["serving_default", "score", "stream"]
-        self.weights = StoredWeights(model, weights, left_out=model.carried)
+        self.weights = StoredWeights(model, weights)
         self._model = Untracked(model)
         self._keys = keys = model.config.vocabulary_size
         self._states = of_states(model.zero_states(1))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,15 +18,12 @@ from zoo.saving.weights import dequantized, stored_variables
 _DAMAGED = (OSError, ValueError, TypeError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)
 
 
-def restore_saved_model(
-    model: keras.Model, saved: Any, left_out: Sequence[keras.Variable] = ()
-) -> None:
+def restore_saved_model(model: keras.Model, saved: Any) -> None:
     """Sets the weights of a model to those that a SavedModel of the same configuration holds.
 
     Args:
         model: built.
         saved: what TensorFlow loaded: a module with `weights`, see `StoredWeights`.
-        left_out: variables that a SavedModel does not hold.
 
     Raises:
         ValueError: the SavedModel holds other weights.
@@ -35,7 +32,7 @@ def restore_saved_model(
     files = [Path(os.fsdecode(file.asset_path.numpy())) for file in getattr(weights, "files", ())]
     # Those saved before held states of random numbers too.
     plain = [v for v in getattr(weights, "variables_as_they_are", ()) if v.dtype.is_floating]
-    kept = stored_variables(model, left_out)
+    kept = stored_variables(model)
     small = [v for v in kept if files and v.dtype == "float32"]
     stored = {id(v) for v in small}
     values = [(v, _of_file(file, tuple(v.shape))) for v, file in zip(small, files, strict=False)]
@@ -77,7 +74,22 @@ def restore_run(model: keras.Model, path: str | os.PathLike) -> None:
     Raises:
         ValueError: the file holds other weights, or is damaged.
     """
-    arrays = read_arrays(path)
+    set_weights(model, read_arrays(path), path)
+
+
+def set_weights(
+    model: keras.Model, arrays: Mapping[str, np.ndarray], path: str | os.PathLike
+) -> None:
+    """Sets the weights of a model to those of a checkpoint.
+
+    Args:
+        model: built.
+        arrays: as `read_arrays` gives them.
+        path: of the file, for the message.
+
+    Raises:
+        ValueError: they are other weights; nothing is changed.
+    """
     numbered = sorted(
         ((int(name), value) for name, value in arrays.items() if name.isdecimal()),
         key=lambda one: one[0],

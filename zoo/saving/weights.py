@@ -13,7 +13,7 @@ import shutil
 import tempfile
 import uuid
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import keras
 import numpy as np
@@ -31,7 +31,6 @@ class StoredWeights(tf.Module):
             are. `"int8"` writes each row of a matrix in steps of a 127th of its largest number,
             which stands beside it;
             vectors are float16.
-        left_out: variables that the graph does not need.
 
     Example:
         >>> model = keras.Sequential([keras.Input([2]), keras.layers.Dense(3)])
@@ -41,11 +40,11 @@ class StoredWeights(tf.Module):
         TensorShape([1, 3])
     """
 
-    def __init__(self, model: keras.Model, kind: str, left_out: Sequence[keras.Variable] = ()):
+    def __init__(self, model: keras.Model, kind: str):
         super().__init__()
         if kind not in STORED:
             raise ValueError(f"expected one of the kinds {STORED}. Received: {kind!r}")
-        kept = stored_variables(model, left_out)
+        kept = stored_variables(model)
         small = [v for v in kept if kind != "float32" and v.dtype == "float32"]
         stored = {id(v) for v in small}
         self.variables_as_they_are = [v.value for v in kept if id(v) not in stored]
@@ -71,13 +70,11 @@ class StoredWeights(tf.Module):
             yield
 
 
-def stored_variables(
-    model: keras.Model, left_out: Sequence[keras.Variable] = ()
-) -> list[keras.Variable]:
-    """The variables of a model that a SavedModel holds, in order; no states of random numbers."""
-    ignored = {id(variable) for variable in left_out}
-    kept = [v for v in model.weights if isinstance(v.value, tf.Variable)]
-    return [v for v in kept if id(v) not in ignored]
+def stored_variables(model: keras.Model) -> list[keras.Variable]:
+    """The variables of a model that a SavedModel holds, in order: of one of the zoo, `parameters`;
+    no states of random numbers."""
+    kept = getattr(model, "parameters", model.weights)
+    return [v for v in kept if isinstance(v.value, tf.Variable)]
 
 
 class _Resource(tf.saved_model.experimental.TrackableResource):

@@ -124,20 +124,29 @@ def test_a_worker_that_is_stopped_is_missed_too(monkeypatch):
     assert "worker 1 (127.0.0.1:1) is gone (silent for 1 seconds)" in chief.said()
 
 
-def test_a_worker_says_that_it_was_stopped():
+@pytest.mark.parametrize(
+    ("kind", "text", "said"),
+    [
+        (
+            peers._LOST,
+            b"worker 1 (127.0.0.1:1) was stopped",
+            "lm: worker 1 (127.0.0.1:1) was stopped; go on.\n",
+        ),
+        # The same commands do not mend a fault.
+        (
+            peers._FAILED,
+            b"worker 1 (a:1) ended: no such file.",
+            "lm: worker 1 (a:1) ended: no such file.\n",
+        ),
+    ],
+    ids=["stopped", "fault"],
+)
+def test_a_worker_says_how_it_ended(kind, text, said):
     chief, link = a_chief_and_a_link()
-    link.sendall(peers._message(peers._LOST, b"worker 1 (127.0.0.1:1) was stopped"))
+    link.sendall(peers._message(kind, text))
     assert chief.left.wait(20)
     link.close()
-    assert chief.said() == "lm: worker 1 (127.0.0.1:1) was stopped; go on.\n"
-
-
-def test_the_same_commands_do_not_mend_a_fault():
-    chief, link = a_chief_and_a_link()
-    link.sendall(peers._message(peers._FAILED, b"worker 1 (a:1) ended: no such file."))
-    assert chief.left.wait(20)
-    link.close()
-    assert chief.said() == "lm: worker 1 (a:1) ended: no such file.\n"
+    assert chief.said() == said
 
 
 def test_who_does_not_come_is_named(monkeypatch, capsys):
