@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-from layers.engine import precision_of_loops
+from layers.engine import multiply, precision_of_loops
 
 # Rows whose scores are in memory at a time: what is computed of them stays in the cache.
 _ROWS_AT_ONCE = 512
@@ -21,6 +21,7 @@ def summed_sampled_cross_entropy(
     targets: tf.Tensor,
     weights: tf.Tensor,
     drawn: tf.Tensor,
+    products: tf.DType | str | None = None,
 ) -> tf.Tensor:
     """Σ_i weights_i L_i, where row i compares its target t with the drawn words v other than t:
 
@@ -40,6 +41,7 @@ def summed_sampled_cross_entropy(
         targets: int32 `[n]`, in [0, vocabulary).
         weights: float `[n]`, 0 where there is padding.
         drawn: different words, int32 `[samples]`, see `draw`.
+        products: as in `layers.softmax.summed_cross_entropy`.
 
     Returns:
         A scalar. Its gradients by `w` and `b` are `tf.IndexedSlices` of the rows that took part;
@@ -81,7 +83,7 @@ def summed_sampled_cross_entropy(
         ) -> tuple:
             part = slice(i, tf.minimum(i + _ROWS_AT_ONCE, count))
             some, right, weight = a[part], s_target[part], weights[part]
-            scores = tf.nn.bias_add(tf.matmul(some, w_drawn, transpose_b=True), b_drawn)
+            scores = tf.nn.bias_add(multiply(some, w_drawn, products, transpose_b=True), b_drawn)
             largest = tf.maximum(tf.reduce_max(scores, axis=1), right)
             each = tf.exp(scores - largest[:, None])
             each = _without(each, hits[part])
@@ -95,8 +97,8 @@ def summed_sampled_cross_entropy(
                 i + _ROWS_AT_ONCE,
                 losses.write(number, weight * (tf.math.log(together) + largest - right)),
                 p.write(number, weight - of_right * scale),
-                d_a.write(number, tf.matmul(each, w_drawn) * scale[:, None]),
-                d_w + tf.matmul(each, scaled, transpose_a=True),
+                d_a.write(number, multiply(each, w_drawn, products) * scale[:, None]),
+                d_w + multiply(each, scaled, products, transpose_a=True),
                 d_b + tf.linalg.matvec(each, scale, transpose_a=True),
             )
 

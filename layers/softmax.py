@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from layers.engine import precision_of_loops
+from layers.engine import multiply, precision_of_loops
 
 # Scores that are in memory at a time; more rows than fit are taken in turns.
 _SCORES_AT_ONCE = 2**24
@@ -19,6 +19,7 @@ def summed_cross_entropy(
     targets: tf.Tensor,
     weights: tf.Tensor,
     smoothing: float = 0.0,
+    products: tf.DType | str | None = None,
 ) -> tf.Tensor:
     """Σ_i weights_i L_i,   L_i = -log ŷ_i[target_i],   ŷ_i = softmax(W a_i + b).
 
@@ -37,6 +38,8 @@ def summed_cross_entropy(
         targets: int32 `[n]`, in [0, vocabulary).
         weights: float `[n]`, 0 where there is padding.
         smoothing: ε, in [0, 1).
+        products: the type in which W a_i and its derivatives are multiplied, see
+            `layers.engine.precision_of_products`; by default that of everything else.
 
     Returns:
         A scalar. Its gradient by `a`, `w` and `b` is computed with it; that gradient can be
@@ -59,15 +62,15 @@ def summed_cross_entropy(
         ) -> tuple:
             part = slice(i, tf.minimum(i + rows, count))
             some, weight = a[part], weights[part]
-            scores = tf.nn.bias_add(tf.matmul(some, w, transpose_b=True), b)
+            scores = tf.nn.bias_add(multiply(some, w, products, transpose_b=True), b)
             losses, derivatives = tf.raw_ops.SparseSoftmaxCrossEntropyWithLogits(
                 features=scores, labels=targets[part]
             )
             return (
                 i + rows,
                 total + tf.tensordot(losses, weight, 1),
-                d_a.write(i // rows, tf.matmul(derivatives, w) * weight[:, None]),
-                d_w + tf.matmul(derivatives, some * weight[:, None], transpose_a=True),
+                d_a.write(i // rows, multiply(derivatives, w, products) * weight[:, None]),
+                d_w + multiply(derivatives, some * weight[:, None], products, transpose_a=True),
                 d_b + tf.linalg.matvec(derivatives, weight, transpose_a=True),
             )
 

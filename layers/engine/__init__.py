@@ -41,7 +41,12 @@ Who does what, each module using only those above it:
 """
 
 from layers.engine.cell import Cell, CudnnForm, Step, WrappedCell
-from layers.engine.compiling import function_here, precision_of_loops
+from layers.engine.compiling import (
+    function_here,
+    multiply,
+    precision_of_loops,
+    precision_of_products,
+)
 from layers.engine.plan import Plan
 from layers.engine.running import derivatives, quantities, run
 
@@ -53,7 +58,9 @@ __all__ = [
     "WrappedCell",
     "derivatives",
     "function_here",
+    "multiply",
     "precision_of_loops",
+    "precision_of_products",
     "quantities",
     "run",
 ]

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
-from layers.engine.compiling import shared_function
+from layers.engine.compiling import multiply, shared_function
 from layers.engine.loops import steps_back, steps_forward
 from layers.engine.plan import Plan
 from layers.engine.sharding import Tensors
@@ -49,7 +49,8 @@ def forward(
         mask = tf.expand_dims(tf.transpose(tensors.mask), 2)  # LiteRT cuts no slices of bools
         x = tf.where(mask, x, tf.zeros([], x.dtype))  # whatever the padding holds, it is no input
     rows = tf.reshape(x, [-1, x.shape[2]])
-    z_x, steps = _in_steps(project(rows, tensors), x), None
+    products = plan.products if plan.keep == "slopes" else None
+    z_x, steps = _in_steps(project(rows, tensors, products), x), None
     if tensors.padding is not None:
         steps = tf.shape(x)[0]
         z_x, mask = _padded(z_x, tensors.padding), _padded(mask, tensors.padding)
@@ -63,10 +64,10 @@ def forward(
     return outputs, states, Residuals(rows, mask, weights, kept)
 
 
-def project(rows: tf.Tensor, tensors: Tensors) -> tf.Tensor:
+def project(rows: tf.Tensor, tensors: Tensors, products: str | None = None) -> tf.Tensor:
     """W_x x + b of all gates, `[rows, gates * units]`, for inputs `[rows, features]`.
 
-    Without a kernel, the inputs are that, as they are.
+    Without a kernel, the inputs are that, as they are. `products` is as in `Plan`.
 
     Example:
         >>> tensors = Tensors(tf.ones([1, 1, 2]), (), 3 * tf.ones([2, 4]), tf.ones([4, 4]))
@@ -75,7 +76,7 @@ def project(rows: tf.Tensor, tensors: Tensors) -> tf.Tensor:
     """
     if tensors.kernel is None:
         return rows
-    z_x = rows @ tensors.kernel
+    z_x = multiply(rows, tensors.kernel, products)
     return z_x if tensors.bias is None else tf.nn.bias_add(z_x, tensors.bias)
 
 
@@ -126,12 +127,16 @@ def backward(
         )
     else:
         kernels = tf.split(kernel_transposed, [d.shape[1] for d in of_inputs], axis=0)
-        d_x = tf.add_n([d @ w for d, w in zip(of_inputs, kernels, strict=True)])
+        d_x = tf.add_n(
+            [multiply(d, w, plan.products) for d, w in zip(of_inputs, kernels, strict=True)]
+        )
     shape = tf.shape(tensors.x)
     d_x = tf.transpose(tf.reshape(d_x, [shape[1], shape[0], tensors.x.shape[2]]), [1, 0, 2])
 
     def over_all_steps(products: Sequence[tuple[tf.Tensor, int]]) -> tf.Tensor:
-        return tf.concat([tf.matmul(a, d_z[i], transpose_a=True) for a, i in products], axis=1)
+        return tf.concat(
+            [multiply(a, d_z[i], plan.products, transpose_a=True) for a, i in products], axis=1
+        )
 
     derivatives = {
         "x": d_x,

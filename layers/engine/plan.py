@@ -22,6 +22,8 @@ class Plan:
         compiled: by XLA, or portable.
         by_hand: back-propagation as written in the cell, or automatic differentiation of `step`.
         cudnn: whether cuDNN takes the place of the loops: True, False, or `"auto"`, where it can.
+        products: the type of the products over all steps of a run that keeps slopes, by its name;
+            None for that of the tensors.
         keep: what to keep of each step: `"slopes"`, for back-propagation; `"quantities"`, for
             people who look at them; or `"nothing"`: a gradient that is asked for all the same then
             runs the forward pass once more. On the way back, `"derivatives"`: those by the states.
@@ -39,4 +41,5 @@ class Plan:
     compiled: bool = False
     by_hand: bool = True
     cudnn: bool | str = dataclasses.field(default="auto", compare=False)  # no loop asks for it
+    products: str | None = dataclasses.field(default=None, compare=False)  # nor for this
     keep: Literal["slopes", "quantities", "nothing", "derivatives"] = "slopes"

@@ -14,6 +14,7 @@ from layers.engine.compiling import (
     is_for_here,
     padding_to_bucket,
     precision_of_loops,
+    precision_of_products,
     shared_function,
 )
 from layers.engine.cudnn import run_by_cudnn, why_not
@@ -39,7 +40,8 @@ def run(
     """Runs a cell over sequences.
 
     It computes in the precision that `compiling.precision_of_loops` gives for the inputs: where
-    they have 16 bits on a CPU, only what goes in and comes out has.
+    they have 16 bits on a CPU, only what goes in and comes out has, and, where the processor is
+    made for it, the products over all steps in training, see `compiling.precision_of_products`.
 
     Args:
         plan: cell, direction, and how to run.
@@ -70,6 +72,7 @@ def run(
     tensors = Tensors(
         x, tuple(states), kernel, recurrent_kernel, bias, recurrent_bias, dropout, mask
     )
+    plan = dataclasses.replace(plan, products=precision_of_products(x.dtype).name)
     outputs, last_states = _run(plan, tensors.cast(precision_of_loops(x.dtype)), at_once)
     outputs = None if outputs is None else tf.cast(outputs, x.dtype)
     return outputs, tuple(tf.cast(state, x.dtype) for state in last_states)

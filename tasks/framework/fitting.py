@@ -18,7 +18,12 @@ from tasks.data.batching import Batches
 from tasks.framework import checkpoints
 from tasks.framework.configuration import TrainingConfig
 from tasks.framework.distribution import ALONE, Team
-from tasks.framework.optimizers import by_one_kernel, clipped_as_a_whole, unscaled
+from tasks.framework.optimizers import (
+    by_one_kernel,
+    clipped_as_a_whole,
+    unscaled,
+    with_warm_average,
+)
 from zoo import files
 from zoo.catalog.sources import BEST
 from zoo.models import RecurrentModel
@@ -45,9 +50,9 @@ def make_optimizer(training: TrainingConfig, one_kernel: bool = True) -> keras.o
         arguments |= {"use_ema": True, "ema_momentum": training.average}
     if training.optimizer == "sgd":
         sgd = keras.optimizers.SGD(training.learning_rate, momentum=0.9, **arguments)
-        return clipped_as_a_whole(sgd)
+        return with_warm_average(clipped_as_a_whole(sgd))
     adam = keras.optimizers.Adam(training.learning_rate, **arguments)
-    return clipped_as_a_whole(by_one_kernel(adam)) if one_kernel else adam
+    return with_warm_average(clipped_as_a_whole(by_one_kernel(adam))) if one_kernel else adam
 
 
 def learning_rate(training: TrainingConfig, epoch: int, epochs: int) -> float:

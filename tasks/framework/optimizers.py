@@ -1,4 +1,4 @@
-"""Adam by one kernel, gradients clipped as they are."""
+"""Adam by one kernel, gradients clipped as they are, averages of weights that warm up."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from typing import Any
 
 import keras
 import tensorflow as tf
+
+# Steps after which the average of weights has a momentum of a half.
+_WARM_UP = 9
 
 
 def by_one_kernel(adam: keras.optimizers.Adam) -> keras.optimizers.Adam:
@@ -50,6 +53,39 @@ def clipped_as_a_whole(optimizer: keras.optimizers.Optimizer) -> keras.optimizer
         return clip([g if g is None else tf.convert_to_tensor(g) for g in gradients])
 
     optimizer._clip_gradients = whole
+    return optimizer
+
+
+def with_warm_average(optimizer: keras.optimizers.Optimizer) -> keras.optimizers.Optimizer:
+    """The optimizer, whose moving average of the weights from now on forgets the first ones soon:
+    after t steps its momentum is t / (t + 9), until that is more than `ema_momentum`.
+
+    With a momentum of 0.999 from the start, the first weights would still be a third of the average
+    after 1,000 steps, which may be an epoch or two.
+
+    Source: `num_updates` of `tf.train.ExponentialMovingAverage`, which has (t + 1) / (t + 10).
+
+    Example:
+        >>> weight = keras.Variable([0.0])
+        >>> sgd = keras.optimizers.SGD(1.0, use_ema=True, ema_momentum=0.999)
+        >>> for _ in range(2):  # -1, and then -2 with a weight of 9 / 10
+        ...     with_warm_average(sgd).apply([tf.constant([1.0])], [weight])
+        >>> sgd.finalize_variable_values([weight])
+        >>> round(float(weight[0]), 3)
+        -1.9
+    """
+
+    def update(variables: list) -> None:
+        steps = tf.cast(optimizer.iterations, tf.float32)
+        momentum = tf.minimum(optimizer.ema_momentum, steps / (steps + _WARM_UP))
+        for variable, average in zip(
+            variables, optimizer._model_variables_moving_average, strict=True
+        ):
+            kept = tf.cast(momentum, average.dtype)
+            average.assign(kept * average + (1 - kept) * tf.convert_to_tensor(variable))
+
+    if optimizer.use_ema:
+        optimizer._update_model_variables_moving_average = update
     return optimizer
 
 

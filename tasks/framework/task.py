@@ -193,6 +193,15 @@ class Trainer(abc.ABC, Generic[C]):
             model.start_from(self._trained(self.source))
         return model
 
+    def as_measured(self, model: RecurrentModel) -> RecurrentModel:
+        """A trained model as it is measured and saved: mixed precision is for training alone."""
+        if self.config.training.mixed_precision == "float32":
+            return model
+        exact = self.make_model(self.model_config(), layers.Stack)
+        fitting.compile_model(exact, self.config.training)
+        exact.start_from(model)
+        return exact
+
     def _trained(self, found: Source) -> RecurrentModel:
         try:
             return load_weights(found)

@@ -111,9 +111,8 @@ def _train(
         print(f"{split}: {counted(count)}", flush=True)
 
     model = trainer.build()
-    predict = trainer.predictor(model)
     try:
-        history = trainer.fit(model, predict)
+        history = trainer.fit(model, trainer.predictor(model))
         distribution.end_with_the_chief(team)
     except KeyboardInterrupt:
         if temporary:
@@ -123,6 +122,7 @@ def _train(
                 file=sys.stderr,
             )
         raise
+    model = trainer.as_measured(model)
     results = RunResults(
         task=task.name,
         score=task.score_name,
@@ -138,7 +138,7 @@ def _train(
         validation={},
         wall_seconds=0.0,
     )
-    return _measured(trainer, model, predict, results, start - seconds_before)
+    return _measured(trainer, model, trainer.predictor(model), results, start - seconds_before)
 
 
 def _measured(
@@ -193,7 +193,7 @@ def restore(task: Task, config: TaskConfig, model_dir: str) -> tuple[Trainer, Re
     _, trainer = claim(task, config, load(task, config, ["train", "validation"]), model_dir)
     model = trainer.build()
     checkpoints.restore_best(model, model_dir)
-    return trainer, model
+    return trainer, trainer.as_measured(model)
 
 
 def claim(

@@ -40,6 +40,13 @@ class LanguageTraining(TrainingConfig):
         at_least=0,
         recipe=False,
     )
+    neural_cache: int = option(
+        0,
+        "Evaluate once more with a cache of so many tokens: what followed states like the present "
+        "one becomes likelier; 0: not.",
+        at_least=0,
+        recipe=False,
+    )
 
 
 @dataclasses.dataclass(frozen=True)

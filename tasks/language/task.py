@@ -18,7 +18,7 @@ from tasks.framework.checkpoints import keep_lines
 from tasks.framework.evaluating import evaluate
 from tasks.framework.task import Task, Trainer
 from tasks.framework.text_io import batched
-from tasks.language import dynamic_evaluation, formats, reading
+from tasks.language import dynamic_evaluation, formats, neural_cache, reading
 from tasks.language.configuration import LanguageConfig
 from zoo import predictions
 from zoo.configuration import LanguageModelConfig, RecurrentConfig
@@ -152,8 +152,9 @@ class LanguageTrainer(Trainer[LanguageConfig]):
     ):
         super().__init__(task, corpus, config, model_dir)
         data, batch_size = config.data, config.training.batch_size
-        if config.training.dynamic_evaluation and not data.running:
-            raise UserError("--dynamic_evaluation goes with --running: it is for long texts")
+        for name in ("dynamic_evaluation", "neural_cache"):
+            if getattr(config.training, name) and not data.running:
+                raise UserError(f"--{name} goes with --running: it is for long texts")
         names = tokens.make_vocabulary(
             all_tokens(corpus["train"], data.tokens),
             data.vocab_size,
@@ -245,18 +246,40 @@ class LanguageTrainer(Trainer[LanguageConfig]):
         return score
 
     def further_figures(self, model: LanguageModel) -> dict[str, Any]:
-        training, window = self.config.training, self.config.data.window
-        rate = training.dynamic_evaluation
-        if not rate:
-            return {}
-        found: dict[str, Any] = {"learning_rate": rate, "window": window}
-        log_probability = dynamic_evaluation.scorer(model, window, rate, training.clip_norm)
+        training, found = self.config.training, {}
+        if training.dynamic_evaluation:
+            found["dynamic_evaluation"] = self._learning_on(model, training.dynamic_evaluation)
+        if training.neural_cache:
+            found["neural_cache"] = self._looking_back(model, training.neural_cache)
+        return found
+
+    def _learning_on(self, model: LanguageModel, rate: float) -> dict[str, Any]:
+        window, clip_norm = self.config.data.window, self.config.training.clip_norm
+        log_p = dynamic_evaluation.scorer(model, window, rate, clip_norm)
+        measured = self._scored_anew("dynamic evaluation", log_p)
+        return {"learning_rate": rate, "window": window, **measured}
+
+    def _looking_back(self, model: LanguageModel, size: int) -> dict[str, Any]:
+        """θ and λ are chosen on the validation part."""
+        read = neural_cache.reader(model)
+        cache = neural_cache.fitted([read(ids) for ids in self.encoded["validation"]], size)
+        measured = self._scored_anew(
+            "neural cache", lambda ids: float(np.log(cache.probabilities(read(ids))).sum())
+        )
+        return {"size": size, "theta": cache.theta, "lambda": cache.share, **measured}
+
+    def _scored_anew(
+        self, title: str, log_probability: Callable[[np.ndarray], float]
+    ) -> dict[str, dict]:
+        """Metrics of the parts that are there, of another log P of a text's ids."""
+        measured = {}
         for split in ("validation", "test"):
             if split in self.corpus:
                 predicted = self._scored(split, map(log_probability, self.encoded[split]))
-                title = f"{split}, dynamic evaluation"
-                found[split] = evaluate(self.task, predicted, predicted, title, None)
-        return {"dynamic_evaluation": found}
+                measured[split] = evaluate(
+                    self.task, predicted, predicted, f"{split}, {title}", None
+                )
+        return measured
 
     def module(self, model: LanguageModel, weights: str = "float32") -> LanguageModule:
         return LanguageModule(model, self.tokens, weights)

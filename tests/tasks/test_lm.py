@@ -20,7 +20,7 @@ from programs import (
 from tasks import lm
 from tasks.experiments import agreement
 from tasks.framework import train
-from tasks.language import Language, attractors
+from tasks.language import Language, attractors, neural_cache
 
 SMALL = ["--units=8", "--embedding_dim=8", "--batch_size=4", "--epochs=3", "--learning_rate=0.02"]
 SMALL += ["--nojit", "--cell=rnn"]
@@ -35,7 +35,7 @@ def trained(tmp_path_factory):
     data.write_text("\n".join(LINES))
     flags = ["--data=files", f"--train_file={data}", f"--valid_file={data}", f"--test_file={data}"]
     flags += [*SMALL, "--running", "--tokens=characters", "--window=20", "--depth=2"]
-    flags += ["--dynamic_evaluation=0.05"]
+    flags += ["--dynamic_evaluation=0.05", "--neural_cache=200"]
     program("lm", *flags, "--model_dir", folder / "model", "--export_dir", folder / "saved")
     return {"flags": flags, "data": data, "model": folder / "model", "saved": folder / "saved"}
 
@@ -58,6 +58,9 @@ def test_training_evaluation_and_the_savedmodel_agree(trained, served, tmp_path)
     assert results["test"]["bits_per_token"] == pytest.approx(nats / np.log(2))
     learning = results["dynamic_evaluation"]["test"]
     assert learning["perplexity"] < results["test"]["perplexity"]
+    looking_back = results["neural_cache"]  # the text repeats itself
+    assert looking_back["test"]["perplexity"] < 0.9 * results["test"]["perplexity"]
+    assert looking_back["size"] == 200 and looking_back["lambda"] in neural_cache.LAMBDAS
     program(
         "lm", "--mode=evaluate", f"--model={trained['saved']}", "--data=files", "--running",
         f"--test_file={trained['data']}", "--model_dir", tmp_path,
@@ -205,6 +208,7 @@ def test_standard_input_is_scored_as_it_comes(trained, served):
         (["--bidirectional"], "reads forward only"),
         (["--cell=none"], "expected a recurrent layer"),
         (["--dynamic_evaluation=0.1"], "goes with --running"),
+        (["--neural_cache=9"], "goes with --running"),
         (["--data=files", "--train_file=/dev/null"], "expected text, found none"),
         (["--data=files", "--train_file={short}", "--running"], "tokens or more"),
         (["--mode=agreement", "--data=files"], "about sentences of its own"),

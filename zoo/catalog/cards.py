@@ -32,6 +32,7 @@ _UNITS = {
     "chrf": "chrF",
     "exact": "share equal to the reference",
 }
+_SPLITS = ("validation", "test")
 # What a metric's figures were computed by, by the end of the name that says it.
 _SIGNATURE = "_signature"
 
@@ -132,6 +133,10 @@ def _quality(results: EntryResults) -> str:
         [_unit(name), *(_digits(name, metrics[name]) for metrics in splits.values())]
         for name in names
     ]
+    for way, found in results.further.items():
+        shown = "perplexity" if "perplexity" in found["validation"] else results.score
+        cells = [_figure(found.get(split), shown) for split in splits]
+        rows.append([f"{_unit(shown)} with {_settings(way, found)}", *cells])
     if results.baseline is not None:
         found = {"validation": results.baseline.validation, "test": results.baseline.test}
         cells = [_figure(found[split], results.score) for split in splits]
@@ -148,6 +153,16 @@ def _quality(results: EntryResults) -> str:
 
 def _unit(name: str) -> str:
     return _UNITS.get(name, name.replace("_", " "))
+
+
+def _settings(way: str, found: Mapping[str, Any]) -> str:
+    """Another way to ask a model, with what is set for it."""
+    said = [
+        f"{name.replace('_', ' ')} {value:{',' if isinstance(value, int) else '.3g'}}"
+        for name, value in found.items()
+        if name not in _SPLITS
+    ]
+    return f"{way.replace('_', ' ')} ({', '.join(said)})"
 
 
 def _figure(metrics: Mapping | None, score: str) -> str:

@@ -50,7 +50,7 @@ def collect(
     changed = {
         "config": without_folders(run.config),
         "command": portable(run.command),
-        "further": {},
+        "further": _other_ways(run),
     }
     results = EntryResults(
         **of_run | changed,
@@ -63,6 +63,18 @@ def collect(
         if known.files == results.files:
             results.speed = known.speed
     return results
+
+
+def _other_ways(run: RunResults) -> dict[str, Any]:
+    """Of a run's further figures those of a model that is asked in other ways, such as by a neural
+    cache: metrics of the validation part, and maybe of others."""
+    # An entry's own file, read as that of a run, has more keys than a run's.
+    own = {field.name for field in dataclasses.fields(EntryResults)}
+    return {
+        way: figures
+        for way, figures in run.further.items()
+        if way not in own and isinstance(figures, Mapping) and "validation" in figures
+    }
 
 
 def of_version(results: EntryResults, folder: str | os.PathLike) -> EntryResults:

@@ -9,6 +9,7 @@ import keras
 import tensorflow as tf
 
 import layers
+from layers.engine import precision_of_products
 from layers.gates import gates_of_layers
 from layers.sampled_softmax import draw, summed_sampled_cross_entropy
 from layers.softmax import log_probabilities, summed_cross_entropy
@@ -210,11 +211,12 @@ class LanguageModel(CarriesStates):
         weights = tf.cast(tf.reshape(weights, [-1]), a.dtype)
         targets = tf.reshape(targets, [-1])
         w, b = self.output_weights()
+        products = precision_of_products(self.compute_dtype)
         if samples:
             drawn = draw(self.drawing.next(), samples, self.config.vocabulary_size)
-            total = summed_sampled_cross_entropy(a, w, b, targets, weights, drawn)
+            total = summed_sampled_cross_entropy(a, w, b, targets, weights, drawn, products)
         else:
-            total = summed_cross_entropy(a, w, b, targets, weights)
+            total = summed_cross_entropy(a, w, b, targets, weights, products=products)
         return total, tf.cast(tf.math.count_nonzero(real), total.dtype)
 
     def loss_count(self, inputs: Inputs) -> tf.Tensor:

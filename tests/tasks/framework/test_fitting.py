@@ -66,7 +66,8 @@ def test_the_average_is_scored_and_kept_and_training_goes_on_from_the_weights(tm
     for t in range(6):
         momentum = 0.9 * momentum - 0.1 * 2 * w
         w += momentum
-        average = w if t == 0 else 0.5 * average + 0.5 * w
+        kept = min(0.5, t / (t + 9))  # it warms up
+        average = kept * average + (1 - kept) * w
         averages.append(average)
         weights.append(w)
 

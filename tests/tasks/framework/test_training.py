@@ -15,7 +15,7 @@ from tasks.data.errors import DataError, UserError
 from tasks.framework import train
 from tasks.framework.configuration import TaskConfig
 from tasks.framework.evaluating import predicted_answers
-from tasks.framework.training import command_of, fingerprint
+from tasks.framework.training import command_of, fingerprint, restore
 from tasks.language import Language, LanguageConfig
 from tasks.tagging import NamedEntities, PartsOfSpeech, TaggingConfig
 from zoo.catalog import building
@@ -135,6 +135,33 @@ def test_a_programs_own_command_is_quoted(trained):
     _, run = ner.PROGRAM.parse(["--train_file=a b's.conll", "--mode=train"])
     assert run.command == """python -m tasks.ner '--train_file=a b'"'"'s.conll' --mode=train"""
     assert shlex.split(run.command)[3] == "--train_file=a b's.conll"
+
+
+# --- Mixed precision -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+def test_mixed_precision_is_for_training_alone(policy, tmp_path):
+    """What it gives is measured, answers and is saved in float32, with the weights of the run."""
+    text = write(tmp_path / "t", "a\n" * 30)
+    files = {"data": "files", "train_file": text, "valid_file": text, "running": True}
+    training = {**SMALL, "cell": "lstm", "mixed_precision": policy, "average": 0.9}
+    config = LanguageConfig.of(**files, **training)
+    trained = train(Language(), config, str(tmp_path / "m"))
+    assert trained.model.compute_dtype == "float32"
+    (states,) = {tuple(state.dtype.name for state in trained.model.zero_states(1))}
+    assert states == ("float32", "float32")
+    with np.load(tmp_path / "m" / "best.npz") as best:
+        kept = [best[name] for name in best.files]
+    for weight in trained.model.trainable_variables:
+        assert any(np.array_equal(weight.numpy(), other) for other in kept)
+    nats = trained.results.validation["nats_per_token"]
+    answer = trained("\n".join(["a"] * 30))
+    assert -answer["log_probability"] / answer["token_count"] == pytest.approx(nats, rel=1e-3)
+    _, again = restore(Language(), config, str(tmp_path / "m"))
+    assert again.compute_dtype == "float32"
+    for one, other in zip(again.parameters, trained.model.parameters, strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 # --- Resuming ------------------------------------------------------------------------------------

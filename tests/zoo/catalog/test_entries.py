@@ -1,6 +1,7 @@
 """The committed models: whole, as their cards say, and right about the lecture's sentences."""
 
 import dataclasses
+import json
 import pathlib
 import shutil
 import sys
@@ -212,6 +213,20 @@ def test_a_model_of_a_newer_format_is_named(copied):
     (next((copied / "ner_demo").glob("*/saved_model.pb"))).write_bytes(b"\xff" * 20)
     with pytest.raises(OSError, match="expected a SavedModel that this TensorFlow"):
         zoo.load("ner_demo", folder=copied)
+
+
+def test_a_card_has_figures_of_a_model_that_is_asked_in_other_ways(tmp_path):
+    shutil.copytree(home() / "lm_demo", tmp_path / "lm_demo")
+    path = tmp_path / "lm_demo" / RESULTS
+    run = json.loads(path.read_text())
+    run["neural_cache"] = {"size": 2000, "lambda": 0.1, "validation": {"perplexity": 3.5}}
+    run["something_else"] = {"size": 3}
+    path.write_text(json.dumps(run))
+    assert command.main(["--folder", str(tmp_path), "collect", "lm_demo", str(path.parent)]) == 0
+    splits = "| 3.5000 | – |" if "test" in run else "| 3.5000 |"
+    row = f"| perplexity with neural cache (size 2,000, lambda 0.1) {splits}"
+    assert row in (path.parent / cards.CARD).read_text()
+    assert read_entry("lm_demo", tmp_path).further == {"neural_cache": run["neural_cache"]}
 
 
 def test_benchmark_writes_into_the_card(tmp_path, capsys, monkeypatch):

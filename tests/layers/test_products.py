@@ -1,0 +1,115 @@
+"""Large products in bfloat16, where a CPU is made for it, and in float32 where it is not."""
+
+import builtins
+import io
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from layers import LSTM, sampled_softmax, softmax
+from layers.engine import compiling
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=[3, 5, 6]).astype("float32")
+SOFTMAXES = {
+    "whole": softmax.summed_cross_entropy,
+    "sampled": lambda *given, **how: sampled_softmax.summed_sampled_cross_entropy(
+        *given, sampled_softmax.draw([0, 1], 9, 12), **how
+    ),
+}
+
+
+@pytest.fixture(params=[True, False], ids=["has bfloat16", "has not"])
+def processor(request, monkeypatch):
+    monkeypatch.setattr(compiling, "multiplies_bfloat16", lambda: request.param)
+    return request.param
+
+
+def training_step(layer):
+    def gradients(x):
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_sum(tf.cast(layer(x, training=True), tf.float32) ** 2)
+        return tape.gradient(loss, layer.trainable_variables)
+
+    return gradients
+
+
+def types_of_products(function):
+    graph = function.graph.as_graph_def()
+    nodes = [*graph.node, *(node for some in graph.library.function for node in some.node_def)]
+    return {tf.as_dtype(node.attr["T"].type).name for node in nodes if "MatMul" in node.op}
+
+
+@pytest.mark.parametrize("jit", [False, True])
+def test_in_training_products_over_all_steps_are_in_bfloat16(processor, jit):
+    exact, mixed = LSTM(4, jit=jit), LSTM(4, jit=jit, dtype="mixed_bfloat16")
+    for layer in (exact, mixed):
+        layer.build(X.shape)
+    mixed.set_weights(exact.get_weights())
+    step = tf.function(training_step(mixed)).get_concrete_function(tf.TensorSpec(X.shape))
+    assert ("bfloat16" in types_of_products(step)) == processor
+    for found, expected in zip(step(tf.constant(X)), training_step(exact)(X), strict=True):
+        assert found.dtype == tf.float32
+        np.testing.assert_allclose(found, expected, atol=0.02 * np.abs(expected).max())
+
+
+def test_xla_and_what_is_exported_have_none(processor):
+    """XLA multiplies them in naive loops, and nobody knows the processor that will serve."""
+    del processor
+    layer = LSTM(4, dtype="mixed_bfloat16")
+    layer.build(X.shape)
+    whole = tf.function(training_step(layer), jit_compile=True)
+    served = tf.function(layer)
+    for function in (whole, served):
+        made = function.get_concrete_function(tf.TensorSpec(X.shape))
+        assert "bfloat16" not in types_of_products(made)
+
+
+@pytest.mark.parametrize("kind", SOFTMAXES)
+def test_softmaxes_multiply_in_it_and_sum_in_float32(kind):
+    a, w, b = (RNG.normal(size=shape).astype("float32") for shape in ([40, 8], [12, 8], [12]))
+    targets, weights = tf.constant(RNG.integers(0, 12, 40), tf.int32), tf.ones([40])
+
+    def results(**how):
+        given = [tf.constant(value) for value in (a, w, b)]
+        with tf.GradientTape() as tape:
+            tape.watch(given)
+            loss = SOFTMAXES[kind](*given, targets, weights, **how)
+        return [loss, *map(tf.convert_to_tensor, tape.gradient(loss, given))]
+
+    exact, rounded = results(), results(products=tf.bfloat16)
+    assert {value.dtype for value in rounded} == {tf.float32}
+    assert float(rounded[0]) == pytest.approx(float(exact[0]), rel=0.01)
+    assert float(rounded[0]) != float(exact[0])
+    for found, expected in zip(rounded[1:], exact[1:], strict=True):
+        np.testing.assert_allclose(found, expected, atol=0.03 * np.abs(expected).max())
+
+
+@pytest.mark.parametrize(
+    ("cpuinfo", "expected"),
+    [
+        ("flags\t: fpu avx512_bf16 avx512_fp16\n", True),
+        ("flags\t: amx_tile amx_bf16\n", True),
+        ("flags\t: fpu avx2 avx512f\n", False),
+        (None, False),
+    ],
+)
+def test_the_processor_is_asked(cpuinfo, expected, monkeypatch):
+    def opened(path, *_, **__):
+        assert path == "/proc/cpuinfo"
+        if cpuinfo is None:
+            raise FileNotFoundError(path)
+        return io.StringIO(cpuinfo)
+
+    monkeypatch.setattr(builtins, "open", opened)
+    assert compiling.multiplies_bfloat16.__wrapped__() is expected
+
+
+def test_other_precisions_are_as_they_were(processor):
+    del processor
+    for name in ("float16", "float32", "float64"):
+        expected = compiling.precision_of_loops(name)
+        assert compiling.precision_of_products(name) == expected
+    assert keras.config.dtype_policy().name == "float32"
