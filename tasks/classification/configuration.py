@@ -6,7 +6,7 @@ import dataclasses
 
 from tasks.framework.configuration import (
     DataConfig,
-    PretrainedConfig,
+    PretrainedTraining,
     RunConfig,
     TaskConfig,
     WordReaderData,
@@ -31,11 +31,11 @@ class ClassificationData(WordReaderData):
 
 
 @dataclasses.dataclass(frozen=True)
-class ClassificationTraining(PretrainedConfig):
+class ClassificationTraining(PretrainedTraining):
     """How a classifier is trained, and what it starts from."""
 
-    epochs: int = changed(PretrainedConfig, "epochs", 8)
-    patience: int = changed(PretrainedConfig, "patience", 3)
+    epochs: int = changed(PretrainedTraining, "epochs", 8)
+    patience: int = changed(PretrainedTraining, "patience", 3)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -111,7 +111,7 @@ class TrainingConfig(Configuration):
 
 
 @dataclasses.dataclass(frozen=True)
-class PretrainedConfig(TrainingConfig):
+class PretrainedTraining(TrainingConfig):
     """How a model is trained that may start from a language model."""
 
     pretrain: bool = option(
@@ -125,6 +125,14 @@ class PretrainedConfig(TrainingConfig):
         "and tests with.",
     )
     pretrain_epochs: int = option(5, "Epochs of the language model.", at_least=1)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.pretrain_file is not None and not self.pretrain:
+            raise ValueError(
+                "pretrain_file: expected none without --pretrain, which reads it. "
+                f"Received: {self.pretrain_file!r}"
+            )
 
 
 @dataclasses.dataclass(frozen=True)

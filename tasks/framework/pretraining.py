@@ -16,7 +16,7 @@ from tasks.data import batching
 from tasks.data.batching import Sequences
 from tasks.data.errors import UserError
 from tasks.framework import fitting
-from tasks.framework.configuration import PretrainedConfig
+from tasks.framework.configuration import PretrainedTraining
 from tasks.framework.distribution import ALONE, Team
 from tasks.framework.text_io import PREDICT_BATCH
 from zoo.configuration import WordPredictorConfig
@@ -33,7 +33,7 @@ _SHARED = (
 )  # fmt: skip
 
 
-def check_start(training: PretrainedConfig) -> None:
+def check_start(training: PretrainedTraining) -> None:
     """Raises UserError where there are two models to start from."""
     if training.init_from is not None:
         raise UserError(
@@ -53,7 +53,7 @@ def pretrain(
     model: Classifier | Tagger,
     texts: Sequences,
     validation: Sequences,
-    training: PretrainedConfig,
+    training: PretrainedTraining,
     model_dir: str,
     team: Team = ALONE,
 ) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from tasks.framework.configuration import PretrainedConfig, RunConfig, TaskConfig, WordReaderData
+from tasks.framework.configuration import PretrainedTraining, RunConfig, TaskConfig, WordReaderData
 from zoo.configuration import TaggerConfig, option
 
 
@@ -33,7 +33,7 @@ class TaggingConfig(TaskConfig):
 
     data: TaggingData = dataclasses.field(default_factory=TaggingData)
     model: TaggerConfig = dataclasses.field(default_factory=TaggerConfig)
-    training: PretrainedConfig = dataclasses.field(default_factory=PretrainedConfig)
+    training: PretrainedTraining = dataclasses.field(default_factory=PretrainedTraining)
 
 
 @dataclasses.dataclass(frozen=True)

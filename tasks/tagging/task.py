@@ -249,7 +249,7 @@ class TaggerTrainer(Trainer[TaggingConfig]):
             raise UserError("--pretrain goes with a recurrent --cell. Received: --cell=none")
         if training.pretrain:
             check_start(training)
-        where = training.pretrain_file if training.pretrain else None
+        where = training.pretrain_file
         return unlabelled.texts_of(where) if where else []
 
     def model_config(self) -> TaggerConfig:

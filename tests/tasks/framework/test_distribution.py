@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import socket
 import subprocess
 import sys
 import time
@@ -10,6 +9,7 @@ import time
 import numpy as np
 import pytest
 import together
+from ports import free_ports
 from programs import ROOT, command, environment
 
 from tasks.data.batching import Part
@@ -21,14 +21,6 @@ ENVIRONMENT = {**environment(), "PYTHONPATH": str(ROOT)}
 
 # Of the workers that were started last.
 PORTS = []
-
-
-def free_ports(count):
-    with_ports = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [one.getsockname()[1] for one in with_ports]
-    for one in with_ports:
-        one.close()
-    return ports
 
 
 def config_of(number, ports):

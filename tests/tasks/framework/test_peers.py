@@ -11,6 +11,7 @@ import threading
 import time
 
 import pytest
+from ports import free_ports
 from programs import ROOT
 
 from tasks.data.errors import UserError
@@ -39,14 +40,6 @@ if number == 0:
 else:
     team.wait_for_the_end()
 """
-
-
-def free_ports(count):
-    listening = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [one.getsockname()[1] for one in listening]
-    for one in listening:
-        one.close()
-    return ports
 
 
 def start(then, count=3, numbers=None):

@@ -10,7 +10,7 @@ from tasks.data.batching import Sequences
 from tasks.data.errors import DataError, UserError
 from tasks.data.unlabelled import texts_of
 from tasks.framework import train
-from tasks.framework.configuration import PretrainedConfig
+from tasks.framework.configuration import PretrainedTraining
 from tasks.framework.pretraining import pretrain
 from tasks.tagging import NamedEntities, TaggingConfig
 from tasks.tagging.task import encode_texts
@@ -38,7 +38,7 @@ def test_what_a_model_reads_and_its_first_layer_are_those_of_the_language_model(
     texts = Sequences(4 * np.arange(1, count + 1), features)
     model = MODELS[kind]()
     model.build()
-    training = PretrainedConfig(pretrain_epochs=2, batch_size=8, learning_rate=0.05)
+    training = PretrainedTraining(pretrain_epochs=2, batch_size=8, learning_rate=0.05)
     pretrain(model, texts, texts, training, str(tmp_path))
     arrays = read_arrays(tmp_path / "pretraining" / "best.npz")
     best = [v for _, v in sorted((int(n), v) for n, v in arrays.items() if n.isdecimal())]
@@ -107,3 +107,8 @@ def test_what_does_not_go_together_is_said():
     run = program("ner", "--pretrain", "--pretrain_file=none.txt", "--units=2", check=False)
     assert (run.returncode, run.stderr.count("\n")) == (1, 1)
     assert "none.txt: expected a readable file" in run.stderr
+    run = program("ner", "--pretrain_file=none.txt", "--units=2", check=False)
+    assert run.stderr == (
+        "ner: --pretrain_file: expected none without --pretrain, which reads it. "
+        "Received: 'none.txt'\n"
+    )
