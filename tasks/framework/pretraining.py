@@ -72,7 +72,7 @@ def pretrain(
     made_of = model.config.as_dict()
     folder = os.path.join(model_dir, _FOLDER)
     os.makedirs(folder, exist_ok=True)
-    with team.scope():
+    with fitting.precision(training.mixed_precision), team.scope():
         language = WordPredictor(
             WordPredictorConfig(**{name: made_of[name] for name in _SHARED if name in made_of})
         )

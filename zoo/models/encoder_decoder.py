@@ -404,7 +404,8 @@ class EncoderDecoder(RecurrentModel):
         real = tf.where(targets > tokens.PADDING)
         a, targets, weights = (tf.gather_nd(v, real) for v in (a, targets, weights))
         w, b = self.output_weights()
-        total = summed_cross_entropy(tf.cast(a, tf.float32), w, b, targets, weights, smoothing)
+        a = tf.cast(a, tf.float32)
+        total = summed_cross_entropy(a, w, b, targets, weights, smoothing, self.products_of_softmax)
         return total, tf.cast(tf.shape(targets)[0], tf.float32)
 
     def weighted_classes(self) -> tuple[str, ...]:

@@ -9,7 +9,6 @@ import keras
 import tensorflow as tf
 
 import layers
-from layers.engine import precision_of_products
 from layers.gates import gates_of_layers
 from layers.sampled_softmax import draw, summed_sampled_cross_entropy
 from layers.softmax import log_probabilities, summed_cross_entropy
@@ -211,7 +210,7 @@ class LanguageModel(CarriesStates):
         weights = tf.cast(tf.reshape(weights, [-1]), a.dtype)
         targets = tf.reshape(targets, [-1])
         w, b = self.output_weights()
-        products = precision_of_products(self.compute_dtype)
+        products = self.products_of_softmax
         if samples:
             drawn = draw(self.drawing.next(), samples, self.config.vocabulary_size)
             total = summed_sampled_cross_entropy(a, w, b, targets, weights, drawn, products)

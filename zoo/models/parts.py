@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 import layers
+from layers.engine import precision_of_products
 from zoo.configuration import RecurrentConfig
 from zoo.models.weighting import class_weights
 
@@ -70,6 +71,16 @@ class RecurrentModel(keras.Model):
                 f"{type(self).__name__}: expected a configuration with {what}. "
                 f"Received: {self.config!r}"
             )
+
+    @property
+    def products_of_softmax(self) -> tf.DType | None:
+        """The type in which a softmax over the vocabulary multiplies in training: bfloat16, where
+        the model and the processor are made for it; None for that of everything else.
+
+        Never float16: what pushes rare words down would be too small for it.
+        """
+        fastest = precision_of_products(self.compute_dtype)
+        return fastest if fastest == tf.bfloat16 else None
 
     def recurrent(
         self, units: int, layer: dict | None = None, **arguments: Any

@@ -115,7 +115,9 @@ class WordPredictor(RecurrentModel):
         ):
             a = tf.cast(a, w.dtype)
             drawn = draw(self.drawing.next(), samples, self.config.vocabulary_size)
-            total += summed_sampled_cross_entropy(a, w, b, targets, weights, drawn)
+            total += summed_sampled_cross_entropy(
+                a, w, b, targets, weights, drawn, self.products_of_softmax
+            )
             count += tf.size(targets)
         return tf.math.divide_no_nan(total, tf.cast(count, total.dtype))
 
