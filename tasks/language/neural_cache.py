@@ -84,7 +84,8 @@ def reader(model: LanguageModel) -> Callable[[np.ndarray], Read]:
             inputs = running_text.batch([(running_text.Piece(ids, 0), start, end)], _STEPS)
             targets, before = (tf.constant(inputs[name]) for name in ("targets", "before"))
             a, log_p, states = step(targets, before, states)
-            parts.append((a.numpy()[: end - start], np.exp(log_p.numpy()[: end - start])))
+            p = np.exp(log_p.numpy().astype(np.float64))  # of float32, none below e^-103
+            parts.append((a.numpy()[: end - start], p[: end - start]))
         a, p = (np.concatenate(some) for some in zip(*parts, strict=True))
         return Read(ids, a, p)
 
