@@ -42,8 +42,9 @@ class Recurrent(keras.layers.Layer):
     initial state. A mask of numbers is False where they are 0.
 
     Precision: with `dtype="mixed_bfloat16"` or `"mixed_float16"`, outputs and states have 16 bits.
-    Between them, loops and products compute in float32 on a CPU, which is faster there and rounds
-    less, and in 16 bits on a GPU: see `layers.engine.compiling`.
+    Between them, loops compute in float32 on a CPU, which is faster there and rounds less, and in
+    16 bits on a GPU; so do products, but for those over all steps in training, which are in
+    bfloat16 on a CPU that is made for it: see `layers.engine.compiling`.
 
     On a GPU, `LSTM`, `GRU(reset_gate="after")` and `RNN` run by cuDNN, with masks of any kind and
     in both directions, where the activations are cuDNN's (tanh and sigmoid; in `RNN` tanh or relu),
@@ -480,6 +481,7 @@ class Recurrent(keras.layers.Layer):
             repeats=self.return_sequences and mask is not None and not self.zero_output_for_mask,
             compiled=compiles(self.jit, pays=bool(training) or None not in x.shape[:2]),
             by_hand=self.gradient == "by_hand",
+            products=self._products(training),
             keep="slopes" if training else "nothing",
         )
         outputs, states = engine.run(
@@ -646,10 +648,17 @@ class Recurrent(keras.layers.Layer):
             tensors["recurrent_bias"] = tf.concat(inside, axis=0)
         return tensors
 
-    def _project(self, x: tf.Tensor, tensors: Mapping[str, tf.Tensor | None]) -> tf.Tensor:
+    def _products(self, training: bool) -> str | None:
+        """The type of large products; out of training that of the loops, since a graph may go to
+        another processor."""
+        return engine.precision_of_products(self.compute_dtype).name if training else None
+
+    def _project(
+        self, x: tf.Tensor, tensors: Mapping[str, tf.Tensor | None], products: str | None = None
+    ) -> tf.Tensor:
         """What steps get of their inputs: W_x x<t> + b of all gates, or its normalized form."""
         kernel = cast(tf.Tensor, tensors["kernel"])
-        z_x = tf.matmul(tf.cast(x, kernel.dtype), kernel)
+        z_x = engine.multiply(tf.cast(x, kernel.dtype), kernel, products)
         if self.layer_normalization:
             z_x = keras.ops.cast(self.kernel_gain, z_x.dtype.name) * normalize(z_x)
         return z_x if tensors["bias"] is None else z_x + tensors["bias"]
@@ -667,7 +676,7 @@ class Recurrent(keras.layers.Layer):
             return x, tensors
         if mask is not None:  # whatever the padding holds, it is no input
             x = tf.where(mask[:, :, None], x, tf.zeros([], x.dtype))
-        z_x = [self._project(x, tensors)]
+        z_x = [self._project(x, tensors, self._products(training))]
         for rate in rates(self.zoneout, self.cell.states) if draws else ():
             shape = (*tf.unstack(tf.shape(x)[:2]), self.units)
             z_x.append(tf.cast(taken(rate, shape, self.seed_generator), z_x[0].dtype))

@@ -38,8 +38,9 @@ def summed_cross_entropy(
         targets: int32 `[n]`, in [0, vocabulary).
         weights: float `[n]`, 0 where there is padding.
         smoothing: ε, in [0, 1).
-        products: the type in which W a_i and its derivatives are multiplied, see
-            `layers.engine.precision_of_products`; by default that of everything else.
+        products: the type in which W a_i and its derivatives are multiplied, and to which scores
+            are rounded, see `layers.engine.precision_of_products`; by default that of everything
+            else.
 
     Returns:
         A scalar. Its gradient by `a`, `w` and `b` is computed with it; that gradient can be

@@ -140,9 +140,9 @@ def has_gpu() -> bool:
 
 
 def precision_of_loops(dtype: tf.DType | str) -> tf.DType:
-    """The type in which loops and their products compute, for values of a type.
+    """The type in which loops compute, and what is served, for values of a type.
 
-    A GPU has units for numbers of 16 bits, a CPU has not: there XLA multiplies two matrices of
+    A GPU has units for numbers of 16 bits. On a CPU, XLA multiplies two matrices of
     bfloat16 in naive loops, and a training step of an LSTM took 137 times as long as in float32. So
     on CPUs float32 takes their place, and only what goes in and comes out has 16 bits.
 
@@ -162,10 +162,11 @@ def precision_of_loops(dtype: tf.DType | str) -> tf.DType:
 
 
 def precision_of_products(dtype: tf.DType | str) -> tf.DType:
-    """The type of the products over all steps in training, which are most of its work.
+    """The type of the products over all steps in training, for values of a type.
 
     That of the loops; but for bfloat16 on a CPU that has instructions for it, bfloat16: TensorFlow
-    multiplies large matrices of it twice as fast there. XLA does not, see `precision_of_loops`.
+    multiplies large matrices of it twice as fast there and adds up in float32. XLA does not, see
+    `precision_of_loops`.
 
     Args:
         dtype: of inputs and states; its name, or the type itself.

@@ -49,8 +49,7 @@ def forward(
         mask = tf.expand_dims(tf.transpose(tensors.mask), 2)  # LiteRT cuts no slices of bools
         x = tf.where(mask, x, tf.zeros([], x.dtype))  # whatever the padding holds, it is no input
     rows = tf.reshape(x, [-1, x.shape[2]])
-    products = plan.products if plan.keep == "slopes" else None
-    z_x, steps = _in_steps(project(rows, tensors, products), x), None
+    z_x, steps = _in_steps(project(rows, tensors, plan.products), x), None
     if tensors.padding is not None:
         steps = tf.shape(x)[0]
         z_x, mask = _padded(z_x, tensors.padding), _padded(mask, tensors.padding)

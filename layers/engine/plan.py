@@ -22,8 +22,8 @@ class Plan:
         compiled: by XLA, or portable.
         by_hand: back-propagation as written in the cell, or automatic differentiation of `step`.
         cudnn: whether cuDNN takes the place of the loops: True, False, or `"auto"`, where it can.
-        products: the type of the products over all steps of a run that keeps slopes, by its name;
-            None for that of the tensors.
+        products: the name of the type in which all steps are multiplied at once, before the loop
+            and behind the loop back; None for that of the tensors.
         keep: what to keep of each step: `"slopes"`, for back-propagation; `"quantities"`, for
             people who look at them; or `"nothing"`: a gradient that is asked for all the same then
             runs the forward pass once more. On the way back, `"derivatives"`: those by the states.

@@ -14,7 +14,6 @@ from layers.engine.compiling import (
     is_for_here,
     padding_to_bucket,
     precision_of_loops,
-    precision_of_products,
     shared_function,
 )
 from layers.engine.cudnn import run_by_cudnn, why_not
@@ -40,8 +39,7 @@ def run(
     """Runs a cell over sequences.
 
     It computes in the precision that `compiling.precision_of_loops` gives for the inputs: where
-    they have 16 bits on a CPU, only what goes in and comes out has, and, where the processor is
-    made for it, the products over all steps in training, see `compiling.precision_of_products`.
+    they have 16 bits on a CPU, only what goes in and comes out has.
 
     Args:
         plan: cell, direction, and how to run.
@@ -72,7 +70,6 @@ def run(
     tensors = Tensors(
         x, tuple(states), kernel, recurrent_kernel, bias, recurrent_bias, dropout, mask
     )
-    plan = dataclasses.replace(plan, products=precision_of_products(x.dtype).name)
     outputs, last_states = _run(plan, tensors.cast(precision_of_loops(x.dtype)), at_once)
     outputs = None if outputs is None else tf.cast(outputs, x.dtype)
     return outputs, tuple(tf.cast(state, x.dtype) for state in last_states)

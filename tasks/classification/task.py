@@ -103,10 +103,6 @@ class ClassificationTask(Task[ClassificationConfig]):
         return [f"{answer['token_count']}\t{answer['label']}\t{answer['probability']:.3f}"]
 
 
-# The part of a corpus from which a model learns before it learns from labels.
-_UNLABELLED = "unlabelled"
-
-
 class ClassifierTrainer(Trainer[ClassificationConfig]):
     """Classifiers on a corpus of labelled texts."""
 
@@ -138,13 +134,13 @@ class ClassifierTrainer(Trainer[ClassificationConfig]):
                 f"--standard={made_of.standard}"
             )
         texts = [example.text for example in corpus["train"]]
+        check_start(training, task.name)
         if training.pretrain:
             if config.model.cell == "none" or config.model.inputs != "embedding":
                 raise UserError(
                     "--pretrain goes with a recurrent --cell and --inputs=embedding. "
                     f"Received: --cell={config.model.cell} --inputs={config.model.inputs}"
                 )
-            check_start(training)
             texts += reading.unlabelled_texts(data.data, data.text_column)
             if training.pretrain_file:
                 texts += unlabelled.texts_of(training.pretrain_file)
@@ -155,18 +151,24 @@ class ClassifierTrainer(Trainer[ClassificationConfig]):
         )
 
         parts = {split: [e.text for e in examples] for split, examples in corpus.items()}
-        if training.pretrain:
-            parts[_UNLABELLED] = texts
         self.encoded = vocabularies.encode(
             parts,
             lambda some: text.word_ids(some, self.vocabulary, data.max_length, data.keep),
             "words",
         )
-        self.unlabelled = self.encoded.pop(_UNLABELLED, None)
+        # A language model reads all of a text, in parts.
+        self.unlabelled = None
+        if training.pretrain:
+            whole = vocabularies.encode({"": texts}, self._all_words, "words")[""]
+            self.unlabelled = whole.in_parts(data.max_length)
         number = {name: i for i, name in enumerate(self.label_names)}
         self.labels = np.array([number[e.label] for e in corpus["train"]], np.int32)
         if not np.any(self.encoded["train"].lengths):
             raise UserError("expected texts with words. Received: none in the training data")
+
+    def _all_words(self, texts: tf.Tensor) -> tf.RaggedTensor:
+        words = text.tokenize(text.without_markup(texts))
+        return words.with_flat_values(self.vocabulary(words.flat_values))
 
     def model_config(self) -> ClassifierConfig:
         model = self.config.model

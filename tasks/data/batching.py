@@ -51,6 +51,18 @@ class Sequences:
         tokens = np.arange(len(moved)) + moved
         return Sequences(ends, {name: values[tokens] for name, values in self.features.items()})
 
+    def in_parts(self, most: int) -> Sequences:
+        """The same tokens, those of longer sequences in parts of at most so many.
+
+        Example:
+            >>> Sequences(np.array([5, 7]), {}).in_parts(3).lengths.tolist()
+            [3, 2, 2]
+        """
+        parts = [
+            min(most, length - start) for length in self.lengths for start in range(0, length, most)
+        ]
+        return Sequences(np.cumsum(np.array(parts, np.int64)), self.features)
+
     def followed_by(self, other: Sequences) -> Sequences:
         """These and behind them others, of the same features."""
         features = {

@@ -57,7 +57,7 @@ class WordVectors:
     def __str__(self) -> str:
         more = len(self.words) - self.known
         return (
-            f"{self.found:,} of {self.known - 1:,} words of the training corpus have vectors of "
+            f"{self.found:,} of {self.known - 1:,} words of the training texts have vectors of "
             f"{self.width} numbers, and {more:,} more words"
         )
 
@@ -66,7 +66,8 @@ def read_vectors(path: str, words: list[str], more: int, seed: int) -> WordVecto
     """Vectors of GloVe, word2vec or fastText: a word and its numbers a line, or word2vec's binary
     form; either may be packed by gzip.
 
-    Words are written as tokens are, see `text.normalize_text`. Those with blanks, of which GloVe
+    Words are written as tokens are, see `text.normalize_text`; of several that are then alike, the
+    one that the file writes so is taken, or else the first. Those with blanks, of which GloVe
     840B has some, are never a token, and like those that no line of a vocabulary can hold they are
     passed over. Of a large file, no more is held than what is returned.
 
@@ -79,18 +80,23 @@ def read_vectors(path: str, words: list[str], more: int, seed: int) -> WordVecto
     Raises:
         UserError: the file cannot be read, or is malformed.
     """
-    known, width = set(words), 0
+    known, width, exact = set(words), 0, set()
     kept: dict[str, np.ndarray] = {}
     with _opened(path) as file:
         lines = _entries(file, path)
         while some := list(itertools.islice(lines, _LINES_AT_ONCE)):
             width = len(some[0][1])
-            for word, (_, vector) in zip(_as_tokens([one for one, _ in some]), some, strict=True):
-                if word in kept or " " in word or not can_be_line(word):
+            for word, (written, vector) in zip(
+                _as_tokens([one for one, _ in some]), some, strict=True
+            ):
+                same = word == written and word not in exact
+                if (word in kept and not same) or " " in word or not can_be_line(word):
                     continue
-                if word in known or more > 0:
+                if word in kept or word in known or more > 0:
+                    more -= word not in known and word not in kept
                     kept[word] = vector
-                    more -= word not in known
+                    if same:
+                        exact.add(word)
     if not width:
         raise UserError(f"{path}: expected a word and its numbers a line, found none")
     all_words = [*words, *(word for word in kept if word not in known)]
@@ -156,23 +162,33 @@ def _binary_entries(file: BufferedReader, path: str) -> Lines:
                 f"form, found something else at word {number:,}: the file is damaged or cut"
             )
         yield word.decode("utf-8", "replace").lstrip("\n"), vector
+    if file.read(2).strip():
+        raise UserError(f"{path}: expected {count:,} words, as its first line says, found more")
 
 
 def _text_entries(file: BufferedReader, path: str) -> Lines:
     numbered = enumerate(map(_cells, file), start=1)
     lines = ((number, cells) for number, cells in numbered if cells != [""])
     first = list(itertools.islice(lines, _LINES_TO_TELL))
+    said = None
     if first and len(first[0][1]) == 2 and all(map(str.isdecimal, first[0][1])):
-        del first[0]  # word2vec and fastText begin with how many words there are, and width
-    width = _width(cells for _, cells in first)
+        # word2vec and fastText begin with how many words there are, and width.
+        said = tuple(map(int, first.pop(0)[1]))
+    width, count = _width(cells for _, cells in first), 0
     for number, cells in itertools.chain(first, lines):
         vector = _vector(cells, width)
         if vector is None:
             raise UserError(
                 f"{path}:{number}: expected a word and {width} numbers, found "
-                f"{' '.join(cells)[:60]!r}"
+                f"{' '.join(cells)[:60]!r}; GloVe's, fastText's and word2vec's files are read"
             )
+        count += 1
         yield " ".join(cells[:-width]), vector
+    if said is not None and said != (count, width):
+        raise UserError(
+            f"{path}: expected {said[0]:,} words of {said[1]:,} numbers, as its first line says, "
+            f"found {count:,} of {width:,}: the file is damaged or cut"
+        )
 
 
 def _as_tokens(words: list[str]) -> list[str]:

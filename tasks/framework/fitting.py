@@ -43,8 +43,8 @@ def precision(policy: str) -> Iterator[None]:
 
 
 def make_optimizer(training: TrainingConfig, one_kernel: bool = True) -> keras.optimizers.Optimizer:
-    """The optimizer of a recipe, with clipping and the average of weights; with `one_kernel`, Adam
-    is that of `by_one_kernel`."""
+    """The optimizer of a recipe, with clipping and the average of weights; Adam without
+    `one_kernel` is Keras' own."""
     arguments: dict[str, Any] = {"global_clipnorm": training.clip_norm or None}
     if training.average:
         arguments |= {"use_ema": True, "ema_momentum": training.average}

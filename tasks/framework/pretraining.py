@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import os
+import sys
 from collections.abc import Iterable, Mapping
 
 import keras
@@ -33,9 +34,12 @@ _SHARED = (
 )  # fmt: skip
 
 
-def check_start(training: PretrainedTraining) -> None:
-    """Raises UserError where there are two models to start from."""
-    if training.init_from is not None:
+def check_start(training: PretrainedTraining, task: str) -> None:
+    """Raises UserError where there are two models to start from; says what will not be read."""
+    if not training.pretrain:
+        if training.pretrain_file:
+            print(f"{task}: --pretrain_file is not read without --pretrain.", file=sys.stderr)
+    elif training.init_from is not None:
         raise UserError(
             "expected --pretrain or --init_from, which has been trained already. Received: both"
         )

@@ -21,7 +21,7 @@ from tasks.framework import fitting, starting
 from tasks.framework.configuration import RunConfig, TaskConfig
 from tasks.framework.distribution import ALONE, Team
 from zoo import records
-from zoo.catalog.building import load_weights
+from zoo.catalog.building import load_weights, model_of
 from zoo.catalog.loading import Model
 from zoo.catalog.results import without_folders
 from zoo.catalog.sources import Source
@@ -197,8 +197,8 @@ class Trainer(abc.ABC, Generic[C]):
         """A trained model as it is measured and saved: mixed precision is for training alone."""
         if self.config.training.mixed_precision == "float32":
             return model
-        exact = self.make_model(self.model_config(), layers.Stack)
-        fitting.compile_model(exact, self.config.training)
+        with fitting.precision("float32"):
+            exact = model_of(model.config)
         exact.start_from(model)
         return exact
 

@@ -111,8 +111,9 @@ def _train(
         print(f"{split}: {counted(count)}", flush=True)
 
     model = trainer.build()
+    predict = trainer.predictor(model)
     try:
-        history = trainer.fit(model, trainer.predictor(model))
+        history = trainer.fit(model, predict)
         distribution.end_with_the_chief(team)
     except KeyboardInterrupt:
         if temporary:
@@ -122,7 +123,9 @@ def _train(
                 file=sys.stderr,
             )
         raise
-    model = trainer.as_measured(model)
+    exact = trainer.as_measured(model)
+    if exact is not model:
+        model, predict = exact, trainer.predictor(exact)
     results = RunResults(
         task=task.name,
         score=task.score_name,
@@ -138,7 +141,7 @@ def _train(
         validation={},
         wall_seconds=0.0,
     )
-    return _measured(trainer, model, trainer.predictor(model), results, start - seconds_before)
+    return _measured(trainer, model, predict, results, start - seconds_before)
 
 
 def _measured(

@@ -35,16 +35,19 @@ class LanguageTraining(TrainingConfig):
     patience: int = changed(TrainingConfig, "patience", 3)
     dynamic_evaluation: float = option(
         0.0,
-        "Evaluate once more with a model that goes on learning from each --window of text that it "
-        "has scored, at this learning rate; 0: not.",
+        "In training, measure once more a model that goes on learning from each --window of text "
+        "that it has scored, by plain steps down its gradient, clipped by --clip_norm, at this "
+        "learning rate, such as 0.1; 0: not.",
         at_least=0,
+        at_most=1000,
         recipe=False,
     )
     neural_cache: int = option(
         0,
-        "Evaluate once more with a cache of so many tokens: what followed states like the present "
-        "one becomes likelier; 0: not.",
+        "In training, measure once more with a cache of so many tokens, such as 2000: what "
+        "followed states like the present one becomes likelier; 0: not.",
         at_least=0,
+        at_most=2**31 - 1,
         recipe=False,
     )
 

@@ -4,7 +4,7 @@
     P_cache(w | ...) ∝ Σ_i 1[y<i> = w] exp(θ a<i> · a<t>),   i = t - size, ..., t - 1
 
 where a<t> is what the softmax predicts y<t> from. Nothing is trained: a text's own past is looked
-up, as far as it was predicted before.
+up, as far as it was predicted before. The first token has none: its λ is 0.
 
 Source: Grave, Joulin and Usunier 2017, "Improving neural language models with a continuous cache".
 """
@@ -25,7 +25,7 @@ from zoo.models import LanguageModel
 # What is tried on the validation part. Of θ, shares of 1 / mean |a|²: how long states are, is a
 # matter of the model.
 THETAS = (1.0, 2.0, 5.0, 10.0, 20.0, 50.0)
-LAMBDAS = (0.02, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4)
+LAMBDAS = (0.0, 0.02, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
 # Steps that the model takes at once, and those that look into the cache at once.
 _STEPS, _LOOKING = 512, 256
 
@@ -63,7 +63,13 @@ class Cache:
     def probabilities(self, read: Read) -> np.ndarray:
         """P of each token of a text, `[time]`."""
         (looked_up,) = look_up(read, self.size, [self.theta])
-        return (1 - self.share) * read.p + self.share * looked_up
+        return _mixed(read, looked_up, self.share)
+
+
+def _mixed(read: Read, looked_up: np.ndarray, share: float) -> np.ndarray:
+    shares = np.full(len(read.ids), share)
+    shares[:1] = 0
+    return (1 - shares) * read.p + shares * looked_up
 
 
 def reader(model: LanguageModel) -> Callable[[np.ndarray], Read]:
@@ -100,7 +106,7 @@ def look_up(read: Read, size: int, thetas: Sequence[float]) -> list[np.ndarray]:
         >>> [p.tolist() for p in look_up(read, size=2, thetas=[1.0])]
         [[0.0, 0.0, 0.5]]
     """
-    found = np.zeros([len(thetas), len(read.ids)])
+    found, size = np.zeros([len(thetas), len(read.ids)]), min(size, len(read.ids))
     for start in range(0, len(read.ids), _LOOKING):
         end, first = min(start + _LOOKING, len(read.ids)), max(0, start - size)
         now, past = np.arange(start, end)[:, None], np.arange(first, end)
@@ -118,13 +124,14 @@ def look_up(read: Read, size: int, thetas: Sequence[float]) -> list[np.ndarray]:
 
 def fitted(texts: Sequence[Read], size: int) -> Cache:
     """The cache of so many steps under which texts are likeliest."""
-    squares = np.concatenate([np.square(read.a).sum(axis=1) for read in texts])
-    thetas = [share / max(float(squares.mean()), 1e-30) for share in THETAS]
+    squares = sum(float(np.einsum("ij,ij->", read.a, read.a)) for read in texts)
+    mean = squares / max(1, sum(len(read.ids) for read in texts))
+    thetas = [share / max(mean, 1e-30) for share in THETAS]
     looked_up = [look_up(read, size, thetas) for read in texts]
 
     def log_probability(number: int, share: float) -> float:
         return sum(
-            float(np.log((1 - share) * read.p + share * found[number]).sum())
+            float(np.log(_mixed(read, found[number], share)).sum())
             for read, found in zip(texts, looked_up, strict=True)
         )
 

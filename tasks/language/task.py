@@ -33,8 +33,8 @@ Window = Sequence[tuple[running_text.Piece | None, int, int]]
 
 # Texts side by side and steps at a time in scoring; neither changes a result.
 _SCORED_ROWS, _SCORED_STEPS = 64, 512
-# Parts in which a running text is scored between epochs.
-_VALIDATED_ROWS = 32
+# Parts in which a running text is scored between epochs: so many, of so many tokens or more.
+_VALIDATED_ROWS, _VALIDATED_TOKENS = 32, 1000
 
 
 class Language(Task[LanguageConfig]):
@@ -176,6 +176,7 @@ class LanguageTrainer(Trainer[LanguageConfig]):
                     f"Received: {count} in the training data"
                 )
             self.rows = running_text.rows_of(self.encoded["train"], batch_size)
+            self.window = min(data.window, max(len(p.ids) for row in self.rows for p in row))
 
     def model_config(self) -> LanguageModelConfig:
         return self.config.model.replace(
@@ -193,11 +194,11 @@ class LanguageTrainer(Trainer[LanguageConfig]):
         answers = np.zeros([part.rows], np.int32)
         if data.running:
             random = np.random.default_rng([training.seed, number])
-            cut = running_text.windows(self.rows, data.window, random)
+            cut = running_text.windows(self.rows, self.window, random)
             groups = [(window,) for window in cut]
 
             def next_window(window: Window) -> tuple[dict[str, np.ndarray], np.ndarray]:
-                return running_text.batch(part.of_rows(window), data.window), answers
+                return running_text.batch(part.of_rows(window), self.window), answers
 
             return batching.Batches(groups, next_window)
         ids = self.encoded["train"]
@@ -236,9 +237,10 @@ class LanguageTrainer(Trainer[LanguageConfig]):
         """Between epochs a long text is scored in parts side by side, which is much faster and a
         little worse: parts start without the state. In the end, `predict` scores all of it."""
         totals = scorer(model)
-        rows = running_text.rows_of(self.encoded["validation"], _VALIDATED_ROWS)
+        count = sum(map(len, self.encoded["validation"]))
+        parts = min(_VALIDATED_ROWS, max(1, count // _VALIDATED_TOKENS))
+        rows = running_text.rows_of(self.encoded["validation"], parts)
         pieces = [piece for row in rows for piece in row]
-        count = sum(len(piece.ids) for piece in pieces)
 
         def score() -> float:
             return float(totals(pieces).sum()) / count
@@ -256,29 +258,37 @@ class LanguageTrainer(Trainer[LanguageConfig]):
     def _learning_on(self, model: LanguageModel, rate: float) -> dict[str, Any]:
         window, clip_norm = self.config.data.window, self.config.training.clip_norm
         log_p = dynamic_evaluation.scorer(model, window, rate, clip_norm)
-        measured = self._scored_anew("dynamic evaluation", log_p)
+        scores = {split: [log_p(ids) for ids in texts] for split, texts in self._measured_on()}
+        measured = self._metrics("dynamic evaluation", scores)
         return {"learning_rate": rate, "window": window, **measured}
 
     def _looking_back(self, model: LanguageModel, size: int) -> dict[str, Any]:
         """θ and λ are chosen on the validation part."""
-        read = neural_cache.reader(model)
-        cache = neural_cache.fitted([read(ids) for ids in self.encoded["validation"]], size)
-        measured = self._scored_anew(
-            "neural cache", lambda ids: float(np.log(cache.probabilities(read(ids))).sum())
-        )
+        read_text = neural_cache.reader(model)
+        read = {split: [read_text(ids) for ids in texts] for split, texts in self._measured_on()}
+        cache = neural_cache.fitted(read["validation"], size)
+        print(f"\nneural cache: θ {cache.theta:.3g}, λ {cache.share:g}")
+        scores = {
+            split: [float(np.log(cache.probabilities(one)).sum()) for one in texts]
+            for split, texts in read.items()
+        }
+        measured = self._metrics("neural cache", scores)
         return {"size": size, "theta": cache.theta, "lambda": cache.share, **measured}
 
-    def _scored_anew(
-        self, title: str, log_probability: Callable[[np.ndarray], float]
-    ) -> dict[str, dict]:
-        """Metrics of the parts that are there, of another log P of a text's ids."""
+    def _measured_on(self) -> list[tuple[str, list[np.ndarray]]]:
+        """The parts that are measured with, as ids of their texts."""
+        return [
+            (split, self.encoded[split])
+            for split in ("validation", "test")
+            if split in self.encoded
+        ]
+
+    def _metrics(self, title: str, scores: Mapping[str, list[float]]) -> dict[str, dict]:
+        """Metrics of parts, of another log P of each text."""
         measured = {}
-        for split in ("validation", "test"):
-            if split in self.corpus:
-                predicted = self._scored(split, map(log_probability, self.encoded[split]))
-                measured[split] = evaluate(
-                    self.task, predicted, predicted, f"{split}, {title}", None
-                )
+        for split, log_probabilities in scores.items():
+            predicted = self._scored(split, log_probabilities)
+            measured[split] = evaluate(self.task, predicted, predicted, f"{split}, {title}", None)
         return measured
 
     def module(self, model: LanguageModel, weights: str = "float32") -> LanguageModule:

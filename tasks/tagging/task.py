@@ -188,16 +188,11 @@ def encode_texts(
         return text.features(tokens.flat_values, vocabulary), tokens.row_lengths()
 
     features, lengths = zip(*vocabularies.in_batches(texts, read), strict=True)
-    parts = (n for length in np.concatenate(lengths) for n in _parts(length, max_length))
-    return batching.Sequences(
-        np.cumsum(np.fromiter(parts, np.int64)),
+    whole = batching.Sequences(
+        np.cumsum(np.concatenate(lengths)),
         {name: np.concatenate([one[name] for one in features]) for name in features[0]},
     )
-
-
-def _parts(length: int, most: int) -> list[int]:
-    """Lengths, each at most `most`, which add up to `length`."""
-    return [most] * (length // most) + [length % most] * bool(length % most)
+    return whole.in_parts(max_length)
 
 
 class TaggerTrainer(Trainer[TaggingConfig]):
@@ -212,6 +207,7 @@ class TaggerTrainer(Trainer[TaggingConfig]):
     ):
         super().__init__(task, corpus, config, model_dir)
         counts = text.count_words([token for s in corpus["train"] for token in s.tokens])
+        check_start(config.training, task.name)
         texts = self._texts(config)
         self.read = digests(texts)
         counts += vocabularies.count_tokens(texts)
@@ -247,9 +243,7 @@ class TaggerTrainer(Trainer[TaggingConfig]):
         training = config.training
         if training.pretrain and config.model.cell == "none":
             raise UserError("--pretrain goes with a recurrent --cell. Received: --cell=none")
-        if training.pretrain:
-            check_start(training)
-        where = training.pretrain_file
+        where = training.pretrain_file if training.pretrain else None
         return unlabelled.texts_of(where) if where else []
 
     def model_config(self) -> TaggerConfig:

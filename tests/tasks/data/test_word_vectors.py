@@ -42,14 +42,15 @@ def vectors(tmp_path):
         "the\t1\t2\nCat\t3\t4\n",
         "\ufeffthe 1 2\nCat 3 4\n",
         "the 1 2\n\nCat 3.0 4e0\n\n",
-        "the 1 2\nCat 3 4\nCat 5 6\ncat 7 8\n",  # the first one counts
+        "the 1 2\nCat 3 4\nCat 5 6\nCAT 7 8\n",  # the first one counts
+        "the 1 2\nCat 5 6\ncat 3 4\ncat 7 8\n",  # or the first that is written so
         binary({"the": [1, 2], "Cat": [3, 4]}),
         binary({"the": [1, 2], "Cat": [3, 4]}, end=b""),
         gzip.compress(b"the 1 2\nCat 3 4\n"),
         gzip.compress(b"the 1 2\n") + gzip.compress(b"Cat 3 4\n"),
         gzip.compress(binary({"the": [1, 2], "Cat": [3, 4]})),
     ],
-    ids=range(13),
+    ids=range(14),
 )
 def test_files_of_vectors(vectors, content):
     words, table = vectors(content)
@@ -67,7 +68,7 @@ def test_words_of_a_file_follow_those_of_the_vocabulary(vectors):
 def test_words_of_a_file_are_written_as_tokens_are(vectors):
     """fastText has typographic apostrophes, and letters whose accents are characters."""
     known = [UNKNOWN, "n't", "caf\u00e9"]
-    words, table = vectors("n\u2019t 1 2\ncafe\u0301 3 4\n\u2014 5 6\nn't 7 8\n", known)
+    words, table = vectors("n\u2019t 7 8\ncafe\u0301 3 4\n\u2014 5 6\nn't 1 2\n", known)
     assert words == [*known, "--"]
     np.testing.assert_array_equal(table[2:], [[1, 2], [3, 4], [5, 6]])
 
@@ -113,6 +114,19 @@ def test_words_that_are_no_utf8_are_no_reason_to_stop(vectors):
         ("a 1 2\nb nan 2\n", ":2: expected a word and 2 numbers, found 'b nan 2'"),
         ("a 1 2\nb inf 2\n", ":2: expected a word and 2 numbers, found 'b inf 2'"),
         ("2 2\na 1 2\nb 1\n", ":3: expected a word and 2 numbers, found 'b 1'"),
+        (
+            "3 2\na 1 2\nb 1 2\n",
+            ": expected 3 words of 2 numbers, as its first line says, found 2 ",
+        ),
+        (
+            "1 2\na 1 2\nb 1 2\n",
+            ": expected 1 words of 2 numbers, as its first line says, found 2 ",
+        ),
+        ("1 3\na 1 2\n", ": expected 1 words of 3 numbers, as its first line says, found 1 of 2"),
+        (
+            binary({"a": [1, 2]}) + b"b 123",
+            ": expected 1 words, as its first line says, found more",
+        ),
         ("", ": expected a word and its numbers a line, found none"),
         ("word\n", ":1: expected a word and 1 numbers, found 'word'"),
         (gzip.compress(b"a 1 2\n" * 99, mtime=0)[:-9], ": expected a whole gzip file, found: "),
@@ -144,7 +158,7 @@ def test_how_many_words_have_vectors_is_said(tmp_path):
     found = read_vectors(str(tmp_path / "vectors.txt"), [UNKNOWN, "c", "z"], 9, seed=0)
     assert (found.found, found.known, found.width) == (1, 3, 2)
     assert str(found) == (
-        "1 of 2 words of the training corpus have vectors of 2 numbers, and 2 more words"
+        "1 of 2 words of the training texts have vectors of 2 numbers, and 2 more words"
     )
 
 

@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 from programs import program
 
+from tasks.classification import ClassificationConfig, Sentiment
 from tasks.data.batching import Sequences
 from tasks.data.errors import DataError, UserError
 from tasks.data.unlabelled import texts_of
 from tasks.framework import train
 from tasks.framework.configuration import PretrainedTraining
-from tasks.framework.pretraining import pretrain
+from tasks.framework.pretraining import check_start, pretrain
 from tasks.tagging import NamedEntities, TaggingConfig
 from tasks.tagging.task import encode_texts
 from zoo.configuration import ClassifierConfig, TaggerConfig
@@ -107,8 +108,28 @@ def test_what_does_not_go_together_is_said():
     run = program("ner", "--pretrain", "--pretrain_file=none.txt", "--units=2", check=False)
     assert (run.returncode, run.stderr.count("\n")) == (1, 1)
     assert "none.txt: expected a readable file" in run.stderr
-    run = program("ner", "--pretrain_file=none.txt", "--units=2", check=False)
-    assert run.stderr == (
-        "ner: --pretrain_file: expected none without --pretrain, which reads it. "
-        "Received: 'none.txt'\n"
-    )
+
+
+def test_a_file_that_is_not_read_is_named(capsys):
+    check_start(ClassificationConfig.of(pretrain_file="texts.txt").training, "sentiment")
+    said = "sentiment: --pretrain_file is not read without --pretrain.\n"
+    assert capsys.readouterr().err == said
+
+
+def test_a_classifiers_language_model_reads_all_of_a_long_text(tmp_path):
+    """Parts of a text, whose neighbours were neighbours."""
+    corpus, texts = tmp_path / "a.csv", tmp_path / "texts.txt"
+    corpus.write_text("text,label\n" + "good one,pos\nbad one,neg\n" * 8)
+    words = [f"w{'abcdefghij'[i]}" for i in range(10)]
+    texts.write_text(" ".join(words))
+    config = ClassificationConfig.of(
+        data="files", train_file=str(corpus), valid_file=str(corpus), pretrain=True,
+        pretrain_file=str(texts), max_length=4, min_count=1, units=4, embedding_dim=3,
+    )  # fmt: skip
+    task = Sentiment()
+    corpus = task.load(config, ["train", "validation"], [])
+    trainer = task.trainer(corpus, config, str(tmp_path))
+    read = trainer.unlabelled.each("words")
+    names = (tmp_path / "vocabulary.txt").read_text().split()
+    parts = [" ".join(names[i - 1] for i in one) for one in read[-3:]]
+    assert parts == [" ".join(words[:4]), " ".join(words[4:8]), " ".join(words[8:])]
