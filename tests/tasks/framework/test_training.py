@@ -12,7 +12,7 @@ import zoo
 from tasks import lm, ner, pos, sentiment
 from tasks.classification import ClassificationConfig, Sentiment
 from tasks.data.errors import DataError, UserError
-from tasks.framework import train
+from tasks.framework import fitting, train
 from tasks.framework.configuration import TaskConfig
 from tasks.framework.evaluating import predicted_answers
 from tasks.framework.training import command_of, fingerprint, restore
@@ -147,7 +147,8 @@ def test_mixed_precision_is_for_training_alone(policy, tmp_path):
     files = {"data": "files", "train_file": text, "valid_file": text, "running": True}
     training = {**SMALL, "cell": "lstm", "mixed_precision": policy, "average": 0.9}
     config = LanguageConfig.of(**files, **training)
-    trained = train(Language(), config, str(tmp_path / "m"))
+    with fitting.precision(policy):  # a notebook's own policy says nothing of what is saved
+        trained = train(Language(), config, str(tmp_path / "m"))
     assert trained.model.compute_dtype == "float32"
     (states,) = {tuple(state.dtype.name for state in trained.model.zero_states(1))}
     assert states == ("float32", "float32")
