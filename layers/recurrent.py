@@ -648,7 +648,7 @@ class Recurrent(keras.layers.Layer):
             tensors["recurrent_bias"] = tf.concat(inside, axis=0)
         return tensors
 
-    def _products(self, training: bool) -> str | None:
+    def _products(self, training: bool | None) -> str | None:
         """The type of large products; out of training that of the loops, since a graph may go to
         another processor."""
         return engine.precision_of_products(self.compute_dtype).name if training else None
