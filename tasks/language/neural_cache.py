@@ -53,7 +53,7 @@ class Cache:
         >>> a = np.float32([[1, 0], [0, 1], [1, 0]])
         >>> read = Read(np.array([5, 6, 5]), a, p=np.full(3, 0.1))
         >>> Cache(size=2, theta=4.0, share=0.5).probabilities(read).round(2).tolist()
-        [0.05, 0.05, 0.54]
+        [0.1, 0.05, 0.54]
     """
 
     size: int
