@@ -7,7 +7,7 @@ next window of every row. A window never reaches from one text into the next.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -60,6 +60,18 @@ def windows(
         by_row.append(cuts)
     longest = max(map(len, by_row))
     return [[cuts[i] if i < len(cuts) else (None, 0, 0) for cuts in by_row] for i in range(longest)]
+
+
+def batches_of_text(ids: np.ndarray, steps: int) -> Iterator[tuple[dict[str, np.ndarray], int]]:
+    """The windows of one text as inputs of a `LanguageModel`, and how many tokens each has.
+
+    Example:
+        >>> [count for _, count in batches_of_text(np.arange(5), 3)]
+        [3, 2]
+    """
+    for window in windows([[Piece(ids, 0)]], steps):
+        ((_, start, end),) = window
+        yield batch(window, steps), end - start
 
 
 def batch(window: Sequence[tuple[Piece | None, int, int]], steps: int) -> dict[str, np.ndarray]:

@@ -51,9 +51,7 @@ def scorer(
         before = model.get_weights()
         try:
             total, states = 0.0, model.zero_states(1)
-            for start in range(0, len(ids), window):
-                piece = (running_text.Piece(ids, 0), start, min(start + window, len(ids)))
-                inputs = running_text.batch([piece], window)
+            for inputs, _ in running_text.batches_of_text(ids, window):
                 targets, token_before = (tf.constant(inputs[n]) for n in ("targets", "before"))
                 loss, states = step(targets, token_before, states)
                 total -= float(loss)

@@ -85,13 +85,11 @@ def reader(model: LanguageModel) -> Callable[[np.ndarray], Read]:
 
     def read(ids: np.ndarray) -> Read:
         states, parts = model.zero_states(1), []
-        for start in range(0, len(ids), _STEPS):
-            end = min(start + _STEPS, len(ids))
-            inputs = running_text.batch([(running_text.Piece(ids, 0), start, end)], _STEPS)
+        for inputs, count in running_text.batches_of_text(ids, _STEPS):
             targets, before = (tf.constant(inputs[name]) for name in ("targets", "before"))
             a, log_p, states = step(targets, before, states)
             p = np.exp(log_p.numpy().astype(np.float64))  # of float32, none below e^-103
-            parts.append((a.numpy()[: end - start], p[: end - start]))
+            parts.append((a.numpy()[:count], p[:count]))
         a, p = (np.concatenate(some) for some in zip(*parts, strict=True))
         return Read(ids, a, p)
 
