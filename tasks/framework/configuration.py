@@ -245,8 +245,7 @@ class TaskConfig:
             >>> TaskConfig.of(units=64, epochs=20).changed()
             {'units': 64}
         """
-        defaults = type(self)().as_dict()
-        return {name: v for name, v in self.as_dict().items() if v != defaults[name]}
+        return self.data.changed() | self.model.changed() | self.training.changed()
 
     def replace(self, **values: Any) -> Self:
         """The same recipe but for some options, by their names."""

@@ -35,10 +35,11 @@ _SHARED = (
 
 
 def check_start(training: PretrainedTraining, task: str) -> None:
-    """Raises UserError where there are two models to start from; says what will not be read."""
+    """Raises UserError where there are two models to start from; says what has no effect."""
     if not training.pretrain:
-        if training.pretrain_file:
-            print(f"{task}: --pretrain_file is not read without --pretrain.", file=sys.stderr)
+        unused = [name for name in training.changed() if name.startswith("pretrain_")]
+        for name in unused:
+            print(f"{task}: --{name} has no effect without --pretrain.", file=sys.stderr)
     elif training.init_from is not None:
         raise UserError(
             "expected --pretrain or --init_from, which has been trained already. Received: both"

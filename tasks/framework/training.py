@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import math
 import os
 import shlex
 import sys
@@ -133,7 +134,7 @@ def _train(
         config=config.as_dict(recipe_only=True),
         model=model.config.as_dict(),
         counts=counts,
-        parameters=model.count_params(),
+        parameters=sum(math.prod(variable.shape) for variable in model.parameters),
         epochs=history,
         machine={**machine(), **team.about()},
         versions=versions(),
@@ -159,6 +160,8 @@ def _measured(
         results.wall_seconds = time.perf_counter() - start
         results.write(os.path.join(folder, RESULTS))
 
+    # A finished run that is measured again keeps what it is not asked for this time.
+    known = _further_figures(os.path.join(folder, RESULTS), results.epochs)
     predicted = {split: predict(split) for split in ("validation", "test") if split in corpus}
     measured = {
         split: evaluate(task, corpus[split], found, split, None)
@@ -174,11 +177,19 @@ def _measured(
         if more:
             show_metrics(f"{split}, as served", more)
         metrics |= more
-    results.further = trainer.further_figures(model)
+    results.further = known | trainer.further_figures(model)
     curves = os.path.join(folder, "learning_curves.png")
     figures.learning_curves(results.epochs, task.score_name, curves)
     write()
     return Trained(model, results, predictor, trainer)
+
+
+def _further_figures(path: str, epochs: list[dict]) -> dict[str, Any]:
+    """What a record that is there already says beside metrics, if it is of the same epochs."""
+    if not os.path.exists(path):
+        return {}
+    before = RunResults.read(path)
+    return before.further if before.epochs == epochs else {}
 
 
 def counted(counts: Mapping[str, int]) -> str:

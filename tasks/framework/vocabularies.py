@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from typing import TypeVar
@@ -106,6 +107,8 @@ def make_vocabulary(
         vectors = read_vectors(config.embeddings_file, words, config.embeddings_vocabulary, seed)
         print(f"{config.embeddings_file}: {vectors}", flush=True)
         words = vectors.words
+    elif "embeddings_vocabulary" in config.changed():
+        print("--embeddings_vocabulary has no effect without --embeddings_file.", file=sys.stderr)
     path = keep_lines(folder, "vocabulary.txt", words)
     return text.Vocabulary(path), vectors
 

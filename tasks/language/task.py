@@ -15,12 +15,14 @@ from tasks.data import running as running_text
 from tasks.data.errors import UserError
 from tasks.framework import starting, vocabularies
 from tasks.framework.checkpoints import keep_lines
+from tasks.framework.configuration import RunConfig
 from tasks.framework.evaluating import evaluate
 from tasks.framework.task import Task, Trainer
 from tasks.framework.text_io import batched
 from tasks.language import dynamic_evaluation, formats, neural_cache, reading
 from tasks.language.configuration import LanguageConfig
 from zoo import predictions
+from zoo.catalog.loading import Model
 from zoo.configuration import LanguageModelConfig, RecurrentConfig
 from zoo.models import LanguageModel
 from zoo.models.parts import MakeStack
@@ -35,6 +37,8 @@ Window = Sequence[tuple[running_text.Piece | None, int, int]]
 _SCORED_ROWS, _SCORED_STEPS = 64, 512
 # Parts in which a running text is scored between epochs: so many, of so many tokens or more.
 _VALIDATED_ROWS, _VALIDATED_TOKENS = 32, 1000
+# Other ways to ask a model, by the options that measure them.
+_MEASURED_AFTER_TRAINING = ("dynamic_evaluation", "neural_cache")
 
 
 class Language(Task[LanguageConfig]):
@@ -69,6 +73,15 @@ class Language(Task[LanguageConfig]):
         self, corpus: dict[str, list[str]], config: LanguageConfig, model_dir: str
     ) -> LanguageTrainer:
         return LanguageTrainer(self, corpus, config, model_dir)
+
+    def check_asked(self, model: Model, run: RunConfig) -> None:
+        del model
+        for name in _MEASURED_AFTER_TRAINING:
+            if name in run.given:
+                raise UserError(
+                    f"--{name}: expected --mode=train, which measures it in the end, of a run that "
+                    f"--model_dir has finished too. Received: --mode={run.mode}"
+                )
 
     def predict(self, model: Predictor, texts: Sequence[str]) -> list[ScoredTokens]:
         return predictions.scored(texts, model.ask("tokens", {"text": texts}))
@@ -152,7 +165,7 @@ class LanguageTrainer(Trainer[LanguageConfig]):
     ):
         super().__init__(task, corpus, config, model_dir)
         data, batch_size = config.data, config.training.batch_size
-        for name in ("dynamic_evaluation", "neural_cache"):
+        for name in _MEASURED_AFTER_TRAINING:
             if getattr(config.training, name) and not data.running:
                 raise UserError(f"--{name} goes with --running: it is for long texts")
         names = tokens.make_vocabulary(

@@ -109,6 +109,11 @@ class Configuration:
             for value in [getattr(self, field.name)]
         }
 
+    def changed(self) -> dict[str, Any]:
+        """Options that are not the defaults, by their names."""
+        defaults = type(self)().as_dict()
+        return {name: value for name, value in self.as_dict().items() if value != defaults[name]}
+
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
         """From what `as_dict` gave, now or in another version: fields that are not there have their

@@ -110,10 +110,13 @@ def test_what_does_not_go_together_is_said():
     assert "none.txt: expected a readable file" in run.stderr
 
 
-def test_a_file_that_is_not_read_is_named(capsys):
-    check_start(ClassificationConfig.of(pretrain_file="texts.txt").training, "sentiment")
-    said = "sentiment: --pretrain_file is not read without --pretrain.\n"
-    assert capsys.readouterr().err == said
+@pytest.mark.parametrize("options", [{"pretrain_file": "texts.txt"}, {"pretrain_epochs": 2}])
+def test_what_has_no_effect_without_pretraining_is_named(options, capsys):
+    (name,) = options
+    check_start(ClassificationConfig.of(**options).training, "sentiment")
+    assert capsys.readouterr().err == f"sentiment: --{name} has no effect without --pretrain.\n"
+    check_start(ClassificationConfig.of(**options, pretrain=True).training, "sentiment")
+    assert capsys.readouterr().err == ""
 
 
 def test_a_classifiers_language_model_reads_all_of_a_long_text(tmp_path):

@@ -1,6 +1,7 @@
 """What a training run leaves behind, also where a later step fails."""
 
 import json
+import shutil
 
 import pytest
 
@@ -54,6 +55,33 @@ def test_what_comes_later_is_written_too(config, tmp_path, monkeypatch):
     assert found["validation"]["more"] == found["test"]["more"] == 1.0
     assert found["figure"] == 2.0
     assert RunResults.read(tmp_path / "run" / "results.json") == trained.results
+
+
+def test_a_finished_run_keeps_the_figures_that_it_is_not_asked_for_again(
+    config, tmp_path, monkeypatch
+):
+    def measured(config, **figures):
+        monkeypatch.setattr(LanguageTrainer, "further_figures", lambda *_: figures)
+        train(Language(), config, str(tmp_path / "run"))
+        return RunResults.read(tmp_path / "run" / "results.json").further
+
+    assert measured(config, one=1.0, two=2.0) == {"one": 1.0, "two": 2.0}
+    assert measured(config, two=3.0) == {"one": 1.0, "two": 3.0}
+    # Those of another epoch are of another model.
+    shutil.rmtree(tmp_path / "run")
+    assert measured(config, one=1.0) == {"one": 1.0}
+    (tmp_path / "run" / "checkpoint.npz").unlink()
+    assert measured(config, two=2.0) == {"two": 2.0}
+
+
+def test_states_that_training_carries_are_no_parameters(config, tmp_path):
+    found = [
+        train(Language(), config.replace(running=running), str(tmp_path / str(running)))
+        for running in (False, True)
+    ]
+    vocabulary, width = found[0].model.config.vocabulary_size, 4
+    matrices = vocabulary * width + (2 * width + 1) * width
+    assert [one.results.parameters for one in found] == [matrices + vocabulary] * 2
 
 
 # --- What a run may not say of the model that it starts from -----------------------------------
