@@ -15,6 +15,7 @@ import hypothesis
 import keras
 import pytest
 import tensorflow as tf
+from cases import functions_run_eagerly
 from tensorflow.python.eager import context
 from xdist.scheduler import LoadScopeScheduling
 
@@ -123,6 +124,5 @@ def optimized_graphs():
 @pytest.fixture
 def without_graphs():
     """Numbers are compared, whatever runs them: no graph is made for what is asked once."""
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
+    with functions_run_eagerly():
+        yield

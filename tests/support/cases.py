@@ -1,5 +1,6 @@
 """The list of cases that feeds every conformance test, and the data they run on."""
 
+import contextlib
 import dataclasses
 import functools
 from collections.abc import Callable
@@ -114,6 +115,18 @@ masked_and_whole = pytest.mark.parametrize(
     [(None, False), (MASK, False), (MASK, True)],
     ids=["whole", "masked", "masked_backwards"],
 )
+
+
+@contextlib.contextmanager
+def functions_run_eagerly():
+    """While it lasts, no graph is made."""
+    tf.config.run_functions_eagerly(True)
+    try:
+        yield
+    finally:
+        tf.config.run_functions_eagerly(False)
+
+
 # Where numbers are compared; that all ways to run give the same, is shown with each cell alone.
 without_graphs = pytest.mark.usefixtures("without_graphs")
 gru_and_lstm = _named([PLAIN[2], PLAIN[-1]])

@@ -2,7 +2,6 @@
 
 import csv
 import json
-import signal
 
 import numpy as np
 import pytest
@@ -12,14 +11,13 @@ from programs import (
     ask_elsewhere,
     check_saved_once_without_xla,
     program,
-    program_stopped_after,
     replay_warmup,
 )
 
 import zoo
 from tasks import translate
 from tasks.experiments import attention
-from tasks.framework import train
+from tasks.framework.training import load
 from tasks.translation import Translating, demo
 from zoo.saving import export
 from zoo.text import subwords, tokens
@@ -62,28 +60,6 @@ def test_training_and_the_savedmodel_agree(trained, model):
         (trained["model"] / "vocabulary.txt").read_text("utf-8").splitlines()
     )
     assert (trained["model"] / "bleu_by_length_test.png").exists()
-
-
-def test_a_run_that_was_stopped_ends_as_one_that_was_not(trained, tmp_path, capsys):
-    """Dropout of words and of states included: the seeds are in the checkpoint."""
-    flags = [*trained["flags"], "--epochs=2", "--dropout=0.3", "--word_dropout=0.1"]
-    flags += ["--cell=rnn", "--beam_size=1"]
-
-    def parsed(*more):
-        return translate.PROGRAM.parse([*map(str, flags), *more])[0]
-
-    whole = train(Translating(), parsed(), str(tmp_path / "whole")).results
-    folder = tmp_path / "stopped"
-    stopped = program_stopped_after(
-        folder / "checkpoint.npz", "translate", *flags, f"--model_dir={folder}"
-    )
-    assert stopped.returncode == 128 + signal.SIGTERM
-    assert not list(folder.glob("*.tmp*")) and not (folder / "results.json").exists()
-    capsys.readouterr()
-    resumed = train(Translating(), parsed(), str(folder)).results
-    assert "Resuming after epoch 1" in capsys.readouterr().out
-    assert [row["loss"] for row in resumed.epochs] == [row["loss"] for row in whole.epochs]
-    assert resumed.validation == whole.validation
 
 
 def test_the_probability_is_that_of_the_model(trained, model):
@@ -251,12 +227,16 @@ def test_an_alignment_is_drawn(trained, tmp_path):
 def test_words_in_place_of_pieces(tmp_path):
     flags = [*write_corpus(tmp_path), *SMALL, "--epochs=1", "--subwords=0", "--min_count=3"]
     flags += ["--attention=additive", "--cell=rnn", "--beam_size=1", "--replace_unknown"]
-    trained = train(Translating(), translate.PROGRAM.parse(flags)[0], str(tmp_path / "m"))
+    task, config = Translating(), translate.PROGRAM.parse(flags)[0]
+    folder = tmp_path / "m"
+    folder.mkdir()
+    trainer = task.trainer(load(task, config, ["train", "validation"]), config, str(folder))
+    untrained = trainer.build()
     # A model that never knows a word copies what it looks at, and <UNK> is never seen.
-    bias = trained.model.b.numpy()
+    bias = untrained.b.numpy()
     bias[tokens.UNKNOWN] = 50
-    trained.model.b.assign(bias)
-    module = trained.predictor.module
+    untrained.b.assign(bias)
+    module = trainer.module(untrained)
     signatures = {name: getattr(module, name) for name in ("serving_default", "alignment")}
     model = zoo.load(export.save(module, signatures, str(tmp_path / "saved")))
     texts = [PAIRS[0].source, "Zyx qwv.", ""]
@@ -273,10 +253,8 @@ def test_words_in_place_of_pieces(tmp_path):
     assert written[2] == model([""])["text"][0] == ""
     for name, signature in model.saved.signatures.items():
         assert all(len(value) == 0 for value in answer_to_nothing(signature).values()), name
-    assert {*(tmp_path / "m").glob("*vocabulary.txt")} == {
-        tmp_path / "m" / "vocabulary.txt",
-        tmp_path / "m" / "source_vocabulary.txt",
-    }
+    found = {path.name for path in folder.glob("*vocabulary.txt")}
+    assert found == {"vocabulary.txt", "source_vocabulary.txt"}
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,6 @@
 """What a training run leaves behind, also where a later step fails."""
 
 import json
-import shutil
 
 import pytest
 
@@ -60,28 +59,20 @@ def test_what_comes_later_is_written_too(config, tmp_path, monkeypatch):
 def test_a_finished_run_keeps_the_figures_that_it_is_not_asked_for_again(
     config, tmp_path, monkeypatch
 ):
-    def measured(config, **figures):
+    config = config.replace(running=True)
+
+    def measured(**figures):
         monkeypatch.setattr(LanguageTrainer, "further_figures", lambda *_: figures)
-        train(Language(), config, str(tmp_path / "run"))
-        return RunResults.read(tmp_path / "run" / "results.json").further
+        return train(Language(), config, str(tmp_path)).results
 
-    assert measured(config, one=1.0, two=2.0) == {"one": 1.0, "two": 2.0}
-    assert measured(config, two=3.0) == {"one": 1.0, "two": 3.0}
-    # Those of another epoch are of another model.
-    shutil.rmtree(tmp_path / "run")
-    assert measured(config, one=1.0) == {"one": 1.0}
-    (tmp_path / "run" / "checkpoint.npz").unlink()
-    assert measured(config, two=2.0) == {"two": 2.0}
-
-
-def test_states_that_training_carries_are_no_parameters(config, tmp_path):
-    found = [
-        train(Language(), config.replace(running=running), str(tmp_path / str(running)))
-        for running in (False, True)
-    ]
-    vocabulary, width = found[0].model.config.vocabulary_size, 4
-    matrices = vocabulary * width + (2 * width + 1) * width
-    assert [one.results.parameters for one in found] == [matrices + vocabulary] * 2
+    first = measured(one=1.0, two=2.0)
+    assert measured(two=3.0).further == {"one": 1.0, "two": 3.0}
+    # Those of other epochs are of another model.
+    (tmp_path / "checkpoint.npz").unlink()
+    assert measured(two=2.0).further == {"two": 2.0}
+    # States that training carries from batch to batch are no parameters.
+    words, width = first.model["vocabulary_size"], 4
+    assert first.parameters == words * width + (2 * width + 1) * width + words
 
 
 # --- What a run may not say of the model that it starts from -----------------------------------

@@ -6,6 +6,7 @@ import itertools
 import numpy as np
 import pytest
 import tensorflow as tf
+from cases import functions_run_eagerly
 from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
 from zoo.configuration import EncoderDecoderConfig
@@ -73,7 +74,8 @@ def translation(model, strategy):
 def log_p_of(model, source, text):
     """log P of a text by teacher forcing."""
     targets = np.array([text], np.int32)
-    return float(tf.reduce_sum(model.log_probabilities(source[None], targets)))
+    with functions_run_eagerly():
+        return float(tf.reduce_sum(model.log_probabilities(source[None], targets)))
 
 
 def stripped(ids):

@@ -131,6 +131,7 @@ def test_rows_of_a_sentence_share_its_memory(kind):
 
 
 @some_kinds
+@without_graphs
 def test_a_sentence_does_not_depend_on_its_batch_or_padding(kind):
     model = make(kind)
     together = numbers(model.log_probabilities(SOURCE, TARGETS))
