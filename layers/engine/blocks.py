@@ -149,6 +149,8 @@ def _packed(plan: Plan, **fields: tf.Tensor) -> list[tf.Tensor | None]:
             tf.stack([counts, tf.fill(tf.shape(counts), columns)], axis=1)
             for columns in (gates, plan.units)
         )
+        if tf.executing_eagerly() and not steps:  # an eager array of nothing has no `concat`
+            return [tf.zeros([0, plan.units], x.dtype) for _ in tensors.states]
         source = packing.source[ends[i] - tf.reduce_sum(counts) : ends[i]]
         # The rows that a turn goes on with read what is none of theirs, or what is behind the end.
         z_x = tf.pad(project(tf.gather(x, source), tensors), [[0, counts[0]], [0, 0]])

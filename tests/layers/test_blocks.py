@@ -1,5 +1,6 @@
 """Rows in blocks, without their padding, give what the loop over a whole padded batch gives."""
 
+import contextlib
 import dataclasses
 
 import cases
@@ -75,9 +76,24 @@ def test_outputs_and_states_are_those_of_the_loop(case, mask, way):
 
 @pytest.mark.parametrize("mask", ["whole", "anywhere"])
 @pytest.mark.parametrize(("rows", "steps"), [(0, 4), (3, 0), (9, 3)])
-def test_there_may_be_no_rows_and_no_steps(rows, steps, mask):
-    found, expected = both(cases.PLAIN[-1], MASKS[mask], rows, steps)
+@pytest.mark.parametrize("eagerly", [False, True], ids=["graph", "eagerly"])
+def test_there_may_be_no_rows_and_no_steps(rows, steps, mask, eagerly):
+    with cases.functions_run_eagerly() if eagerly else contextlib.nullcontext():
+        found, expected = both(cases.PLAIN[-1], MASKS[mask], rows, steps)
+    assert [v.shape for v in found] == [v.shape for v in expected]
     cases.assert_close(found, expected)
+
+
+@pytest.mark.parametrize("case", cases.PLAIN, ids=lambda case: case.name)
+@cases.without_graphs
+def test_functions_that_run_eagerly_take_rows_without_steps(case):
+    layer, (x, states) = case.make(), cases.inputs(case, batch=3, time=4)
+    mask = np.array([[0, 0, 0, 0], [1, 1, 0, 0], [0, 0, 0, 0]], bool)
+    together = layer(x, initial_state=states, mask=mask)
+    for row in range(3):
+        alone = [state[row : row + 1] for state in states]
+        some = layer(x[row : row + 1], initial_state=alone, mask=mask[row : row + 1])
+        cases.assert_close([some], [together[row : row + 1]])
 
 
 def test_padding_alone_is_not_stepped_through():
