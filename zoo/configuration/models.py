@@ -153,7 +153,8 @@ class LanguageModelConfig(RecurrentConfig):
     weight_dropout: float = _share(0.0, "Share of recurrent weights dropped.")
     sampled_softmax: int = option(
         0,
-        "Compare with so many words a step in training; 0: with all.",
+        "Compare with so many words a step in training, by which the loss that it shows is lower "
+        "than that of all; 0: with all.",
         at_least=0,
         training_only=True,
     )
