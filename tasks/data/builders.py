@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 import textwrap
 from collections.abc import Collection, Iterator, Mapping
@@ -35,9 +36,27 @@ def builder(name: str, data_dir: str | os.PathLike | None = None) -> tfds.core.D
     try:
         return tfds.builder(name, data_dir=data_dir)
     except Exception as error:
-        raise DataError(
-            f"tfds:{name}: expected a builder of TensorFlow Datasets, found {reason(error)}"
-        ) from error
+        what, like = _asked_for(name)
+        found = "none of this name" if like else reason(error)
+        raise DataError(f"tfds:{name}: expected {what}{like}, found {found}") from error
+
+
+def _asked_for(name: str) -> tuple[str, str]:
+    """What a name asks for; and if there is no such thing, ", such as" and some that there are."""
+    import tensorflow_datasets as tfds
+
+    asked, _, configuration = name.partition(":")[0].partition("/")
+    what, known = (
+        "a builder of TensorFlow Datasets",
+        tfds.list_builders(with_community_datasets=False),
+    )
+    if asked in known and configuration:
+        what, known = f"a configuration of {asked}", list(tfds.builder_cls(asked).builder_configs)
+        asked = configuration
+    if asked in known or not known:
+        return what, ""
+    some = difflib.get_close_matches(asked, known, cutoff=0.5) or known[:3]
+    return what, f", such as {', '.join(some)}"
 
 
 def prepare(builder: tfds.core.DatasetBuilder, name: str) -> None:

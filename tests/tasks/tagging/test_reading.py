@@ -441,7 +441,9 @@ def test_tfds(data_dir, name, task, expected):
     ("name", "split", "task", "message"),
     [
         ("no_such_builder", "train", "ner", "expected a builder of TensorFlow Datasets"),
-        ("tiny_tagged/other", "train", "ner", "expected a builder of TensorFlow Datasets"),
+        ("tiny_taged/ner", "train", "ner", "Datasets, such as tiny_tagged, "),
+        ("tiny_tagged/nerr", "train", "ner", "a configuration of tiny_tagged, such as ner,"),
+        ("tiny_tagged/ner:9.9.9", "train", "ner", "of tiny_tagged, found AssertionError"),
         ("tiny_tagged/ner", "test", "ner", "a split 'test', found train, validation"),
         ("tiny_tagged/ner", "train", "pos", "for pos, upos or pos_tags or pos or xpos, found"),
         ("tiny_tagged/odd", "train", "ner", "sequences tokens and, for ner, ner_tags or ner"),
