@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 import tensorflow as tf
 
 from zoo import files
 from zoo.saving import versions
+
+_BEING_WRITTEN = ".tmp-"
+_A_DAY = 24 * 60 * 60
 
 
 def save(
@@ -37,7 +43,8 @@ def save(
         The folder of the version.
     """
     os.makedirs(export_dir, exist_ok=True)
-    temporary = tempfile.mkdtemp(prefix=".tmp-", dir=export_dir)
+    _forget_killed(export_dir)
+    temporary = tempfile.mkdtemp(prefix=_BEING_WRITTEN, dir=export_dir)
     try:
         options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
         tf.saved_model.save(module, temporary, signatures=dict(signatures), options=options)
@@ -64,6 +71,14 @@ def save(
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
+
+
+def _forget_killed(export_dir: str) -> None:
+    """Removes what exports that were killed left behind: nothing is written for a whole day."""
+    for path in Path(export_dir).glob(f"{_BEING_WRITTEN}*"):
+        with contextlib.suppress(OSError):
+            if time.time() - path.stat().st_mtime > _A_DAY:
+                shutil.rmtree(path)
 
 
 def prediction_log(model: str, signature: str, inputs: Mapping[str, tf.Tensor]) -> bytes:

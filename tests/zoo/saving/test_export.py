@@ -1,6 +1,7 @@
 """Versions are whole or not there."""
 
 import os
+import time
 
 import pytest
 import tensorflow as tf
@@ -41,3 +42,13 @@ def test_nothing_is_left_of_what_fails_its_check(tmp_path, error):
     with pytest.raises(error):
         save(tmp_path, check=check)
     assert os.listdir(tmp_path) == []
+
+
+def test_what_a_killed_export_left_is_removed_by_one_of_another_day(tmp_path):
+    for name, hours in ((".tmp-old", 25), (".tmp-new", 1), ("other", 25)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "saved_model.pb").touch()
+        then = time.time() - hours * 60 * 60
+        os.utime(tmp_path / name, (then, then))
+    save(tmp_path)
+    assert sorted(os.listdir(tmp_path)) == [".tmp-new", "1", "other"]
