@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import textwrap
 from collections.abc import Collection, Iterator, Mapping
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import tensorflow as tf
 
 from tasks.data.errors import DataError
+from zoo.saving.versions import nearest
 
 if TYPE_CHECKING:
     import tensorflow_datasets as tfds
@@ -55,8 +55,7 @@ def _asked_for(name: str) -> tuple[str, str]:
         asked = configuration
     if asked in known or not known:
         return what, ""
-    some = difflib.get_close_matches(asked, known, cutoff=0.5) or known[:3]
-    return what, f", such as {', '.join(some)}"
+    return what, f", such as {', '.join(nearest(asked, known)[:3])}"
 
 
 def prepare(builder: tfds.core.DatasetBuilder, name: str) -> None:

@@ -185,10 +185,11 @@ def _measured(
 
 
 def _further_figures(path: str, epochs: list[dict]) -> dict[str, Any]:
-    """What a record that is there already says beside metrics, if it is of the same epochs."""
-    if not os.path.exists(path):
-        return {}
-    before = RunResults.read(path)
+    """What a record that is there already says beside metrics, if it is one of the same epochs."""
+    try:
+        before = RunResults.read(path)
+    except (OSError, ValueError):
+        return {}  # none, or damaged: it is about to be written anew
     return before.further if before.epochs == epochs else {}
 
 

@@ -15,37 +15,45 @@ SMALL = ["--task=sentiment", "--units=4", "--embedding_dim=4", "--epochs=1", "--
 
 @pytest.fixture(scope="module")
 def compared(tmp_path_factory):
-    """What the program says of cells of equal size; its file; what was timed."""
+    """What the program says of a recipe, then of cells of equal size; its file; what was timed."""
     output, asked = tmp_path_factory.mktemp("cells") / "cells.json", []
 
     def measure(folder, texts):
         asked.append(texts)
         return {"1": Speed(median_ms=len(asked), p99_ms=9.0, per_second=1.0)}
 
-    flags = [*SMALL, "--cells=rnn,gru", "--equal_parameters", "--output_file", output]
     with pytest.MonkeyPatch.context() as patch, small_corpus(demo):
         patch.setattr(speed, "measure", measure)
-        shown = program("cells", *flags).stdout
+        shown = [
+            program("cells", *SMALL, "--output_file", output, *more).stdout
+            for more in (
+                ["--cells=rnn,none"],
+                ["--cells=rnn,gru", "--equal_parameters"],
+            )
+        ]
     return shown, json.loads(output.read_text()), asked
 
 
 def test_cells_are_compared_by_quality_size_and_time(compared):
-    shown, (entry,), asked = compared
-    assert list(entry["cells"]) == ["rnn", "gru"]
-    rnn, gru = entry["cells"].values()
-    assert (rnn["one_text_ms"], gru["one_text_ms"]) == (1, 2)
-    assert all(0 <= row["validation"][0] <= 1 and row["seconds"][0] > 0 for row in (rnn, gru))
+    shown, (entry, *_), asked = compared
+    assert list(entry["cells"]) == ["rnn", "none"]
+    rnn, none = entry["cells"].values()
+    assert rnn["units"] == none["units"] == 4
+    assert rnn["parameters"] > none["parameters"]
+    assert (rnn["one_text_ms"], none["one_text_ms"]) == (1, 2)
+    assert all(0 <= row["validation"][0] <= 1 and row["seconds"][0] > 0 for row in (rnn, none))
     assert asked[0] == asked[1] and len(asked[0]) > 10
-    assert tables.cells_table([entry]) in shown
+    assert tables.cells_table([entry]) in shown[0]
 
 
 def test_cells_of_equal_size_have_units_of_their_own(compared):
-    _, (entry,), _ = compared
-    assert entry["equal_parameters"]
-    rnn, gru = entry["cells"].values()
+    _, entries, _ = compared
+    # One entry for each recipe, the plain one beside that of equal size.
+    assert [one["equal_parameters"] for one in entries] == [False, True]
+    rnn, gru = entries[1]["cells"].values()
     assert rnn["units"] > gru["units"]
     assert rnn["parameters"] == pytest.approx(gru["parameters"], rel=0.1)
-    assert str(rnn["units"]) in tables.cells_table([entry])
+    assert str(rnn["units"]) in tables.cells_table(entries[1:])
 
 
 def test_a_cell_without_units_is_as_large_as_no_other():

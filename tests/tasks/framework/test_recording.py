@@ -67,6 +67,8 @@ def test_a_finished_run_keeps_the_figures_that_it_is_not_asked_for_again(
 
     first = measured(one=1.0, two=2.0)
     assert measured(two=3.0).further == {"one": 1.0, "two": 3.0}
+    (tmp_path / "results.json").write_text("{damaged")
+    assert measured(two=3.0).further == {"two": 3.0}
     # Those of other epochs are of another model.
     (tmp_path / "checkpoint.npz").unlink()
     assert measured(two=2.0).further == {"two": 2.0}

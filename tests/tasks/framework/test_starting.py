@@ -11,7 +11,6 @@ import zoo
 from tasks import ner
 from tasks.data.errors import UserError
 from tasks.framework import starting, train
-from tasks.framework.training import load
 from tasks.tagging import NamedEntities, TaggingConfig
 from tasks.translation import TranslationConfig
 from zoo.catalog.sources import Source, source
@@ -73,13 +72,11 @@ def test_training_goes_on_from_weights_and_vocabulary_with_new_tags(first, tmp_p
 def test_a_flag_takes_a_name_of_the_zoo(tmp_path):
     (tmp_path / "b.conll").write_text(OTHERS)
     flags = ["--data=files", f"--train_file={tmp_path / 'b.conll'}", "--init_from=ner_demo"]
-    config, _ = ner.PROGRAM.parse(flags)
-    task = NamedEntities()
-    config = starting.shaped(config, starting.find(config), config.changed())
-    trainer = task.trainer(load(task, config, ["train", "validation"]), config, str(tmp_path))
-    made = trainer.build().config
-    assert made.units == source("ner_demo").config.units
-    assert made.tags == ("O", "B-PER", "B-WORK")
+    config, _ = ner.PROGRAM.parse([*flags, "--epochs=1", "--nojit"])
+    results = train(NamedEntities(), config, str(tmp_path / "m")).results
+    assert results.model["units"] == source("ner_demo").config.units
+    assert results.config["init_from"] == "ner_demo"
+    assert results.model["tags"] == ["O", "B-PER", "B-WORK"]
 
 
 @pytest.mark.parametrize(

@@ -274,13 +274,14 @@ def _example(text, label):
     return Example(text, label)
 
 
-def test_a_model_on_vectors_of_others_is_rebuilt_with_their_width(tmp_path):
+@pytest.mark.parametrize("kind", ["trained", "frozen"])
+def test_a_model_on_vectors_of_others_is_rebuilt_with_their_width(tmp_path, kind):
     """results.json has the whole configuration of the model, and not only the flags."""
     vectors = write(tmp_path / "v.txt", "good 1 2 3 4 5 6 7\nbad 7 6 5 4 3 2 1\n")
     rows = write(tmp_path / "a.csv", "text,label\n" + "very good,yes\nso bad,no\n" * 8)
     config = ClassificationConfig.of(
         data="files", train_file=rows, valid_file=rows, embeddings_file=vectors,
-        vectors="frozen", embeddings_vocabulary=0, **SMALL
+        vectors=kind, embeddings_vocabulary=0, **SMALL
     )  # fmt: skip
     trained = train(Sentiment(), config, str(tmp_path / "model"))
     results = RunResults.read(tmp_path / "model" / "results.json")

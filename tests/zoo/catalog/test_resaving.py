@@ -16,8 +16,8 @@ from zoo.saving import versions
 TEXT = "He said, Teddy Roosevelt was a great President!"
 
 
-def test_the_same_bytes_and_the_same_answers(tmp_path):
-    name = "translate_demo"
+@pytest.mark.parametrize("name", ["lm_demo", "translate_demo"])
+def test_the_same_bytes_and_the_same_answers(name, tmp_path):
     old, new = versions.find(name), resave(name, tmp_path / name)
     assert new == tmp_path / name / "1"
     names = sorted(path.name for path in (old / "assets").iterdir())

@@ -103,6 +103,7 @@ of_cells = functools.partial(pytest.mark.parametrize, indirect=["small"])
     [
         ("as it is", "rnn", False),
         ("in groups", "none", True),
+        ("in groups", "rnn", False),
         ("in groups", "lstm", True),
     ],
 )
@@ -136,7 +137,7 @@ def test_sentences_are_tagged_as_padded_ones_are(cell, crf, small):
 
 @of_cells(
     ("small", "cell"),
-    [("in groups", "none"), ("in groups", "gru_reset_after")],
+    [("as it is", "rnn"), ("in groups", "none"), ("in groups", "gru_reset_after")],
 )
 def test_texts_are_classified_as_padded_ones_are(cell, small):
     config = ClassifierConfig(cell=cell, vocabulary_size=30, labels=("a", "b", "c"), **SMALL)
@@ -148,7 +149,7 @@ def test_texts_are_classified_as_padded_ones_are(cell, small):
         np.testing.assert_allclose(classify(words), expected, atol=1e-6)
 
 
-@of_cells(("small", "cell"), [("as it is", "rnn"), ("in groups", "lstm")])
+@of_cells(("small", "cell"), [("as it is", "rnn"), ("in groups", "rnn"), ("in groups", "lstm")])
 def test_texts_are_scored_and_read_as_padded_ones_are(cell, small):
     config = LanguageModelConfig(cell=cell, vocabulary_size=30, depth=2, **SMALL)
     model = randomized(LanguageModel(config))
