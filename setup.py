@@ -17,13 +17,13 @@ MODELS = "saved_models"
 
 
 def model_files() -> list[str]:
-    """Of each entry the card, the results, and the version that these are about."""
+    """Of each entry the card, its pictures, the results, and the version that these are about."""
     entries = tomllib.loads((ROOT / "zoo/catalog/entries.toml").read_text("utf-8"))
     found: list[Path] = []
     for name in entries:
         folder = ROOT / MODELS / name
         version = json.loads((folder / "results.json").read_text("utf-8"))["version"]
-        found += [folder / "README.md", folder / "results.json"]
+        found += [folder / "README.md", *sorted(folder.glob("*.png")), folder / "results.json"]
         found += sorted(path for path in (folder / str(version)).rglob("*") if path.is_file())
     return [path.relative_to(ROOT).as_posix() for path in found]
 

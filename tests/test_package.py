@@ -211,6 +211,10 @@ def installed(tmp_path_factory):
     return run
 
 
+def card(name):
+    return (home() / name / "README.md").read_text("utf-8")
+
+
 @pytest.mark.slow
 def test_a_wheel_has_the_packages_their_data_and_the_models_of_the_zoo(installed):
     script = (
@@ -221,6 +225,7 @@ def test_a_wheel_has_the_packages_their_data_and_the_models_of_the_zoo(installed
         "    assert (folder / 'py.typed').exists(), folder\n"
         "models = pathlib.Path(zoo.__file__).parent / 'saved_models'\n"
         "print(sorted(path.parent.name + '/' + path.name for path in models.glob('*/[0-9]*')))\n"
+        "print(sorted(path.parent.name for path in models.glob('*/*.png')))\n"
         "print(importlib.metadata.version('lecture-rnn-zoo'))\n"
     )
     done = installed("-c", script)
@@ -233,6 +238,7 @@ def test_a_wheel_has_the_packages_their_data_and_the_models_of_the_zoo(installed
                 if (path.parent / "results.json").exists()  # what was trained here is no entry
             )
         ),
+        str(sorted(name for name in ENTRIES if "](roll.png)" in card(name))),
         zoo.__version__,
     ]
 
