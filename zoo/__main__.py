@@ -146,8 +146,8 @@ def resave(folder: Path, names: Sequence[str], to: Path | None, weights: str | N
     """Saves models again; entries that are saved beside their last version get its results.
 
     Raises:
-        ValueError: there is no such model, or several are to be versions of one; then none is
-            saved.
+        ValueError: there is no such model, several are to be versions of one, or a version would
+            not be what its card says; then none is saved.
     """
     if to is not None and len(names) > 1:
         raise ValueError(
@@ -156,17 +156,30 @@ def resave(folder: Path, names: Sequence[str], to: Path | None, weights: str | N
         )
     if to is not None and to.exists() and not to.is_dir():
         raise ValueError(f"--to: expected a folder. Received: {to}, a file")
+    own = versions.list_models(folder)
+    measured = [name for name in names if name in own and (folder / name / RESULTS).exists()]
     for name in names:
-        versions.find(name, folder=folder if name in versions.list_models(folder) else None)
+        versions.find(name, folder=folder if name in own else None)
+        if to is None and weights is not None and name in measured:
+            _check_measured(name, folder, weights)
     import_tensorflow()
     from zoo.catalog import collecting, resaving
 
     for name in names:
-        is_entry = name in versions.list_models(folder)
-        print(resaving.resave(folder / name if is_entry else name, to, weights), flush=True)
-        if is_entry and to is None and (folder / name / RESULTS).exists():
+        print(resaving.resave(folder / name if name in own else name, to, weights), flush=True)
+        if to is None and name in measured:
             results = collecting.of_version(read_entry(name, folder), folder)
             cards.write_results(name, results, folder)
+
+
+def _check_measured(name: str, folder: Path, weights: str) -> None:
+    """Raises ValueError where a new version would not be what an entry's card was measured of."""
+    stored = (read_entry(name, folder).stored or {}).get("weights", "float32")
+    if weights != stored:
+        raise ValueError(
+            f"--weights: expected {stored} for {name}, by which its card was measured. Received: "
+            f"{weights}; with --to=FOLDER it is saved elsewhere, without a card"
+        )
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import json
 import os
 import shutil
@@ -29,8 +30,7 @@ def replace(path: str | os.PathLike, write: Callable[[str], object]) -> None:
     if os.path.exists(target) and not os.path.isfile(target):
         write(os.fspath(path))
         return
-    root, ending = os.path.splitext(target)
-    temporary = f"{root}.{os.getpid()}-{threading.get_ident()}.tmp{ending}"
+    temporary = _beside(target, f"{os.getpid()}-{threading.get_ident()}")
     try:
         write(temporary)
         if os.path.exists(target):
@@ -40,6 +40,18 @@ def replace(path: str | os.PathLike, write: Callable[[str], object]) -> None:
         with contextlib.suppress(OSError):
             os.remove(temporary)
         raise
+
+
+def _beside(target: str, number: str) -> str:
+    root, ending = os.path.splitext(target)
+    return f"{root}.{number}.tmp{ending}"
+
+
+def forget_unfinished(path: str | os.PathLike) -> None:
+    """Removes what processes left that were killed while they wrote a file; for who knows that
+    nobody writes it now."""
+    for temporary in glob.glob(_beside(glob.escape(os.path.realpath(path)), "*-*")):
+        os.remove(temporary)
 
 
 def write_text(path: str | os.PathLike, text: str) -> None:

@@ -143,7 +143,7 @@ class ClassifierTrainer(Trainer[ClassificationConfig]):
                 )
             texts += reading.unlabelled_texts(data.data, data.text_column)
             if training.pretrain_file:
-                texts += unlabelled.texts_of(training.pretrain_file)
+                texts += unlabelled.texts_of(training.pretrain_file, data.text_column)
             self.read = digests(texts)
         counts = vocabularies.count_tokens(texts)
         self.vocabulary, self.vectors = vocabularies.make_vocabulary(

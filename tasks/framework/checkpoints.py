@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,12 @@ from zoo import files
 from zoo.catalog.sources import BEST
 from zoo.saving.restoring import read_arrays, set_weights
 
+if sys.platform != "win32":
+    import fcntl
+
 CHECKPOINT, CONFIG = "checkpoint.npz", "config.json"
+# Below the folder of a run: the language model from which it starts.
+PRETRAINING = "pretraining"
 _DATA = "data_fingerprints"
 # A finished run may go on for more epochs.
 _MAY_GROW = "epochs"
@@ -29,7 +36,8 @@ def claim(
     data: Mapping[str, str],
     defaults: Mapping[str, Any] | None = None,
 ) -> None:
-    """Makes a folder the place of a run, or finds that it is the place of this one already.
+    """Makes a folder the place of a run, or finds that it is the place of this one already. A run
+    whose first epoch never ended leaves its place to another.
 
     The same run with more epochs is the same run: it goes on. With `schedule="inverse"` it goes on
     as if they had been planned; with the others, which end at zero, the learning rates of the
@@ -48,8 +56,8 @@ def claim(
     try:
         os.makedirs(model_dir, exist_ok=True)
         said = {**recipe, _DATA: dict(data)}
-        if os.path.exists(path):
-            found = read_config(model_dir)
+        found = read_config(model_dir) if os.path.exists(path) else {}
+        if found and (_DATA not in found or _has_begun(model_dir)):
             _check(model_dir, {**(defaults or {}), **found}, recipe, data)
             # Without options that came later: checkpoints know their run by what is there.
             said = {name: said[name] for name in found if name in said}
@@ -59,6 +67,41 @@ def claim(
             f"--model_dir: expected a folder to write to. Received: {model_dir!r}, which cannot be "
             f"written to: {why(error)}. Give another folder."
         ) from None
+
+
+@contextlib.contextmanager
+def held(model_dir: str) -> Iterator[None]:
+    """While it lasts, no other process trains in a folder.
+
+    Raises:
+        UserError: another one does.
+    """
+    try:
+        os.makedirs(model_dir, exist_ok=True)
+        folder = os.open(model_dir, os.O_RDONLY)
+    except OSError:  # `claim` says so
+        folder = None
+    if sys.platform == "win32" or folder is None:
+        yield
+        return
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(folder)
+        raise UserError(
+            f"--model_dir: expected a folder in which nothing trains. Received: {model_dir!r}, in "
+            "which another process does. Wait for its end, or give another folder."
+        ) from None
+    except OSError:  # a file system without locks
+        pass
+    else:
+        for below in ((), (PRETRAINING,)):
+            for name in (CHECKPOINT, BEST):
+                files.forget_unfinished(os.path.join(model_dir, *below, name))
+    try:
+        yield
+    finally:
+        os.close(folder)
 
 
 def _check(
@@ -119,7 +162,7 @@ def keep_lines(model_dir: str, name: str, lines: Sequence[str]) -> str:
         UserError: the run that the folder holds began with other lines.
     """
     path, text = os.path.join(model_dir, name), "".join(f"{line}\n" for line in lines)
-    if os.path.exists(path):
+    if os.path.exists(path) and _has_begun(model_dir):
         with open(path, encoding="utf-8", newline="") as file:
             if file.read() != text:
                 raise UserError(
@@ -185,13 +228,23 @@ def restore_best(model: keras.Model, model_dir: str) -> None:
 
 
 def seconds_before(model_dir: str) -> float:
-    """How long the epochs took that earlier processes trained in a folder and in those below."""
+    """How long the epochs of a run took that earlier processes trained and scored."""
     return sum(
-        row["seconds"]
-        for folder, _, names in os.walk(model_dir)
-        if CHECKPOINT in names
-        for row in json.loads(str(_read(os.path.join(folder, CHECKPOINT))["history"]))
+        row["seconds"] + row.get("scoring_seconds", 0.0)
+        for path in _checkpoints(model_dir)
+        for row in json.loads(str(_read(path)["history"]))
     )
+
+
+def _has_begun(model_dir: str) -> bool:
+    """Whether a run has come so far that something of it would be lost."""
+    return bool(_checkpoints(model_dir)) or os.path.exists(os.path.join(model_dir, BEST))
+
+
+def _checkpoints(model_dir: str) -> list[str]:
+    """Those that a run has, of the language model that it may start from too."""
+    paths = [os.path.join(model_dir, *below, CHECKPOINT) for below in ((), (PRETRAINING,))]
+    return [path for path in paths if os.path.exists(path)]
 
 
 def _read(path: str) -> dict[str, np.ndarray]:

@@ -122,8 +122,9 @@ class PretrainedTraining(TrainingConfig):
     )
     pretrain_file: str | None = option(
         None,
-        "More texts for --pretrain: a file of plain text, which may be packed by gzip; or "
-        "tfds:NAME, whose parts for validation and test stay unread.",
+        "More texts for --pretrain: a file of plain text with a text a line, or .csv, .tsv or "
+        ".jsonl with a --text_column, all of which may be packed by gzip; or tfds:NAME, whose "
+        "parts for validation and test stay unread.",
     )
     pretrain_epochs: int = option(5, "Epochs of the language model.", at_least=1)
 
@@ -246,6 +247,13 @@ class TaskConfig:
             {'units': 64}
         """
         return self.data.changed() | self.model.changed() | self.training.changed()
+
+    def without_effect(self) -> dict[str, str]:
+        """Options that are not the defaults and change nothing: by name, why."""
+        schedule = self.training.schedule
+        if "decay" in self.changed() and schedule != "inverse":
+            return {"decay": f"with --schedule={schedule}"}
+        return {}
 
     def replace(self, **values: Any) -> Self:
         """The same recipe but for some options, by their names."""

@@ -15,6 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from tasks.data.batching import Batches
+from tasks.data.errors import UserError
 from tasks.framework import checkpoints
 from tasks.framework.configuration import TrainingConfig
 from tasks.framework.distribution import ALONE, Team
@@ -103,8 +104,11 @@ def fit(
         team: that trains it; only its chief measures and writes.
 
     Returns:
-        One row for each epoch: epoch, loss, the score by its name, seconds, learning_rate, and
-        validation_loss where that is measured.
+        One row for each epoch: epoch, loss, the score by its name, seconds of training,
+        learning_rate, validation_loss where that is measured, and scoring_seconds.
+
+    Raises:
+        UserError: weights are no numbers any more; nothing of that epoch is kept.
     """
     variables = [*model.variables, *model.optimizer.variables]
     history = checkpoints.restore(model_dir, checkpoints.CHECKPOINT, variables)
@@ -126,12 +130,15 @@ def fit(
             step = step or team.step(model, data.signature)
             print(f"Epoch {epoch + 1}/{epochs}", flush=True)
             row = {"epoch": epoch + 1, "loss": team.train(step, data)}
+            _check_numbers(model, row, history, model_dir)
             if writer is not None:
-                seconds = time.perf_counter() - start
+                trained = time.perf_counter()
+                seconds = trained - start
                 with averaged(model):
                     row |= {score_name: score(), "seconds": seconds, "learning_rate": rate}
                     if validation_loss is not None:
                         row["validation_loss"] = validation_loss()
+                    row["scoring_seconds"] = time.perf_counter() - trained
                     print(f"  {score_name} {row[score_name]:.4f}  ({seconds:.1f} s)", flush=True)
                     if all(row[score_name] > past for past in scores):
                         checkpoints.save(model_dir, BEST, model.variables, [])
@@ -165,10 +172,26 @@ def averaged(model: keras.Model) -> Iterator[None]:
         model.set_weights(weights)
 
 
+def _check_numbers(model: RecurrentModel, row: dict, history: list[dict], model_dir: str) -> None:
+    """Raises UserError where weights are no numbers any more: nor will they be ever again."""
+    weights = map(keras.ops.convert_to_numpy, model.trainable_variables)
+    if all(np.isfinite(one).all() for one in weights):
+        return
+    kept = f"The epochs before it are kept in {model_dir}. " if history else ""
+    raise UserError(
+        f"epoch {row['epoch']}: expected weights that are numbers. Received: infinite ones, and a "
+        f"loss of {row['loss']}. {kept}Train with a lower --learning_rate, or with --clip_norm, in "
+        "another --model_dir"
+    )
+
+
 def _write_log(path: str, history: list[dict]) -> None:
+    # Rows of an older version may have fewer columns.
+    names = dict.fromkeys(name for row in history for name in row)
+
     def write(temporary: str) -> None:
         with open(temporary, "w", newline="", encoding="utf-8") as file:
-            rows = csv.DictWriter(file, list(history[0]))
+            rows = csv.DictWriter(file, list(names))
             rows.writeheader()
             rows.writerows(history)
 

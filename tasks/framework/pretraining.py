@@ -17,14 +17,13 @@ from tasks.data import batching
 from tasks.data.batching import Sequences
 from tasks.data.errors import UserError
 from tasks.framework import fitting
+from tasks.framework.checkpoints import PRETRAINING
 from tasks.framework.configuration import PretrainedTraining
 from tasks.framework.distribution import ALONE, Team
 from tasks.framework.text_io import PREDICT_BATCH
 from zoo.configuration import WordPredictorConfig
 from zoo.models import Classifier, Tagger, WordPredictor
 
-# Below the folder of the run.
-_FOLDER = "pretraining"
 # The language model is scored on so many validation texts, by the whole softmax.
 _TEXTS_TO_SCORE = 256
 # What the language model has as the model has it.
@@ -75,7 +74,7 @@ def pretrain(
     training = dataclasses.replace(training, epochs=training.pretrain_epochs)
     keras.utils.set_random_seed(training.seed)
     made_of = model.config.as_dict()
-    folder = os.path.join(model_dir, _FOLDER)
+    folder = os.path.join(model_dir, PRETRAINING)
     os.makedirs(folder, exist_ok=True)
     with fitting.precision(training.mixed_precision), team.scope():
         language = WordPredictor(

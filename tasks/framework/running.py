@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 _HELP = ("--help", "-help", "-h", "-?", "--helpshort", "--helpfull")
 _MODES = ("train", "evaluate", "predict", "export", "stream")
+# What only a model that is there already is asked by.
+_ASKING = ("model", "text", "input_file", "output_file", "prompt")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,6 +89,12 @@ class Program:
         modes = self._modes()
         if run.mode not in modes:
             raise UserError(f"--mode: expected one of {', '.join(modes)}. Received: {run.mode!r}")
+        asking = [name for name in _ASKING if name in run.given]
+        if run.mode == "train" and asking:
+            raise UserError(
+                f"--{asking[0]} goes with a --mode that asks a trained model, such as "
+                "--mode=predict. Received: --mode=train, the default, which trains another one"
+            )
         config = starting.shaped(config, starting.find(config), run.given)
         command = shlex.join(["python", "-m", f"tasks.{self.name}", *arguments])
         return config, dataclasses.replace(run, command=command)

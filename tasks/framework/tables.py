@@ -34,7 +34,7 @@ class Row:
     Attributes:
         task, score, config, counts, parameters: as in `RunResults`.
         command: without its seed and where its run was stored.
-        wall_seconds: from data to SavedModel.
+        wall_seconds: of reading, training and measuring.
         machine: processor and cores.
         validation, test: the score.
     """
@@ -131,7 +131,7 @@ def tables(runs: Sequence[Row]) -> str:
         shown = [_shown(seeds) for seeds in recipes.values()]
         text += f"**{task}**\n\n{markdown.table(header, shown)}\n"
     machines = ", ".join(dict.fromkeys(run.machine for run in runs))
-    return f"{text}Measured on {machines}. Wall time is that of everything, from data to export.\n"
+    return f"{text}Measured on {machines}. Wall time is that of reading, training and measuring.\n"
 
 
 def _shown(runs: Sequence[Row]) -> list[str]:

@@ -251,17 +251,17 @@ class Trainer(abc.ABC, Generic[C]):
             return None
 
         @function_here
-        def loss(inputs: Any, answers: tf.Tensor) -> tf.Tensor:
+        def loss(inputs: Any, answers: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             scores = model(inputs, training=False)
-            return model.compute_loss(x=inputs, y=answers, y_pred=scores, training=False)
+            mean = model.compute_loss(x=inputs, y=answers, y_pred=scores, training=False)
+            return mean, model.loss_count(inputs)
 
         def measure() -> float:
-            sizes = [len(answers) for _, answers in batches]
-            losses = [
-                float(loss(tf.nest.map_structure(tf.constant, inputs), tf.constant(answers)))
-                for inputs, answers in batches
-            ]
-            return sum(s * one for s, one in zip(sizes, losses, strict=True)) / sum(sizes)
+            total, count = 0.0, 0
+            for inputs, answers in batches:
+                mean, of = loss(tf.nest.map_structure(tf.constant, inputs), tf.constant(answers))
+                total, count = total + float(mean) * int(of), count + int(of)
+            return total / count
 
         return measure
 
@@ -321,6 +321,16 @@ class Trainer(abc.ABC, Generic[C]):
             UserError: the folder cannot be written to.
         """
         module, said = self.module(model, weights), f"--export_dir={export_dir}, as it was saved"
+        failed = []
+
+        def checked(folder: str) -> None:
+            if check is not None:
+                try:
+                    check(load_model(self.task, Path(folder), said))
+                except OSError as error:  # of what it writes elsewhere
+                    failed.append(error)
+                    raise
+
         signatures = {name: getattr(module, name) for name in module.signature_names}
         try:
             return export.save(
@@ -329,9 +339,11 @@ class Trainer(abc.ABC, Generic[C]):
                 export_dir,
                 module.warmup(tf.constant([*self.task.texts, ""])),
                 self.about(model),
-                lambda folder: check(load_model(self.task, Path(folder), said)) if check else None,
+                checked,
             )
         except OSError as error:
+            if failed:
+                raise
             raise UserError(
                 f"--export_dir: expected a folder to write to. Received: {export_dir!r}, which "
                 f"cannot be written to: {why(error)}. Give another folder."

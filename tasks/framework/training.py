@@ -101,12 +101,21 @@ def _train(
     start = time.perf_counter()
     config = starting.shaped(config, starting.find(config), config.changed())
     corpus = load(task, config, ["train", "validation", "test"])
-    temporary = not model_dir
-    model_dir = distribution.folder_of(team, model_dir, task.name)
-    seconds_before, trainer = claim(task, config, corpus, model_dir)
-    options, read = checkpoints.what_is_read(model_dir)
-    team.agree(options, {**read, **trainer.read}, type(config)().as_dict(recipe_only=True))
-    trainer.team = team
+    folder = distribution.folder_of(team, model_dir, task.name)
+    with checkpoints.held(folder):
+        seconds_before, trainer = claim(task, config, corpus, folder)
+        options, read = checkpoints.what_is_read(folder)
+        team.agree(options, {**read, **trainer.read}, type(config)().as_dict(recipe_only=True))
+        trainer.team = team
+        return _trained(trainer, command, not model_dir, start - seconds_before)
+
+
+def _trained(trainer: Trainer, command: str, temporary: bool, start: float) -> Trained:
+    """Trains in the folder of a run, which may be a temporary one, and measures."""
+    task, config, corpus, team = trainer.task, trainer.config, trainer.corpus, trainer.team
+    if team.is_chief:
+        for name, why in config.without_effect().items():
+            print(f"{task.name}: --{name} has no effect {why}.", file=sys.stderr)
     counts = {split: task.counts(examples) for split, examples in corpus.items()}
     for split, count in counts.items():
         print(f"{split}: {counted(count)}", flush=True)
@@ -119,8 +128,8 @@ def _train(
     except KeyboardInterrupt:
         if temporary:
             print(
-                f"\nWhat was trained so far is in {model_dir}: with --model_dir={model_dir}, the "
-                "same command goes on from the last epoch.",
+                f"\nWhat was trained so far is in {trainer.model_dir}: with "
+                f"--model_dir={trainer.model_dir}, the same command goes on from the last epoch.",
                 file=sys.stderr,
             )
         raise
@@ -142,7 +151,7 @@ def _train(
         validation={},
         wall_seconds=0.0,
     )
-    return _measured(trainer, model, predict, results, start - seconds_before)
+    return _measured(trainer, model, predict, results, start)
 
 
 def _measured(
@@ -156,12 +165,16 @@ def _measured(
     again with what else there is to say and to draw, which may take long or fail."""
     task, corpus, folder = trainer.task, trainer.corpus, trainer.model_dir
 
+    # A finished run that is measured again keeps how long it took, and what it is not asked for.
+    before = _measured_before(os.path.join(folder, RESULTS), results.epochs)
+    known = {} if before is None else before.further
+    results.further = known
+
     def write() -> None:
-        results.wall_seconds = time.perf_counter() - start
+        seconds = time.perf_counter() - start
+        results.wall_seconds = seconds if before is None else before.wall_seconds
         results.write(os.path.join(folder, RESULTS))
 
-    # A finished run that is measured again keeps what it is not asked for this time.
-    known = _further_figures(os.path.join(folder, RESULTS), results.epochs)
     predicted = {split: predict(split) for split in ("validation", "test") if split in corpus}
     measured = {
         split: evaluate(task, corpus[split], found, split, None)
@@ -184,13 +197,13 @@ def _measured(
     return Trained(model, results, predictor, trainer)
 
 
-def _further_figures(path: str, epochs: list[dict]) -> dict[str, Any]:
-    """What a record that is there already says beside metrics, if it is one of the same epochs."""
+def _measured_before(path: str, epochs: list[dict]) -> RunResults | None:
+    """The record that is there already, if it is one of the same epochs."""
     try:
         before = RunResults.read(path)
     except (OSError, ValueError):
-        return {}  # none, or damaged: it is about to be written anew
-    return before.further if before.epochs == epochs else {}
+        return None  # none, or damaged: it is about to be written anew
+    return before if before.epochs == epochs else None
 
 
 def counted(counts: Mapping[str, int]) -> str:

@@ -95,3 +95,7 @@ class LanguageConfig(TaskConfig):
     data: LanguageData = dataclasses.field(default_factory=LanguageData)
     model: LanguageModelConfig = dataclasses.field(default_factory=LanguageModelConfig)
     training: LanguageTraining = dataclasses.field(default_factory=LanguageTraining)
+
+    def without_effect(self) -> dict[str, str]:
+        unused = "window" in self.changed() and not self.data.running
+        return super().without_effect() | ({"window": "without --running"} if unused else {})

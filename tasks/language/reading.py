@@ -5,9 +5,10 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Mapping, Sequence
 
-from tasks.data import builders, corpora, formats, records
+from tasks.data import builders, corpora
 from tasks.data.corpora import HELD_OUT, SPLITS
 from tasks.data.errors import DataError
+from tasks.data.unlabelled import read_text_file
 from tasks.language import demo
 
 
@@ -54,35 +55,6 @@ def _hold_out_end(data: str, texts: list[str], seed: int) -> tuple[list[str], li
     if not (whole[:at].strip() and whole[at:].strip()):
         raise DataError(f"{data}: expected more text, to hold out a tenth of it")
     return [whole[:at]], [whole[at:]]
-
-
-def read_text_file(path: str, running: bool = False, text_column: str = "text") -> list[str]:
-    """The texts of a file: the lines that are not blank, or the column of a table or JSON lines.
-
-    A running text is all of a file as one, whatever is in it, unless its name says that it is a
-    table or JSON lines.
-
-    Raises:
-        DataError: the file cannot be read, or there is no text in it.
-    """
-    file = formats.read(path)
-    if running and formats.says_nothing(file):
-        texts = ["\n".join(file.lines)]
-    else:
-        rows = records.read_records(file, {"text_column": text_column})
-        kind = formats.recognise(file)
-        if rows is not None:
-            texts = [row.text(text_column) for row in rows]
-        elif kind is formats.Kind.TEXT:
-            texts = [line.strip() for line in file.lines]
-        else:
-            raise DataError(
-                f"{path}: expected plain text, .csv, .tsv or .jsonl, found {kind.value}"
-            )
-    texts = [one for one in texts if one.strip()]
-    if not texts:
-        raise DataError(f"{path}: expected text, found none")
-    return texts
 
 
 def _builder_readers(name: str, text_column: str | None = None) -> dict[str, Callable]:

@@ -110,7 +110,7 @@ class Language(Task[LanguageConfig]):
         total = sum(one.log_probability for one in predicted)
         count = sum(one.token_count for one in predicted)
         return {
-            "perplexity": math.exp(min(700.0, -total / count)),
+            "perplexity": math.exp(min(-total / count, 700.0)),
             "nats_per_token": -total / count,
             "bits_per_token": -total / count / math.log(2),
             "log_likelihood": total / count,

@@ -244,7 +244,7 @@ class TaggerTrainer(Trainer[TaggingConfig]):
         if training.pretrain and config.model.cell == "none":
             raise UserError("--pretrain goes with a recurrent --cell. Received: --cell=none")
         where = training.pretrain_file if training.pretrain else None
-        return unlabelled.texts_of(where) if where else []
+        return unlabelled.texts_of(where, config.data.text_column) if where else []
 
     def model_config(self) -> TaggerConfig:
         model = self.config.model

@@ -74,7 +74,7 @@ def card(name: str, results: EntryResults) -> str:
         ["on disk", f"{results.megabytes:.1f} MB{_stored(results)}"],
         ["recipe", f"`{results.command}`"],
         ["seed", str(results.config["seed"])],
-        ["wall time", f"{results.wall_seconds / 60:.1f} min, from data to SavedModel"],
+        ["wall time", f"{results.wall_seconds / 60:.1f} min, of reading, training and measuring"],
         ["hardware", results.hardware],
         ["software", results.software],
     ]
@@ -128,11 +128,14 @@ def _quality(results: EntryResults) -> str:
     splits = {"validation": results.validation}
     if results.test is not None:
         splits["test"] = results.test
-    names = [key for key, value in results.validation.items() if isinstance(value, float)]
-    rows = [
-        [_unit(name), *(_digits(name, metrics[name]) for metrics in splits.values())]
-        for name in names
-    ]
+    # A split may lack some: such as BLEU by several references where it has one for each.
+    names = {
+        name: None
+        for metrics in splits.values()
+        for name, value in metrics.items()
+        if isinstance(value, float)
+    }
+    rows = [[_unit(name), *(_figure(one, name) for one in splits.values())] for name in names]
     for way, found in results.further.items():
         shown = "perplexity" if "perplexity" in found["validation"] else results.score
         cells = [_figure(found.get(split), shown) for split in splits]
@@ -166,7 +169,7 @@ def _settings(way: str, found: Mapping[str, Any]) -> str:
 
 
 def _figure(metrics: Mapping | None, score: str) -> str:
-    return "–" if metrics is None else _digits(score, metrics[score])
+    return _digits(score, metrics[score]) if metrics and score in metrics else "–"
 
 
 def _digits(name: str, value: float) -> str:

@@ -25,6 +25,7 @@ from zoo.catalog.results import (
     read_entry,
     without_folders,
 )
+from zoo.catalog.sources import source
 from zoo.configuration import KEYS
 from zoo.inputs import Spec
 from zoo.predictions import sounding
@@ -44,8 +45,12 @@ def collect(
         run: that trained it.
         baseline: the run that it is compared with, or None.
         folder: that holds the models.
+
+    Raises:
+        ValueError: the newest version there is one of another run.
     """
     said, model = entry(name), loading.load(name, folder=folder)
+    _check_is_of(model.folder, run)
     of_run = {field.name: getattr(run, field.name) for field in dataclasses.fields(RunResults)}
     changed = {
         "config": without_folders(run.config),
@@ -63,6 +68,25 @@ def collect(
         if known.files == results.files:
             results.speed = known.speed
     return results
+
+
+def _check_is_of(version: Path, run: RunResults) -> None:
+    """Raises ValueError where a SavedModel says that it comes from another run."""
+    try:
+        recipe = source(version).recipe
+    except ValueError:  # an old one, which does not say
+        return
+    made = without_folders(run.config)
+    differing = [
+        f"--{key}={recipe[key]!r} there, {made[key]!r} in the run"
+        for key in recipe
+        if key in made and recipe[key] != made[key]
+    ]
+    if differing:
+        raise ValueError(
+            f"{version}: expected the SavedModel of the run. Received one of another run: "
+            f"{'; '.join(differing)}"
+        )
 
 
 def _other_ways(run: RunResults) -> dict[str, Any]:

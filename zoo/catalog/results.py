@@ -12,8 +12,9 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -91,7 +92,7 @@ class RunResults:
         validation, test: metrics by name, with further ones for each class. `test` may be None.
         stored: where weights are stored with fewer bits, their type as `weights`, and `validation`
             with them.
-        wall_seconds: from data to SavedModel.
+        wall_seconds: of reading, training and measuring.
         command: that started the run.
         further: figures of a task's own; they stand at the top level of the file.
         schema: of the file.
@@ -223,22 +224,39 @@ class EntryResults(RunResults):
 _FIRST = ("name", "version")
 _EMPTY: tuple = (None, "", {}, [])
 # Flags that say where a run was stored, or which of several like it, and not how it came about.
-_PLACES = ("--model_dir", "--export_dir", "--seed")
+_PLACES = ("model_dir", "export_dir", "seed")
+# What begins a flag, and not `-m`; one without "=" may have its value behind a blank.
+_BEGINS_FLAG, _WITHOUT_VALUE = re.compile(r"--?[A-Za-z]\w"), re.compile(r"--?[A-Za-z]\w+")
 
 
 def portable(command: str) -> str:
     """A command without its seed and where its run was stored, and with short paths.
 
     Example:
-        >>> portable("python -m tasks.ner --seed=3 --train_file=/data/of/mine/train.conll")
+        >>> portable("python -m tasks.ner --seed 3 --train_file=/data/of/mine/train.conll")
         'python -m tasks.ner --train_file=mine/train.conll'
     """
     try:
         words = shlex.split(command)
     except ValueError:  # of an older run, which did not quote
         words = command.split()
-    kept = [word.partition("=") for word in words if word.split("=")[0] not in _PLACES]
-    return shlex.join(f"{name}{equals}{_short(value)}" for name, equals, value in kept)
+    kept = [word.partition("=") for word in _joined(words)]
+    return shlex.join(
+        f"{name}{equals}{_short(value)}"
+        for name, equals, value in kept
+        if name.lstrip("-") not in _PLACES
+    )
+
+
+def _joined(words: Sequence[str]) -> list[str]:
+    """Words of a command in which each flag has its value behind "="."""
+    joined: list[str] = []
+    for word in words:
+        if joined and _WITHOUT_VALUE.fullmatch(joined[-1]) and not _BEGINS_FLAG.match(word):
+            joined[-1] += f"={word}"
+        else:
+            joined.append(word)
+    return joined
 
 
 def without_folders(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -80,6 +80,11 @@ def source(name: str | os.PathLike, version: int | None = None) -> Source:
         results = RunResults.read(run / RESULTS)
         config = MODELS[results.task].from_dict(results.model)
         return Source(run, results.task, config, results.config)
+    if (run / BEST).exists():
+        raise ValueError(
+            f"{name}: expected a run that is finished, with {RESULTS} in its folder. Received one "
+            "that is not: the command that began it goes on with it"
+        )
     folder = versions.find(name, version)
     said = folder / versions.CONFIGURATION
     if said.exists():

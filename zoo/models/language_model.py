@@ -188,13 +188,14 @@ class LanguageModel(CarriesStates):
     ) -> tf.Tensor:
         """Mean of L<t> over the tokens of a batch, in nats.
 
+        In training with `config.sampled_softmax`, L<t> is that of a sampled softmax.
+
         `sample_weight` weighs tokens, `[batch, time]`, or all of a text's, `[batch]`, see
         `zoo.models.weighting`.
         """
-        del y, training
-        total, count = self.summed_loss(
-            y_pred, x["targets"], self.config.sampled_softmax, sample_weight
-        )
+        del y
+        samples = min(self.config.sampled_softmax, self.config.vocabulary_size) if training else 0
+        total, count = self.summed_loss(y_pred, x["targets"], samples, sample_weight)
         return tf.math.divide_no_nan(total, count) + sum(self.losses)
 
     def summed_loss(

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 import layers
 from layers.sampled_softmax import draw, summed_sampled_cross_entropy
-from layers.softmax import log_probabilities
+from layers.softmax import log_probabilities, summed_cross_entropy
 from zoo import text
 from zoo.configuration import WordPredictorConfig
 from zoo.models.classifier import Classifier
@@ -101,23 +101,24 @@ class WordPredictor(RecurrentModel):
         sample_weight: tf.Tensor | None = None,
         training: bool = True,
     ) -> tf.Tensor:
-        """Mean of -log P over words, in nats, with sampled softmax.
+        """Mean of -log P over words, in nats; in training with sampled softmax.
 
         `sample_weight` weighs the words that are predicted, `[batch, time]`, or all of a text's,
         `[batch]`, see `zoo.models.weighting`.
         """
-        del y, training
+        del y
         w, b = tf.convert_to_tensor(self.w), tf.convert_to_tensor(self.b)
         samples = min(self.config.samples, self.config.vocabulary_size)
         total, count = tf.zeros([], w.dtype), tf.constant(0)
         for a, targets, weights in self._predictions(
             x["words"], y_pred, weights_of_steps(sample_weight, x["words"], "word")
         ):
-            a = tf.cast(a, w.dtype)
-            drawn = draw(self.drawing.next(), samples, self.config.vocabulary_size)
-            total += summed_sampled_cross_entropy(
-                a, w, b, targets, weights, drawn, self.products_of_softmax
-            )
+            a, products = tf.cast(a, w.dtype), self.products_of_softmax
+            if training:
+                drawn = draw(self.drawing.next(), samples, self.config.vocabulary_size)
+                total += summed_sampled_cross_entropy(a, w, b, targets, weights, drawn, products)
+            else:
+                total += summed_cross_entropy(a, w, b, targets, weights, products=products)
             count += tf.size(targets)
         return tf.math.divide_no_nan(total, tf.cast(count, total.dtype))
 

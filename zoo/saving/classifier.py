@@ -18,6 +18,7 @@ from zoo.saving.parts import (
     of_stream,
     of_texts,
     opening,
+    same_rows,
 )
 from zoo.saving.weights import StoredWeights
 from zoo.text import streaming
@@ -94,6 +95,7 @@ class ClassifierModule(tf.Module):
         what may still grow; token_count int32[B], of words that were read; state_0, ...
         float[B, ...], of all layers and of the pooling → these, and what `serving_default` says of
         the words so far. All of them are read: a long text is not cut."""
+        same_rows(text_, last, state_bytes, token_count, *states)
         now, later = streaming.ready(
             tf.strings.join([state_bytes, text_]), last, streaming.behind_words_of_markup
         )

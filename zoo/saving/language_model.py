@@ -20,6 +20,7 @@ from zoo.saving.parts import (
     of_texts,
     opening,
     plain_drawing,
+    same_rows,
 )
 from zoo.saving.weights import StoredWeights
 from zoo.text import streaming
@@ -124,6 +125,7 @@ class LanguageModule(tf.Module):
         float[B], 1 for all, and the likeliest alone for 0 and less; seed int32[B] → text string[B],
         which begins with the prompt, byte for byte; log_probability float[B] of what was drawn, at
         temperature 1. The same seed gives the same text, alone or in a batch."""
+        same_rows(prompt, max_length, temperature, top_k, top_p, seed)
         a, states = self.read(prompt)
         with self.weights.reading():
             ids, total = sampling.generate_from_seeds(
@@ -196,6 +198,8 @@ class LanguageModule(tf.Module):
         log_probability double[B], of all tokens so far; state_0, ... float[B, units], of all layers
         → these, and tokens string[B, T], log_probabilities float[B, T] and lengths int32[B] of the
         tokens that are whole now. The `<EOS>` of a text comes with its end."""
+        so_far = (state_bytes, state_token, token_count, log_probability)
+        same_rows(text_, last, *so_far, *states)
         now, later = streaming.ready(tf.strings.join([state_bytes, text_]), last, self._parted)
         ids = self._ids(now)
         lengths = tf.cast(ids.row_lengths(), tf.int32) - tf.cast(~last, tf.int32)

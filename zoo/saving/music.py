@@ -24,7 +24,7 @@ class MusicModule(tf.Module):
 
     Args:
         model: a built `MusicModel`.
-        weights: how the weights are stored, one of `zoo.saving.weights.KINDS`.
+        weights: how the weights are stored, one of `zoo.configuration.STORED`.
     """
 
     def __init__(self, model: MusicModel, weights: str = "float32"):

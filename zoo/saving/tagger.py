@@ -120,6 +120,7 @@ class TaggerModule(tf.Module):
     )
     def tokens(self, tokens: tf.Tensor, lengths: tf.Tensor) -> dict[str, tf.Tensor]:
         """Tags sentences that are split already: `tokens` string[B, T], `lengths` int32[B]."""
+        same_rows(tokens, lengths)
         lengths = tf.clip_by_value(lengths, 0, tf.shape(tokens)[1])
         return self._tag(tf.RaggedTensor.from_tensor(tokens, lengths))
 
@@ -175,6 +176,7 @@ class TaggerModule(tf.Module):
         `serving_default` says, too. A CRF decides there by the best path through the whole text; it
         was not trained to judge a beginning, so that the tags of its stream are worse, and may be
         such as do not follow each other: train taggers for streams with `--nocrf`."""
+        same_rows(text_, last, state_bytes, token_count, character_count, *states)
         now, later = streaming.ready(
             tf.strings.join([state_bytes, text_]), last, streaming.behind_words
         )

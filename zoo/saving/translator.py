@@ -9,7 +9,7 @@ from zoo.decoding.strategies import Beam, Greedy, Sampling
 from zoo.models import EncoderDecoder
 from zoo.models.parts import Inputs
 from zoo.saving.gates import SIGNATURE, add_gates
-from zoo.saving.parts import Request, Untracked, of_drawing, of_texts, plain_drawing
+from zoo.saving.parts import Request, Untracked, of_drawing, of_texts, plain_drawing, same_rows
 from zoo.saving.weights import StoredWeights
 from zoo.text.subwords import Subwords
 from zoo.text.tokens import END, PADDING, UNKNOWN, Tokens, join, tokenize
@@ -116,6 +116,7 @@ class TranslatorModule(tf.Module):
     ) -> dict[str, tf.Tensor]:
         """Draws a translation; temperature, top_k, top_p and seed as in a language model's
         `generate`. → text string[B], log_probability float[B]."""
+        same_rows(text_, temperature, top_k, top_p, seed)
         return self._best(text_, Sampling(temperature, top_k, top_p, seed, self._forbidden))
 
     def _alignment(self, text_: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -127,6 +128,7 @@ class TranslatorModule(tf.Module):
 
     def _alignment_of(self, text_: tf.Tensor, translation: tf.Tensor) -> dict[str, tf.Tensor]:
         """As `alignment`, for a translation that is given: `translation` string[B]."""
+        same_rows(text_, translation)
         targets = self.target.ids(_one_line(translation)).to_tensor()
         return self._aligned(self._source_ids(text_).to_tensor(), targets)
 

@@ -2,6 +2,8 @@
 
 import json
 import pathlib
+import subprocess
+import sys
 
 import keras
 import numpy as np
@@ -16,7 +18,9 @@ DATA = {"train": "1", "validation": "2"}
 
 @pytest.fixture
 def run(tmp_path):
+    """A folder with a run that has come to the end of its first epoch."""
     checkpoints.claim(str(tmp_path), RECIPE, DATA)
+    checkpoints.save(str(tmp_path), checkpoints.CHECKPOINT, [], [{"epoch": 1, "seconds": 2.0}])
     return tmp_path
 
 
@@ -66,6 +70,61 @@ def test_another_run_is_refused_and_leaves_the_folder_as_it_was(run, recipe, dat
     with pytest.raises(UserError, match=message):
         checkpoints.claim(str(run), recipe, data)
     assert (run / checkpoints.CONFIG).read_bytes() == before
+
+
+def test_a_run_that_never_came_to_an_epoch_leaves_its_place(tmp_path):
+    folder = str(tmp_path)
+    checkpoints.claim(folder, RECIPE, DATA)
+    checkpoints.keep_lines(folder, "vocabulary.txt", ["a"])
+    checkpoints.claim(folder, {**RECIPE, "units": 8}, {**DATA, "train": "3"})
+    checkpoints.keep_lines(folder, "vocabulary.txt", ["b"])
+    assert checkpoints.read_config(folder)["units"] == 8
+    assert (tmp_path / "vocabulary.txt").read_text() == "b\n"
+    (tmp_path / checkpoints.PRETRAINING).mkdir()
+    checkpoints.save(str(tmp_path / checkpoints.PRETRAINING), checkpoints.CHECKPOINT, [], [])
+    with pytest.raises(UserError, match="--units=8 there, 4 now"):
+        checkpoints.claim(folder, RECIPE, DATA)
+    with pytest.raises(UserError, match="holds a run with another"):
+        checkpoints.keep_lines(folder, "vocabulary.txt", ["a"])
+
+
+def test_a_configuration_of_another_program_stays(tmp_path):
+    (tmp_path / checkpoints.CONFIG).write_text('{"units": 4}')
+    with pytest.raises(UserError, match="holds a run with other flags"):
+        checkpoints.claim(str(tmp_path), RECIPE, DATA)
+    assert (tmp_path / checkpoints.CONFIG).read_text() == '{"units": 4}'
+
+
+def test_seconds_are_those_of_the_run_and_of_what_it_starts_from(run):
+    for folder, row in (
+        (checkpoints.PRETRAINING, {"seconds": 3.0, "scoring_seconds": 0.5}),
+        ("another", {"seconds": 1000.0}),
+    ):
+        (run / folder).mkdir()
+        checkpoints.save(str(run / folder), checkpoints.CHECKPOINT, [], [row])
+    assert checkpoints.seconds_before(str(run)) == 5.5
+
+
+def test_one_process_at_a_time_trains_in_a_folder(run):
+    killed = [run / "best.7-8.tmp.npz", run / "checkpoint.12-3.tmp.npz"]
+    for path in (*killed, run / "mine.tmp.npz"):
+        path.touch()
+    code = (
+        "import sys\nfrom tasks.framework import checkpoints\n"
+        "with checkpoints.held(sys.argv[1]):\n    print('here', flush=True)\n    input()\n"
+    )
+    start = [sys.executable, "-c", code, str(run)]
+    with subprocess.Popen(start, stdin=-1, stdout=-1, text=True) as other:
+        assert other.stdout.readline() == "here\n"
+        assert not any(path.exists() for path in killed) and (run / "mine.tmp.npz").exists()
+        here = checkpoints.held(str(run))
+        with pytest.raises(UserError, match="in which another process does"), here:
+            raise AssertionError
+        other.communicate("\n")
+    with checkpoints.held(str(run)):
+        pass
+    with checkpoints.held("/dev/null/folder"):
+        pass
 
 
 @pytest.mark.parametrize("content", [b"", b"[]", b"{", b"\xff\xfe", b"null", b"3"])

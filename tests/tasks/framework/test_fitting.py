@@ -12,6 +12,7 @@ import pytest
 import tensorflow as tf
 
 from tasks.data.batching import Batches
+from tasks.data.errors import UserError
 from tasks.framework import checkpoints, fitting
 from tasks.framework.configuration import TrainingConfig
 
@@ -45,23 +46,56 @@ def test_memory_that_is_freed_stays_with_the_program():
     assert after - before < 2**25 // resource.getpagesize()
 
 
+class Square(keras.Model):
+    """A weight w with the loss w²."""
+
+    def build(self, shape=None):
+        self.w = self.add_weight(shape=(1,), initializer="ones", name="w")
+
+    def call(self, inputs):
+        return inputs["x"] * self.w
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        return tf.reduce_sum(tf.square(y_pred))
+
+
+def ones(steps):
+    one = ({"x": np.ones([1, 1], "float32")}, np.zeros([1, 1], "float32"))
+    return lambda _: Batches([()] * steps, lambda: one)
+
+
+def test_weights_that_are_no_numbers_any_more_end_it_and_what_was_before_is_kept(tmp_path):
+    training = TrainingConfig(optimizer="sgd", learning_rate=1e20, clip_norm=0.0, epochs=4)
+    for _ in range(2):  # it is no other when it is resumed
+        model = Square()
+        fitting.compile_model(model, training)
+        with pytest.raises(UserError, match=r"epoch 2: expected weights .* in another --model_dir"):
+            fitting.fit(model, ones(1), lambda: 0.0, "score", str(tmp_path), training)
+        (row,) = checkpoints.restore(str(tmp_path), checkpoints.CHECKPOINT, all_of(model))
+        assert row["epoch"] == 1 and np.isfinite(row["loss"])
+        checkpoints.restore_best(model, str(tmp_path))
+        assert np.isfinite(model.w.numpy()).all()
+
+
+def all_of(model):
+    return [*model.variables, *model.optimizer.variables]
+
+
+def test_a_run_of_before_a_column_goes_on_with_it(tmp_path):
+    training = TrainingConfig(epochs=2)
+    model = Square()
+    fitting.compile_model(model, training)
+    old = {"epoch": 1, "loss": 1.0, "score": 0.0, "seconds": 1.0, "learning_rate": 0.1}
+    checkpoints.save(str(tmp_path), checkpoints.CHECKPOINT, all_of(model), [old])
+    fitting.fit(model, ones(1), lambda: 1.0, "score", str(tmp_path), training, lambda: 2.5)
+    header, first, second = (tmp_path / fitting.LOG).read_text().splitlines()
+    assert header == "epoch,loss,score,seconds,learning_rate,validation_loss,scoring_seconds"
+    assert first == "1,1.0,0.0,1.0,0.1,,"
+    assert second.split(",")[5] == "2.5" and float(second.split(",")[6]) > 0
+
+
 def test_the_average_is_scored_and_kept_and_training_goes_on_from_the_weights(tmp_path):
-    """A weight w with the loss w², step by step by hand."""
-
-    class Square(keras.Model):
-        def build(self, shape=None):
-            self.w = self.add_weight(shape=(1,), initializer="ones", name="w")
-
-        def call(self, inputs):
-            return inputs["x"] * self.w
-
-        def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
-            return tf.reduce_sum(tf.square(y_pred))
-
-    def batches(_):
-        one = ({"x": np.ones([1, 1], "float32")}, np.zeros([1, 1], "float32"))
-        return Batches([()] * 3, lambda: one)
-
+    """Step by step by hand."""
     w, momentum, average, averages, weights = 1.0, 0.0, 0.0, [], []
     for t in range(6):
         momentum = 0.9 * momentum - 0.1 * 2 * w
@@ -82,7 +116,7 @@ def test_the_average_is_scored_and_kept_and_training_goes_on_from_the_weights(tm
         scored.append(float(model.w.numpy()[0]))
         return -abs(scored[-1])
 
-    history = fitting.fit(model, batches, score, "score", str(tmp_path), training)
+    history = fitting.fit(model, ones(3), score, "score", str(tmp_path), training)
     np.testing.assert_allclose(scored, [averages[2], averages[5]], rtol=1e-5)
     with np.load(tmp_path / checkpoints.CHECKPOINT) as checkpoint:
         np.testing.assert_allclose(checkpoint["0"], weights[5], rtol=1e-5)

@@ -92,12 +92,24 @@ def test_texts_are_lines_of_a_file(tmp_path):
     path = tmp_path / "texts.txt.gz"
     path.write_bytes(gzip.compress(b"Costs 1 @,@ 000 <unk> .\n \nWell @-@ known\n"))
     assert texts_of(str(path)) == ["Costs 1,000 \ufffd .", "Well-known"]
-    for content, expected in ((b"", "expected texts, found none"), (b"\xff", "expected UTF-8")):
+    for content, expected in ((b"", "expected text, found none"), (b"\xff", "expected UTF-8")):
         (tmp_path / "b.txt").write_bytes(content)
         with pytest.raises(DataError, match=expected):
             texts_of(str(tmp_path / "b.txt"))
     with pytest.raises(DataError, match="expected a readable file"):
         texts_of(str(tmp_path / "none.txt"))
+
+
+def test_texts_are_those_of_a_column(tmp_path):
+    (tmp_path / "a.jsonl").write_text(
+        '{"review": "good film", "x": 1}\n{"review": "bad @-@ film"}\n'
+    )
+    assert texts_of(str(tmp_path / "a.jsonl"), "review") == ["good film", "bad-film"]
+    (tmp_path / "a.tsv").write_text("text\tlabel\ngood film\t1\n")
+    assert texts_of(str(tmp_path / "a.tsv")) == ["good film"]
+    (tmp_path / "a.conll").write_text("EU\tB-ORG\n\nrejects\tO\n")
+    with pytest.raises(DataError, match="found columns"):
+        texts_of(str(tmp_path / "a.conll"))
 
 
 def test_what_does_not_go_together_is_said():

@@ -67,6 +67,16 @@ def test_a_finished_run_keeps_the_figures_that_it_is_not_asked_for_again(
 
     first = measured(one=1.0, two=2.0)
     assert measured(two=3.0).further == {"one": 1.0, "two": 3.0}
+
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(LanguageTrainer, "further_figures", stop)
+    with pytest.raises(KeyboardInterrupt):
+        train(Language(), config, str(tmp_path))
+    kept = RunResults.read(tmp_path / "results.json")
+    assert kept.further == {"one": 1.0, "two": 3.0}
+    assert kept.wall_seconds == first.wall_seconds
     (tmp_path / "results.json").write_text("{damaged")
     assert measured(two=3.0).further == {"two": 3.0}
     # Those of other epochs are of another model.

@@ -7,6 +7,7 @@ import pytest
 from programs import program
 
 from tasks.framework import running
+from zoo.saving import versions
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -38,6 +39,24 @@ def test_an_alarm_of_somebody_else_stays():
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
+
+
+@pytest.mark.parametrize(
+    ("name", "flags"),
+    [
+        ("ner", ["--model=ner_demo", "--text=Anna lives."]),
+        ("lm", ["--prompt=The"]),
+        ("sentiment", ["--epochs=1", "--input_file=a.txt"]),
+        ("translate", ["--output_file=a.jsonl"]),
+    ],
+)
+def test_who_asks_a_model_does_not_train_another(name, flags, tmp_path):
+    before = sorted(versions.home().glob("*"))
+    run = program(name, *flags, check=False)
+    flag = flags[-1].partition("=")[0] if name != "ner" else "--model"
+    assert run.returncode == 1
+    assert run.stderr.startswith(f"{name}: {flag} goes with a --mode that asks a trained model")
+    assert run.stdout == "" and sorted(versions.home().glob("*")) == before
 
 
 @pytest.mark.parametrize("flags", [["--task=lm"], ["--task", "lm"], ["-task", "lm"]])

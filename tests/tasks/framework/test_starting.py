@@ -96,6 +96,13 @@ def test_what_cannot_be_started_from_is_one_line(flags, message):
     assert re.search(message, run.stderr)
 
 
+def test_a_run_that_is_not_finished_says_so(tmp_path):
+    (tmp_path / "best.npz").touch()
+    run = program("ner", f"--init_from={tmp_path}", check=False)
+    assert "--init_from: " in run.stderr and "expected a run that is finished" in run.stderr
+    assert len(run.stderr.splitlines()) == 1
+
+
 @pytest.mark.parametrize("damage", ["best.npz", "vocabulary.txt", "saved_model.pb", "weights"])
 def test_a_damaged_model_to_start_from_is_one_line(first, tmp_path, damage):
     folder, _ = first

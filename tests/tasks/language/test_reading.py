@@ -3,7 +3,8 @@
 import pytest
 
 from tasks.data.errors import DataError
-from tasks.language.reading import load_corpus, read_text_file
+from tasks.data.unlabelled import read_text_file
+from tasks.language.reading import load_corpus
 
 
 @pytest.fixture

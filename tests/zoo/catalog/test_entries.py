@@ -218,12 +218,30 @@ def test_a_card_has_figures_of_a_model_that_is_asked_in_other_ways(tmp_path):
     run = json.loads(path.read_text())
     run["neural_cache"] = {"size": 2000, "lambda": 0.1, "validation": {"perplexity": 3.5}}
     run["something_else"] = {"size": 3}
+    run["test"] = {"perplexity": 2.0, "of_the_test_alone": 1.5}
     path.write_text(json.dumps(run))
     assert command.main(["--folder", str(tmp_path), "collect", "lm_demo", str(path.parent)]) == 0
-    row = "| perplexity with neural cache (size 2,000, lambda 0.1) | 3.5000 |"
-    row += " – |" if "test" in run else ""
-    assert row in (path.parent / cards.CARD).read_text().splitlines()
+    rows = (path.parent / cards.CARD).read_text().splitlines()
+    assert "| perplexity with neural cache (size 2,000, lambda 0.1) | 3.5000 | – |" in rows
+    assert f"| perplexity | {run['validation']['perplexity']:.4f} | 2.0000 |" in rows
+    assert "| of the test alone | – | 1.5000 |" in rows  # what a split lacks
     assert read_entry("lm_demo", tmp_path).further == {"neural_cache": run["neural_cache"]}
+
+
+def test_a_savedmodel_of_another_run_is_not_collected(tmp_path, capsys):
+    shutil.copytree(home() / "lm_demo", tmp_path / "lm_demo")
+    run = json.loads((tmp_path / "lm_demo" / RESULTS).read_text())
+    run["config"]["seed"] += 7
+    (tmp_path / RESULTS).write_text(json.dumps(run))
+    before = contents(tmp_path / "lm_demo")
+    assert command.main(["--folder", str(tmp_path), "collect", "lm_demo", str(tmp_path)]) == 1
+    error = capsys.readouterr().err
+    assert "Received one of another run: --seed=" in error and error.count("\n") == 1
+    assert contents(tmp_path / "lm_demo") == before
+
+
+def contents(folder):
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 def test_benchmark_writes_into_the_card(tmp_path, capsys, monkeypatch):

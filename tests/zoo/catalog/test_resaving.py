@@ -58,6 +58,15 @@ def test_what_cannot_be_saved_leaves_nothing(names, said, tmp_path, capsys):
     assert not list(tmp_path.iterdir())
 
 
+def test_what_a_card_was_not_measured_of_is_saved_elsewhere(tmp_path, capsys):
+    shutil.copytree(versions.home() / "lm_demo", tmp_path / "lm_demo")
+    before = sorted(tmp_path.rglob("*"))
+    assert command.main([f"--folder={tmp_path}", "resave", "lm_demo", "--weights=int8"]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("zoo: --weights: expected float16 for lm_demo") and "--to=" in error
+    assert sorted(tmp_path.rglob("*")) == before
+
+
 def test_a_file_is_no_folder_of_versions(tmp_path, capsys):
     (tmp_path / "file").write_text("")
     assert command.main(["resave", "lm_demo", "--to", str(tmp_path / "file")]) == 1

@@ -5,7 +5,7 @@ import pathlib
 
 import pytest
 
-from zoo.catalog.results import SCHEMA, Baseline, EntryResults, RunResults
+from zoo.catalog.results import SCHEMA, Baseline, EntryResults, RunResults, portable
 
 ROOT = pathlib.Path(__file__).parents[3]
 COMMITTED = sorted((ROOT / "saved_models").glob("*/results.json"))
@@ -54,6 +54,22 @@ def test_a_file_without_a_schema_is_the_first(tmp_path):
     old = RunResults.from_dict(values)
     assert (old.schema, old.model, old.versions) == (1, {}, {})
     assert old.as_dict() == values
+
+
+@pytest.mark.parametrize(
+    ("command", "expected"),
+    [
+        ("python -m tasks.ner --model_dir runs/x --seed 3 --units 8", "--units=8"),
+        (
+            "python -m tasks.ner -seed=3 --nocrf --train_file /a/b/c.txt",
+            "--nocrf --train_file=b/c.txt",
+        ),
+        ("python -m tasks.lm --decay -1 --crf --export_dir 'a b'", "--decay=-1 --crf"),
+        ("python -m tasks.lm --text_column 'the text'", "'--text_column=the text'"),
+    ],
+)
+def test_a_command_says_what_it_ran_wherever_that_was(command, expected):
+    assert portable(command) == f"{' '.join(command.split()[:3])} {expected}"
 
 
 def test_an_entry_is_read_as_a_run():

@@ -36,6 +36,21 @@ def log_softmax(scores):
     return scores - np.log(np.sum(np.exp(scores), axis=-1, keepdims=True))
 
 
+@pytest.mark.parametrize("samples", [3, 500])
+@without_graphs
+def test_a_sampled_softmax_is_for_training_alone(samples):
+    model = make(sampled_softmax=samples)
+    x = {"targets": TARGETS, "before": START, "fresh": np.ones(2, bool)}
+    exact = -np.sum(model.log_probabilities(TARGETS, START, model.zero_states(2))[0]) / 6
+
+    def loss(training):
+        return float(model.compute_loss(x, y_pred=model(x), training=training))
+
+    assert loss(training=False) == pytest.approx(exact, rel=1e-5)
+    # Compared with all words, which are no more than seven, it is the whole softmax.
+    assert (loss(training=True) == pytest.approx(exact, rel=1e-5)) == (samples > 7)
+
+
 # --- The lecture ---------------------------------------------------------------------------------
 
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -92,6 +93,25 @@ def test_a_stream_says_what_other_signatures_say(model):
             np.testing.assert_allclose(found[name], value, rtol=1e-4, err_msg=name)
         else:
             np.testing.assert_array_equal(found[name], value, name)
+
+
+def rows(spec, count):
+    shape = [count, *(size or 1 for size in spec.shape[1:])]
+    return np.full(shape, b"") if spec.dtype.kind == "O" else np.zeros(shape, spec.dtype)
+
+
+@pytest.mark.parametrize("model", ["crf", "last", "words"], indirect=True)
+def test_inputs_of_fewer_rows_stand_for_nobody(model):
+    """What clients of the project check, a request of others may do."""
+    for name in {"stream", "generate", "tokens", "n_best"} & set(model.signatures):
+        specs = model.signatures[name].inputs
+        if len(specs) == 1:
+            continue
+        whole = {key: rows(spec, 3) for key, spec in specs.items()}
+        model._run(name, whole)
+        for key, spec in specs.items():
+            with pytest.raises(tf.errors.InvalidArgumentError):
+                model._run(name, {**whole, key: rows(spec, 1)})
 
 
 @pytest.mark.parametrize("name", ["crf", "last"])
