@@ -70,7 +70,7 @@ class Asked(Configuration):
     dtypes: tuple[str, ...] = option(
         (), "Precisions: float32, float64, mixed_float16, mixed_bfloat16."
     )
-    padding: bool = option(True, "Measure batches with right padding too; --nopadding: not.")
+    padding: bool = option(True, "Measure batches with right padding too.")
     seconds: float | None = option(
         None, "Seconds of measuring for each contestant; 3, and 0.2 on a GPU.", at_least=0
     )

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from tasks import lm, music, ner, pos, sentiment, translate
 from tasks.framework import tables
-from tasks.framework.configuration import RunConfig, TaskConfig
+from tasks.framework.configuration import MeasuringConfig, TaskConfig
 from tasks.framework.running import Program
 from zoo import files
 from zoo.catalog.results import portable, without_folders
@@ -35,7 +35,7 @@ PROGRAMS = {program.name: program for program in (module.PROGRAM for module in _
 
 
 @dataclasses.dataclass(frozen=True)
-class BenchmarkRun(RunConfig):
+class BenchmarkRun(MeasuringConfig):
     """What the benchmark is asked to measure."""
 
     mode: str = "benchmark"

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from tasks.benchmark_models import PROGRAMS, collect, named_task
 from tasks.framework import tables
-from tasks.framework.configuration import RunConfig, TaskConfig
+from tasks.framework.configuration import MeasuringConfig, TaskConfig
 from tasks.framework.running import Program
 from zoo.catalog.results import portable, without_folders
 from zoo.configuration import option, separated
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 @dataclasses.dataclass(frozen=True)
-class CellsRun(RunConfig):
+class CellsRun(MeasuringConfig):
     """What is compared."""
 
     mode: str = "compare"

@@ -61,7 +61,8 @@ class GradientsConfig(Configuration):
     model_dir: str | None = option(None, "With --mode=words: the folder of a training run.")
     cell: str = option(
         "lstm",
-        "With --mode=words and neither of them: a fresh language model of this cell.",
+        "With --mode=words, and neither --model nor --model_dir: a fresh language model of this "
+        "cell.",
         choices=[cell for cell in CELLS if cell != "none"],
     )
     text: tuple[str, ...] = option(

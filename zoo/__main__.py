@@ -51,7 +51,7 @@ def show_table(folder: Path) -> None:
     known = cards.described(folder)
     others = [name for name in names if name not in known]
     if others:
-        print(f"\nWithout results: {', '.join(others)}")
+        print(f"\nWithout results, or with damaged ones: {', '.join(others)}")
 
 
 def show_card(folder: Path, name: str) -> None:
@@ -71,7 +71,10 @@ def verify(folder: Path, names: Sequence[str]) -> int:
 
     found = 0
     for name in names:
-        wrong = verifying.problems(name, folder)
+        try:
+            wrong = verifying.problems(name, folder)
+        except OSError as error:  # its record or its SavedModel cannot be read
+            wrong = [str(error)]
         print(f"{name}: {'whole, and answers as its card says' if not wrong else 'broken'}")
         for line in wrong:
             print(f"  {line}", file=sys.stderr)
@@ -133,13 +136,23 @@ def run_task(task: str, flags: Sequence[str]) -> int:
 def collect(folder: Path, name: str, run: Path, baseline: Path | None) -> None:
     """Takes what training runs left into the entry's results and card."""
     entry(name)
-    found = RunResults.read(run / RESULTS)
-    compared = None if baseline is None else RunResults.read(baseline / RESULTS)
+    found = _of_run(run)
+    compared = None if baseline is None else _of_run(baseline)
     import_tensorflow()
     from zoo.catalog import collecting
 
     cards.write_results(name, collecting.collect(name, found, compared, folder), folder)
     print(folder / name / cards.CARD)
+
+
+def _of_run(run: Path) -> RunResults:
+    try:
+        return RunResults.read(run / RESULTS)
+    except FileNotFoundError:
+        raise ValueError(
+            f"{run}: expected the --model_dir of a finished run, with {RESULTS} in it. Received: "
+            "none"
+        ) from None
 
 
 def resave(folder: Path, names: Sequence[str], to: Path | None, weights: str | None) -> None:
@@ -189,15 +202,21 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--folder", type=Path, help="of the models; by default the zoo's own")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     commands.add_parser("list", help="a table of the models")
-    commands.add_parser("card", help="what is known of a model").add_argument("name")
-    commands.add_parser("verify", help="whether models are whole").add_argument("names", nargs="*")
-    commands.add_parser("benchmark", help="how fast").add_argument("names", nargs="+")
+    commands.add_parser("card", help="what is known of a model").add_argument(
+        "name", metavar="NAME", help="of a model"
+    )
+    commands.add_parser("verify", help="whether models are whole").add_argument(
+        "names", nargs="*", metavar="NAME", help="of a model; default: all"
+    )
+    commands.add_parser("benchmark", help="how fast").add_argument(
+        "names", nargs="+", metavar="NAME", help="of a model"
+    )
     training = commands.add_parser("train", help="the recipe; further flags go to the task")
-    training.add_argument("name")
+    training.add_argument("name", metavar="NAME", help="of the entry")
     training.add_argument("--runs", type=Path, default=Path("runs"), help="checkpoints and logs")
     collecting = commands.add_parser("collect", help="results and card from training runs")
-    collecting.add_argument("name")
-    collecting.add_argument("run", type=Path, help="folder of the run, its --model_dir")
+    collecting.add_argument("name", metavar="NAME", help="of the entry")
+    collecting.add_argument("run", metavar="RUN", type=Path, help="its --model_dir")
     collecting.add_argument("--baseline", type=Path, help="folder of what it is compared with")
     resaving = commands.add_parser("resave", help="the same weights in the graph of this version")
     resaving.add_argument("names", nargs="+", metavar="NAME", help="or the path of a SavedModel")
@@ -258,7 +277,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             case "resave":
                 resave(folder, given.names, given.to, given.weights)
             case "cards":
-                cards.write_all(folder)
+                print(*cards.write_all(folder), sep="\n")
             case "serve-config":
                 paths = serving.run(given, folder)
                 print(*paths, sep="\n")

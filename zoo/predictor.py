@@ -126,8 +126,12 @@ class Predictor(abc.ABC):
             count `[batch]`, of sequences, and token_count `[batch]`.
 
         Raises:
-            ValueError: there are no texts in `texts`, or the model has no such signature.
+            ValueError: there are no texts in `texts`, `n` is no number from 1 up, or the model has
+                no such signature.
         """
+        counts = np.asarray(n)
+        if counts.dtype.kind not in "iu" or np.any(counts < 1):
+            raise ValueError(f"n_best: expected n of 1 or more. Received: {n!r}")
         return self.ask("n_best", {"text": texts, "n": n})
 
     def compose(

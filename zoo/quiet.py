@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from types import ModuleType
 from typing import IO
 
-LEVEL = "TF_CPP_MIN_LOG_LEVEL"
+LEVEL, _SILENT = "TF_CPP_MIN_LOG_LEVEL", "3"
 # Of a file that holds what was written: the notes of TensorFlow's C++ code.
 _NOTES = re.compile(
     rb"(WARNING: All log messages before absl::InitializeLog\(\)|[IWE]\d{4} \d\d|"
@@ -29,9 +29,9 @@ _LOCK = threading.Lock()
 def import_tensorflow() -> ModuleType:
     """Imports TensorFlow and keeps its C++ code silent but for what ends the process.
 
-    Where the user has set TF_CPP_MIN_LOG_LEVEL, that says what is printed, and this is an import
-    like any other. Otherwise the variable is set while TensorFlow is imported, which reads it
-    then, and is gone again afterwards: a process that this one starts makes its own choice.
+    Where the user has set TF_CPP_MIN_LOG_LEVEL below 3, that says what is printed, and this is an
+    import like any other. Where it is not set, it is set while TensorFlow is imported, which reads
+    it then, and is gone again afterwards: a process that this one starts makes its own choice.
 
     What others write to standard error meanwhile comes a moment later. If the import fails,
     everything is shown. A process that dies in it shows nothing: TF_CPP_MIN_LOG_LEVEL=0 does.
@@ -41,14 +41,16 @@ def import_tensorflow() -> ModuleType:
         'tensorflow'
     """
     with _LOCK:
-        if "tensorflow" in sys.modules or LEVEL in os.environ:
+        own = os.environ.get(LEVEL)
+        if "tensorflow" in sys.modules or own not in (None, _SILENT):
             return importlib.import_module("tensorflow")
-        os.environ[LEVEL] = "3"
+        os.environ[LEVEL] = _SILENT
         try:
             with _without_notes():
                 return importlib.import_module("tensorflow")
         finally:
-            del os.environ[LEVEL]
+            if own is None:
+                del os.environ[LEVEL]
 
 
 @contextlib.contextmanager

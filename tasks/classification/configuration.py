@@ -18,7 +18,9 @@ from zoo.configuration import ClassifierConfig, changed, option
 class ClassificationData(WordReaderData):
     """A corpus of labelled texts."""
 
-    max_length: int = changed(DataConfig, "max_length", 400)
+    max_length: int = changed(
+        DataConfig, "max_length", 400, "So many words of a text are read, see --keep."
+    )
     keep: str = option(
         "both",
         "Which words of texts beyond --max_length are read.",

@@ -187,7 +187,7 @@ def _text_entries(file: BufferedReader, path: str) -> Lines:
     if said is not None and said != (count, width):
         raise UserError(
             f"{path}: expected {said[0]:,} words of {said[1]:,} numbers, as its first line says, "
-            f"found {count:,} of {width:,}: the file is damaged or cut"
+            f"found {count:,}{f' of {width:,}' if count else ''}: the file is damaged or cut"
         )
 
 

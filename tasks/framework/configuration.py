@@ -33,7 +33,7 @@ class DataConfig(Configuration):
     )
     max_length: int = option(
         100,
-        "Longer training sentences are cut to this; drawn text has so many tokens at most.",
+        "Longer training texts are cut to so many words.",
         at_least=1,
     )
 
@@ -93,8 +93,7 @@ class TrainingConfig(Configuration):
     init_from: str | None = option(
         None,
         "Start from the weights, vocabulary and shape of a trained model: a name of the zoo, a "
-        "SavedModel, or the --model_dir of a run. Tags and labels may be other ones. Neither "
-        "--embeddings_file nor --pretrain goes with it.",
+        "SavedModel, or the --model_dir of a finished run.",
     )
     mixed_precision: str = option(
         "float32",
@@ -140,8 +139,7 @@ class RunConfig(Configuration):
 
     mode: str = option(
         "train",
-        "train (then evaluate and export), evaluate, predict, export, stream (standard input, as "
-        "it comes), or one of the task's own.",
+        "train, then evaluate and export; or another one of the modes above.",
     )
     preset: str | None = option(None, "Recipe whose flags are the defaults, by its name.")
     model_dir: str | None = option(
@@ -179,6 +177,19 @@ class RunConfig(Configuration):
     )
     command: str = ""
     given: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class MeasuringConfig(RunConfig):
+    """What a program is asked that trains and measures models of a task, and has one mode: of what
+    a trained model is asked, nothing is an option."""
+
+    export_dir: str | None = None
+    weights: str = "float32"
+    model: str | None = None
+    text: tuple[str, ...] = ()
+    input_file: str | None = None
+    max_characters: int = 0
 
 
 @dataclasses.dataclass(frozen=True)

@@ -116,7 +116,7 @@ def export_mode(task: Task, config: TaskConfig, run: RunConfig) -> None:
             f"Received: {model_dir!r}"
         )
     check_writable(export_folder(task, run), "export_dir")
-    trainer, model = restore(task, config, model_dir)
+    trainer, model = restore(task, config, model_dir, run.given)
 
     def check(saved: Model) -> None:
         task.predict(saved, task.texts)

@@ -153,7 +153,7 @@ def _define(
     if value is bool:
         absl_flags.DEFINE_bool(name, default, said.help, **arguments)
     elif value is tuple:
-        absl_flags.DEFINE_multi_string(name, list(default), said.help, **arguments)
+        absl_flags.DEFINE_multi_string(name, list(default), said.help.rstrip("."), **arguments)
     elif value in _PARSERS:
         parser = _PARSERS[value](said.at_least, said.at_most)
         absl_flags.DEFINE(

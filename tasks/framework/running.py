@@ -18,6 +18,7 @@ from tasks.framework import cluster, starting
 from tasks.framework.configuration import RunConfig, TaskConfig
 from tasks.framework.options import Options
 from zoo.catalog.entries import PRESETS
+from zoo.configuration import options
 
 if TYPE_CHECKING:
     from tasks.framework.modes import Mode
@@ -101,10 +102,11 @@ class Program:
 
     def help(self) -> str:
         """What the program is for, its modes and presets, and its flags."""
-        modes = ", ".join(self._modes())
-        presets = ", ".join(self._presets())
-        flags = Options(self.config, self.run).help()
-        return f"{self.about}\nModes: {modes}. Presets: {presets}.\n\n{flags}"
+        named = {"Modes": self._modes(), "Presets": self._presets()}
+        if "mode" not in options(self.run):
+            del named["Modes"]
+        said = " ".join(f"{what}: {', '.join(names)}." for what, names in named.items() if names)
+        return f"{self.about}\n{said}\n\n{Options(self.config, self.run).help()}"
 
     def _modes(self) -> tuple[str, ...]:
         return (*(mode for mode in _MODES if self.streams or mode != "stream"), *self.modes)

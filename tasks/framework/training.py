@@ -10,7 +10,7 @@ import os
 import shlex
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -216,8 +216,27 @@ def counted(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{n:,} {name}" for name, n in counts.items())
 
 
-def restore(task: Task, config: TaskConfig, model_dir: str) -> tuple[Trainer, RecurrentModel]:
-    """The model of a run that was trained before, with the weights of its best epoch."""
+def restore(
+    task: Task, config: TaskConfig, model_dir: str, given: Collection[str] | None = None
+) -> tuple[Trainer, RecurrentModel]:
+    """The model of a run that was trained before, with the weights of its best epoch.
+
+    Args:
+        task: of the run.
+        config: its recipe; where `given` says which of its options were said, the others are those
+            of the run.
+        model_dir: its folder.
+        given: names of options, or None for all.
+
+    Raises:
+        UserError: the folder holds another run, or does not say which.
+    """
+    if given is not None:
+        said = {name: value for name, value in config.as_dict().items() if name in given}
+        try:
+            config = type(config).from_dict({**checkpoints.read_config(model_dir), **said})
+        except ValueError as error:
+            raise UserError(f"--model_dir: {model_dir!r}: {error}. Give another folder.") from None
     _, trainer = claim(task, config, load(task, config, ["train", "validation"]), model_dir)
     model = trainer.build()
     checkpoints.restore_best(model, model_dir)
@@ -238,7 +257,10 @@ def claim(
         {split: fingerprint({split: corpus[split]}) for split in ("train", "validation")},
         type(config)().as_dict(recipe_only=True),
     )
-    return checkpoints.seconds_before(model_dir), task.trainer(corpus, config, model_dir)
+    trainer = task.trainer(corpus, config, model_dir)
+    for what, digest in trainer.read.items():
+        checkpoints.keep_lines(model_dir, f"{what.replace(' ', '_')}.txt", [digest])
+    return checkpoints.seconds_before(model_dir), trainer
 
 
 def load(task: Task, config: TaskConfig, splits: list[str]) -> dict[str, list]:

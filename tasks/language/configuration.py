@@ -14,6 +14,12 @@ class LanguageData(DataConfig):
 
     vocab_size: int = changed(DataConfig, "vocab_size", 10_000)
     min_count: int = changed(DataConfig, "min_count", 1)
+    max_length: int = changed(
+        DataConfig,
+        "max_length",
+        100,
+        "Longer training sentences are cut to so many tokens; drawn text has so many at most.",
+    )
     tokens: str = option(
         "words",
         "What a token is: a character; a word or a punctuation mark; or what white space "

@@ -161,9 +161,9 @@ def _without_names(file: TextFile) -> list[Pair]:
         if len(row) not in (2, 3, 4) or len(row) != width:
             others = f", and {width} in most lines" if len(row) != width else ""
             raise DataError(
-                f"{file.place(number)}: expected two texts between TABs, and a group; or a "
-                "beginning, the right word, the wrong one, and a group; as many cells in each "
-                f"line. Found {len(row)}{others}"
+                f"{file.place(number)}: expected two texts with a TAB between, or these and "
+                "a group; or a beginning, the right word, the wrong one, and maybe a group; as "
+                f"many cells in each line. Found {len(row)}{others}"
             )
     first = next(iter(cells.values()), [])
     named = [cell.strip() for cell in first if cell.strip().lower() in _NAMES]

@@ -46,7 +46,7 @@ class MelodyData(DataConfig):
 class MelodyTraining(TrainingConfig):
     """How a model of music is trained."""
 
-    batch_size: int = changed(TrainingConfig, "batch_size", 16)
+    batch_size: int = changed(TrainingConfig, "batch_size", 16, "Pieces in a batch.")
     epochs: int = changed(TrainingConfig, "epochs", 20)
 
 

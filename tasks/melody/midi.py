@@ -40,7 +40,8 @@ def read(path: str, step: str = "eighth") -> Piece:
         file = mido.MidiFile(path, clip=True)
         notes = [note for track in file.tracks for note in _notes(track)]
     except Exception as error:  # mido raises many kinds, whatever is wrong with a file
-        raise DataError(f"{path}: expected a readable MIDI file, found: {why(error)}") from None
+        found = "its end too soon" if isinstance(error, EOFError) else why(error)
+        raise DataError(f"{path}: expected a readable MIDI file, found: {found}") from None
     ticks = file.ticks_per_beat
     if file.type == 2 or not 0 < ticks < _MOST_TICKS:
         raise DataError(

@@ -73,7 +73,15 @@ class TaggingTask(Task[TaggingConfig]):
         return task
 
     def check_asked(self, model: Model, run: RunConfig) -> None:
-        if isinstance(run, TaggingRun) and run.n_best > 1 and "n_best" not in model.signatures:
+        if not isinstance(run, TaggingRun) or run.n_best == 1:
+            return
+        ending = os.path.splitext(run.output_file or ".jsonl")[1]
+        if run.mode != "predict" or ending != ".jsonl":
+            raise UserError(
+                "--n_best: expected --mode=predict, in the terminal or with --output_file as "
+                f".jsonl. Received: --mode={run.mode} --output_file={run.output_file}"
+            )
+        if "n_best" not in model.signatures:
             raise UserError(
                 "--n_best: expected a model with a signature 'n_best'. Received: "
                 f"{str(model.folder)!r}, with {sorted(model.signatures)}. It was saved before "

@@ -369,5 +369,8 @@ def test_the_most_probable_sequences_of_tags_are_shown_and_written(trained, tmp_
     assert row["n_best"][0]["tags"] == row["tags"] and len(row["n_best"]) == 3
     run = program("ner", *model, f"--input_file={trained['data']}", check=False)
     assert run.returncode == 1 and "--n_best: expected texts" in run.stderr
+    for more in ([f"--output_file={tmp_path / 'out.csv'}"], ["--mode=evaluate"]):
+        run = program("ner", *model, *flags[:1], *more, check=False)
+        assert "--n_best: expected --mode=predict" in run.stderr, more
     old = ["--mode=predict", "--model=sentiment_demo", "--n_best=0"]
     assert "--n_best: expected 1 to 1000" in program("ner", *old, check=False).stderr

@@ -51,6 +51,11 @@ def test_a_users_own_level_wins(run):
     assert (done.stderr, done.stdout) == (NOTES, b"0\n")
 
 
+def test_whoever_asks_for_silence_has_it(run):
+    done = run("import_tensorflow()\nprint(os.environ['TF_CPP_MIN_LOG_LEVEL'])", level="3")
+    assert (done.stderr, done.stdout) == (b"", b"3\n")
+
+
 def test_a_failing_import_shows_everything(run):
     done = run("import_tensorflow()", "raise ImportError('no such library')")
     assert done.returncode == 1

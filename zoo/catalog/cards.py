@@ -38,14 +38,25 @@ _SIGNATURE = "_signature"
 
 
 def described(folder: str | os.PathLike | None = None) -> list[str]:
-    """The names of the models in a folder that are entries and have results.
+    """The names of the models in a folder that are entries and have results that can be read.
 
     Args:
         folder: by default that of the zoo's own models.
     """
     folder = versions.home() if folder is None else Path(folder)
+    return [name for name in _with_results(folder) if not isinstance(_read(name, folder), OSError)]
+
+
+def _with_results(folder: Path) -> list[str]:
     names = versions.list_models(folder)
-    return [name for name in names if name in ENTRIES and (Path(folder) / name / RESULTS).exists()]
+    return [name for name in names if name in ENTRIES and (folder / name / RESULTS).exists()]
+
+
+def _read(name: str, folder: Path) -> EntryResults | OSError:
+    try:
+        return read_entry(name, folder)
+    except OSError as error:
+        return error
 
 
 # --- Cards ---------------------------------------------------------------------------------------
@@ -291,17 +302,29 @@ def _rounded(metric: str, value: float) -> str:
     return f"{value:.{ {'perplexity': 2, 'bleu': 1}.get(metric, 3) }f}"
 
 
-def write_all(folder: str | os.PathLike | None = None) -> None:
+def write_all(folder: str | os.PathLike | None = None) -> list[Path]:
     """Writes every card and, of the zoo's own models, the table in the project's README.
 
+    Returns:
+        The cards.
+
     Raises:
-        ValueError: the folder is that of an installed package.
+        ValueError: the folder is that of an installed package, or has no models with results.
+        OSError: results cannot be read; the cards of all others are written, the table is not.
     """
     folder = Path(versions.home() if folder is None else folder)
     versions.check_writable(folder)
-    for name in described(folder):
-        write_card(name, read_entry(name, folder), folder)
+    found = {name: _read(name, folder) for name in _with_results(folder)}
+    if not found:
+        raise ValueError(f"{folder}: expected a folder with models of the zoo. Received: none")
+    for name, results in found.items():
+        if isinstance(results, EntryResults):
+            write_card(name, results, folder)
+    for results in found.values():
+        if isinstance(results, OSError):
+            raise results
     if folder.resolve() == versions.home().resolve():
         readme = versions.home().parent / CARD
         markdown.replace_in_file(readme, "zoo", table(folder))
         markdown.replace_in_file(readme, "published", published_table(folder))
+    return [folder / name / CARD for name in found]

@@ -14,7 +14,6 @@ import numpy as np
 from zoo.catalog import loading
 from zoo.catalog.entries import Entry, entry
 from zoo.catalog.results import (
-    RESULTS,
     Baseline,
     EntryResults,
     RunResults,
@@ -47,8 +46,12 @@ def collect(
         folder: that holds the models.
 
     Raises:
-        ValueError: the newest version there is one of another run.
+        ValueError: the run is one of another task, or the newest version there one of another run.
     """
+    if run.task != entry(name).task:
+        raise ValueError(
+            f"{name}: expected a run of tasks.{entry(name).task}. Received: one of tasks.{run.task}"
+        )
     said, model = entry(name), loading.load(name, folder=folder)
     _check_is_of(model.folder, run)
     of_run = {field.name: getattr(run, field.name) for field in dataclasses.fields(RunResults)}
@@ -63,10 +66,12 @@ def collect(
         baseline=None if baseline is None else _comparison(said, baseline),
         **_of_files(model, said),
     )
-    if (Path(folder) / name / RESULTS).exists():
+    try:
         known = read_entry(name, folder)
-        if known.files == results.files:
-            results.speed = known.speed
+    except OSError:  # none, or a damaged one: it is about to be written anew
+        return results
+    if known.files == results.files:
+        results.speed = known.speed
     return results
 
 

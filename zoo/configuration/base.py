@@ -62,10 +62,13 @@ def option(
     return dataclasses.field(default=default, metadata={_KEY: said})
 
 
-def changed(base: type, name: str, default: Any) -> Any:
-    """The option of a base class with another default."""
+def changed(base: type, name: str, default: Any, help: str | None = None) -> Any:
+    """The option of a base class with another default, and maybe with other words."""
     (field,) = [field for field in dataclasses.fields(base) if field.name == name]
-    return dataclasses.field(default=default, metadata=field.metadata)
+    said = field.metadata[_KEY]
+    if help is not None:
+        said = dataclasses.replace(said, help=help)
+    return dataclasses.field(default=default, metadata={_KEY: said})
 
 
 @dataclasses.dataclass(frozen=True)

@@ -145,7 +145,12 @@ class LanguageModelConfig(RecurrentConfig):
     """
 
     units: int = changed(RecurrentConfig, "units", 256)
-    bidirectional: bool = changed(RecurrentConfig, "bidirectional", False)
+    bidirectional: bool = changed(
+        RecurrentConfig,
+        "bidirectional",
+        False,
+        "Expected off: what is yet to come is what the model predicts.",
+    )
     embedding_dim: int = changed(RecurrentConfig, "embedding_dim", 128)
     dropout: float = changed(RecurrentConfig, "dropout", 0.2)
     word_dropout: float = changed(RecurrentConfig, "word_dropout", 0.0)
@@ -246,7 +251,12 @@ class MusicConfig(RecurrentConfig):
     """
 
     units: int = changed(RecurrentConfig, "units", 256)
-    bidirectional: bool = changed(RecurrentConfig, "bidirectional", False)
+    bidirectional: bool = changed(
+        RecurrentConfig,
+        "bidirectional",
+        False,
+        "Expected off: what is yet to come is what the model predicts.",
+    )
     embedding_dim: int = 0
     dropout: float = changed(RecurrentConfig, "dropout", 0.3)
     word_dropout: float = 0.0

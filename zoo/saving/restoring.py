@@ -64,7 +64,7 @@ def read_arrays(path: str | os.PathLike) -> dict[str, np.ndarray]:
                 return {name: arrays[name] for name in arrays.files}
         except _DAMAGED as error:
             raise ValueError(
-                f"{path}: expected a whole checkpoint. Received a damaged file: {error}"
+                f"{path}: expected a whole checkpoint. Received a damaged file"
             ) from error
 
 

@@ -53,7 +53,7 @@ class ServerConfig(Configuration):
         super().__post_init__()
         expected = {
             "image": (r"[\w./:@-]+", "the name of a Docker image"),
-            "memory": (r"\d+(\.\d+)?[bkmg]?", "a number with b, k, m or g, such as 4g"),
+            "memory": (r"\d+(\.\d+)?[bkmg]|0", "a number with b, k, m or g, such as 4g"),
         }
         for name, (pattern, words) in expected.items():
             value = getattr(self, name)

@@ -76,6 +76,7 @@ def test_the_benchmark_takes_the_flags_of_a_task_and_its_own(capsys):
     for name in ("task", "batches", "turns", "output_file", "sampled_softmax", "window"):
         assert f"\n  --{name}: " in shown
     assert "--character_dim" not in shown
+    assert "\nPresets: " in shown and "Modes: " not in shown and "--input_file" not in shown
 
 
 @pytest.mark.parametrize(

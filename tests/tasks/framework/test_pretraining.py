@@ -10,9 +10,10 @@ from tasks.classification import ClassificationConfig, Sentiment
 from tasks.data.batching import Sequences
 from tasks.data.errors import DataError, UserError
 from tasks.data.unlabelled import texts_of
-from tasks.framework import train
+from tasks.framework import checkpoints, train
 from tasks.framework.configuration import PretrainedTraining
 from tasks.framework.pretraining import check_start, pretrain
+from tasks.framework.training import claim
 from tasks.tagging import NamedEntities, TaggingConfig
 from tasks.tagging.task import encode_texts
 from zoo.configuration import ClassifierConfig, TaggerConfig
@@ -73,8 +74,8 @@ def test_a_tagger_knows_the_words_of_other_texts(tmp_path):
 
 
 def test_long_texts_come_in_parts(tmp_path):
-    (tmp_path / "vocabulary.txt").write_text("<UNK>\na\nb\n")
-    vocabulary = Vocabulary(str(tmp_path / "vocabulary.txt"))
+    (tmp_path / "run" / "vocabulary.txt").write_text("<UNK>\na\nb\n")
+    vocabulary = Vocabulary(str(tmp_path / "run" / "vocabulary.txt"))
     found = encode_texts(["a b a b a", "", "b"], vocabulary, 2)
     assert found.lengths.tolist() == [2, 2, 1, 1]
     assert found.features["words"].tolist() == [2, 3, 2, 3, 2, 3]
@@ -141,10 +142,16 @@ def test_a_classifiers_language_model_reads_all_of_a_long_text(tmp_path):
         data="files", train_file=str(corpus), valid_file=str(corpus), pretrain=True,
         pretrain_file=str(texts), max_length=4, min_count=1, units=4, embedding_dim=3,
     )  # fmt: skip
-    task = Sentiment()
+    task, model_dir = Sentiment(), str(tmp_path / "run")
     corpus = task.load(config, ["train", "validation"], [])
-    trainer = task.trainer(corpus, config, str(tmp_path))
+    _, trainer = claim(task, config, corpus, model_dir)
     read = trainer.unlabelled.each("words")
-    names = (tmp_path / "vocabulary.txt").read_text().split()
+    names = (tmp_path / "run" / "vocabulary.txt").read_text().split()
     parts = [" ".join(names[i - 1] for i in one) for one in read[-3:]]
     assert parts == [" ".join(words[:4]), " ".join(words[4:8]), " ".join(words[8:])]
+    # Other texts of the same words are another run, once something was learned of these.
+    checkpoints.save(model_dir, checkpoints.CHECKPOINT, [], [])
+    claim(task, config, corpus, model_dir)
+    texts.write_text(" ".join(reversed(words)))
+    with pytest.raises(UserError, match="holds a run with another set_of_texts_to_pretrain_on"):
+        claim(task, config, corpus, model_dir)

@@ -240,6 +240,49 @@ def test_a_savedmodel_of_another_run_is_not_collected(tmp_path, capsys):
     assert contents(tmp_path / "lm_demo") == before
 
 
+def test_a_run_of_another_task_or_none_is_not_collected(tmp_path, capsys):
+    shutil.copytree(home() / "lm_demo", tmp_path / "lm_demo")
+    before = contents(tmp_path)
+    for run, said in (
+        (home() / "sentiment_demo", "lm_demo: expected a run of tasks.lm. Received: one of tasks."),
+        (tmp_path / "none", "none: expected the --model_dir of a finished run"),
+    ):
+        assert command.main([f"--folder={tmp_path}", "collect", "lm_demo", str(run)]) == 1
+        assert said in capsys.readouterr().err
+    assert contents(tmp_path) == before
+
+
+def test_damaged_results_hide_no_other_model(tmp_path, capsys):
+    for name in ("lm_demo", "sentiment_demo"):
+        shutil.copytree(home() / name, tmp_path / name)
+    run = tmp_path / RESULTS
+    (tmp_path / "lm_demo" / RESULTS).rename(run)
+    (tmp_path / "lm_demo" / RESULTS).write_text('{"a"')
+    (tmp_path / "sentiment_demo" / cards.CARD).unlink()
+    folder = f"--folder={tmp_path}"
+    assert command.main([folder]) == 0
+    shown = capsys.readouterr().out
+    assert "| sentiment_demo |" in shown and "damaged ones: lm_demo" in shown
+    assert command.main([folder, "cards"]) == 1
+    assert "lm_demo/results.json: expected what was measured" in capsys.readouterr().err
+    assert (tmp_path / "sentiment_demo" / cards.CARD).exists()
+    assert command.main([folder, "verify"]) == 1
+    shown = capsys.readouterr()
+    assert shown.out.splitlines() == [
+        "lm_demo: broken", "sentiment_demo: whole, and answers as its card says"
+    ]  # fmt: skip
+    assert "lm_demo/results.json: expected what was measured" in shown.err
+    # What is written anew need not be whole.
+    (tmp_path / "run").mkdir()
+    run.rename(tmp_path / "run" / RESULTS)
+    assert command.main([folder, "collect", "lm_demo", str(tmp_path / "run")]) == 0
+    assert command.main([folder, "verify", "lm_demo"]) == 0
+    capsys.readouterr()
+    assert command.main([folder, "cards"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 2
+    assert command.main([f"--folder={tmp_path / 'nowhere'}", "cards"]) == 1
+
+
 def contents(folder):
     return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 

@@ -69,7 +69,10 @@ def test_a_text_has_the_same_ones_alone_and_as_many_as_are_asked_for(tagger):
         assert [tags for tags, _ in alone] == [tags for tags, _ in expected]
         np.testing.assert_allclose([p for _, p in alone], [p for _, p in expected], rtol=1e-4)
     assert tagger.n_best([], 3)["count"].shape == (0,)
-    assert tagger.n_best("a", 0)["count"].tolist() == [1]
+    assert tagger.ask("n_best", {"text": ["a"], "n": [0]})["count"].tolist() == [1]
+    for n in (0, -1, True, 2.5, [3, -5]):
+        with pytest.raises(ValueError, match="n_best: expected n of 1 or more"):
+            tagger.n_best(["a", "b"], n)
 
 
 def test_as_json_they_have_names(tagger):

@@ -110,6 +110,7 @@ def test_flags(here):
     [
         (["--models", "mien"], "such as ['mine']. Received: 'mien'"),
         (["--versions", "mine=3"], "expected versions that are there, [1, 2]. Received: [3]"),
+        (["--memory=0.1"], "memory: expected a number with b, k, m or g"),
         (["--memory=much"], "memory: expected a number with b, k, m or g"),
         (["--folder=none"], "expected a folder with at least one model"),
     ],
