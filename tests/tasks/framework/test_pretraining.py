@@ -74,8 +74,8 @@ def test_a_tagger_knows_the_words_of_other_texts(tmp_path):
 
 
 def test_long_texts_come_in_parts(tmp_path):
-    (tmp_path / "run" / "vocabulary.txt").write_text("<UNK>\na\nb\n")
-    vocabulary = Vocabulary(str(tmp_path / "run" / "vocabulary.txt"))
+    (tmp_path / "vocabulary.txt").write_text("<UNK>\na\nb\n")
+    vocabulary = Vocabulary(str(tmp_path / "vocabulary.txt"))
     found = encode_texts(["a b a b a", "", "b"], vocabulary, 2)
     assert found.lengths.tolist() == [2, 2, 1, 1]
     assert found.features["words"].tolist() == [2, 3, 2, 3, 2, 3]
