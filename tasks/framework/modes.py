@@ -109,6 +109,7 @@ def predict_mode(task: Task, config: TaskConfig, run: RunConfig) -> None:
 
 def export_mode(task: Task, config: TaskConfig, run: RunConfig) -> None:
     """Saves the model of a run that was trained before."""
+    task.check_mode(run)
     model_dir = run.model_dir
     if not model_dir or not os.path.exists(os.path.join(model_dir, BEST)):
         raise UserError(
@@ -150,6 +151,7 @@ def needed_model(task: Task, run: RunConfig) -> Model:
     Raises:
         UserError: it names none, or one that cannot do what the program is asked.
     """
+    task.check_mode(run)
     if not run.model:
         raise UserError(
             f"--mode={run.mode} needs --model, a SavedModel or the name of one. Received: none; "

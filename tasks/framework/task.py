@@ -89,6 +89,11 @@ class Task(abc.ABC, Generic[C]):
         """A model's predictions for a batch of what `read_inputs` reads."""
         return self.predict(model, [one.text for one in inputs])
 
+    def check_mode(self, run: RunConfig) -> None:
+        """Raises UserError where a program is asked what its mode, which trains nothing, passes
+        over."""
+        del run
+
     def check_asked(self, model: Model, run: RunConfig) -> None:
         """Raises UserError where a SavedModel cannot do what a program asks of it."""
         del model, run

@@ -22,7 +22,6 @@ from tasks.framework.text_io import batched
 from tasks.language import dynamic_evaluation, formats, neural_cache, reading
 from tasks.language.configuration import LanguageConfig
 from zoo import predictions
-from zoo.catalog.loading import Model
 from zoo.configuration import LanguageModelConfig, RecurrentConfig
 from zoo.models import LanguageModel
 from zoo.models.parts import MakeStack
@@ -74,8 +73,7 @@ class Language(Task[LanguageConfig]):
     ) -> LanguageTrainer:
         return LanguageTrainer(self, corpus, config, model_dir)
 
-    def check_asked(self, model: Model, run: RunConfig) -> None:
-        del model
+    def check_mode(self, run: RunConfig) -> None:
         for name in _MEASURED_AFTER_TRAINING:
             if name in run.given:
                 raise UserError(

@@ -72,16 +72,18 @@ class TaggingTask(Task[TaggingConfig]):
         task.n_best = run.n_best if isinstance(run, TaggingRun) else 1
         return task
 
-    def check_asked(self, model: Model, run: RunConfig) -> None:
-        if not isinstance(run, TaggingRun) or run.n_best == 1:
-            return
-        ending = os.path.splitext(run.output_file or ".jsonl")[1]
-        if run.mode != "predict" or ending != ".jsonl":
+    def check_mode(self, run: RunConfig) -> None:
+        is_shown = os.path.splitext(run.output_file or ".jsonl")[1] == ".jsonl"
+        asked = isinstance(run, TaggingRun) and run.n_best > 1
+        if asked and not (run.mode == "predict" and is_shown):
             raise UserError(
                 "--n_best: expected --mode=predict, in the terminal or with --output_file as "
                 f".jsonl. Received: --mode={run.mode} --output_file={run.output_file}"
             )
-        if "n_best" not in model.signatures:
+
+    def check_asked(self, model: Model, run: RunConfig) -> None:
+        asked = isinstance(run, TaggingRun) and run.n_best > 1
+        if asked and "n_best" not in model.signatures:
             raise UserError(
                 "--n_best: expected a model with a signature 'n_best'. Received: "
                 f"{str(model.folder)!r}, with {sorted(model.signatures)}. It was saved before "

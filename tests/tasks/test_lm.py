@@ -210,6 +210,7 @@ def test_standard_input_is_scored_as_it_comes(trained, served):
         (["--dynamic_evaluation=0.1"], "goes with --running"),
         (["--neural_cache=9"], "goes with --running"),
         (["--mode=evaluate", "--model=lm_demo", "--neural_cache=9"], "expected --mode=train"),
+        (["--mode=export", "--neural_cache=9"], "expected --mode=train"),
         (["--data=files", "--train_file=/dev/null"], "expected text, found none"),
         (["--data=files", "--train_file={short}", "--running"], "tokens or more"),
         (["--mode=agreement", "--data=files"], "about sentences of its own"),
