@@ -266,7 +266,7 @@ class Trainer(abc.ABC, Generic[C]):
             for inputs, answers in batches:
                 mean, of = loss(tf.nest.map_structure(tf.constant, inputs), tf.constant(answers))
                 total, count = total + float(mean) * int(of), count + int(of)
-            return total / count
+            return total / max(1, count)
 
         return measure
 
