@@ -58,8 +58,8 @@ def test_cards_of_other_models_leave_the_readme_of_a_clone_alone(tmp_path, monke
         f"<!-- {name}: begin -->\nbefore\n<!-- {name}: end -->\n" for name in ("zoo", "published")
     ]
     (tmp_path / "README.md").write_text("".join(parts))
-    (tmp_path / "saved_models").mkdir()
-    shutil.copytree(versions.home() / "ner_demo", tmp_path / "others" / "ner_demo")
+    for folder in ("saved_models", "others"):
+        shutil.copytree(versions.home() / "ner_demo", tmp_path / folder / "ner_demo")
     monkeypatch.setattr(versions, "_PACKAGE", tmp_path / "zoo")
     assert command.main(["--folder", str(tmp_path / "others"), "cards"]) == 0
     assert "before" in (tmp_path / "README.md").read_text()
