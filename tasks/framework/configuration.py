@@ -182,10 +182,9 @@ class RunConfig(Configuration):
 @dataclasses.dataclass(frozen=True)
 class MeasuringConfig(RunConfig):
     """What a program is asked that trains and measures models of a task, and has one mode: of what
-    a trained model is asked, nothing is an option."""
+    a trained model is asked, nothing is an option. Presets may say `weights`."""
 
     export_dir: str | None = None
-    weights: str = "float32"
     model: str | None = None
     text: tuple[str, ...] = ()
     input_file: str | None = None

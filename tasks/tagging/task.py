@@ -73,7 +73,7 @@ class TaggingTask(Task[TaggingConfig]):
         return task
 
     def check_mode(self, run: RunConfig) -> None:
-        is_shown = os.path.splitext(run.output_file or ".jsonl")[1] == ".jsonl"
+        is_shown = run.output_file is None or run.output_file.endswith(".jsonl")
         asked = isinstance(run, TaggingRun) and run.n_best > 1
         if asked and not (run.mode == "predict" and is_shown):
             raise UserError(

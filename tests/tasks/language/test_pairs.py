@@ -56,10 +56,10 @@ def test_how_a_file_without_names_was_read_is_said(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("a.tsv", "a b\ta c\nalone\nd e\td f\n", "a.tsv:2: expected two texts between TABs"),
+        ("a.tsv", "a b\ta c\nalone\nd e\td f\n", "a.tsv:2: expected two texts with a TAB between"),
         ("a.csv", "good,bad\na b,a c\n", "a.csv:1: expected columns 'better' and 'worse', or"),
         ("a.tsv", "right\twrong\nis\tare\n", "a.tsv:1: expected columns"),
-        ("a.tsv", "one two\n", "a.tsv:1: expected two texts between TABs"),
+        ("a.tsv", "one two\n", "a.tsv:1: expected two texts with a TAB between"),
         ("a.tsv", "a b\ta c\tg\tx\ty\n", "Found 5"),
         ("a.tsv", "same here\tsame here\n", "a.tsv:1: expected two texts that differ"),
         ("a.tsv", "a b\t\n", "a.tsv:1: expected two texts, found an empty one"),
