@@ -70,6 +70,10 @@ def test_rows_of_large_embeddings_are_what_is_sent_of_them():
         "parameters": 100_000,
         "epochs": [{"seconds": 4.0}],
     }
+    running = {**run, "config": {**run["config"], "running": True, "window": 5}}
+    for counts in ({"characters": 900, "tokens": 40}, {"frames": 40, "notes": 900}):
+        one = distribution_page.traffic({**running, "counts": {"train": {"texts": 1, **counts}}}, 9)
+        assert one.seconds == 1.0
     small, large = (distribution_page.traffic(run, size) for size in (4096, 5000))
     assert small.seconds == large.seconds == 1.0
     assert small.bytes(True) == small.bytes(False) == large.bytes(False) == 800_000

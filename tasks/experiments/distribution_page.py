@@ -88,13 +88,15 @@ def traffic(results: Mapping[str, Any], vocabulary_size: int) -> Traffic:
     """
     # Of a model on vectors of others, the flags do not say how wide they are.
     config, counts = results["config"] | results.get("model", {}), results["counts"]["train"]
-    examples, *tokens = counts.values()
+    examples, *more = counts.values()
+    # A piece of music has its notes in its frames.
+    tokens = counts.get("frames") or counts.get("tokens") or sum(more)
     batch_size = config["batch_size"]
     if config.get("running"):
         per_batch = batch_size * config["window"]
-        steps = sum(tokens) / per_batch
+        steps = tokens / per_batch
     else:
-        per_batch = round(sum(tokens) / examples * batch_size)
+        per_batch = round(tokens / examples * batch_size)
         steps = examples / batch_size
     # The table of scores of a tied softmax has a gradient in all rows, but for a sampled one.
     sampled = config.get("sampled_softmax", 0)

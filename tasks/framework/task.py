@@ -270,6 +270,10 @@ class Trainer(abc.ABC, Generic[C]):
 
         return measure
 
+    def counts(self, split: str) -> dict[str, int]:
+        """Numbers of a split's examples and of what they consist of."""
+        return self.task.counts(self.corpus[split])
+
     def validation_batches(self) -> list[tuple[Any, np.ndarray]]:
         """Inputs and answers of some validation examples, without padded rows."""
         return []

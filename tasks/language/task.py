@@ -189,6 +189,9 @@ class LanguageTrainer(Trainer[LanguageConfig]):
             self.rows = running_text.rows_of(self.encoded["train"], batch_size)
             self.window = min(data.window, max(len(p.ids) for row in self.rows for p in row))
 
+    def counts(self, split: str) -> dict[str, int]:
+        return {**super().counts(split), "tokens": sum(map(len, self.encoded[split]))}
+
     def model_config(self) -> LanguageModelConfig:
         return self.config.model.replace(
             vocabulary_size=self.tokens.size,

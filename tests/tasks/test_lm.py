@@ -52,6 +52,7 @@ def test_training_evaluation_and_the_savedmodel_agree(trained, served, tmp_path)
     text = "\n".join(LINES)
     out = served.signatures["serving_default"](text=tf.constant([text]))
     assert int(out["token_count"][0]) == len(text) + 1
+    assert results["counts"]["train"]["tokens"] == len(text) + 1
     nats = results["test"]["nats_per_token"]
     assert -float(out["log_probability"][0]) / (len(text) + 1) == pytest.approx(nats, abs=1e-4)
     assert float(out["perplexity"][0]) == pytest.approx(results["test"]["perplexity"], rel=1e-4)
