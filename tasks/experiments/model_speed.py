@@ -214,8 +214,11 @@ def stock_softmax(
     targets: tf.Tensor,
     weights: tf.Tensor,
     drawn: tf.Tensor,
+    products: tf.DType | str | None = None,
 ) -> tf.Tensor:
-    """`layers.sampled_softmax` by TensorFlow's own, which draws itself."""
+    """`layers.sampled_softmax` by TensorFlow's own, which draws itself, and multiplies as it is
+    given its arguments."""
+    del products
     labels = tf.cast(targets[:, None], tf.int64)
     losses = tf.nn.sampled_softmax_loss(w, b, labels, a, drawn.shape[0], w.shape[0])
     return tf.tensordot(losses, weights, 1)

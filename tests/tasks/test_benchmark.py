@@ -1,10 +1,14 @@
 """What the benchmark is asked, and the list of programs."""
 
-import pytest
+import inspect
 
+import pytest
+import tensorflow as tf
+
+from layers import sampled_softmax
 from tasks import __main__ as listing
 from tasks import benchmark
-from tasks.experiments import layer_speed
+from tasks.experiments import layer_speed, model_speed
 
 
 def test_flags_say_what_is_measured():
@@ -80,3 +84,11 @@ def test_what_is_served_is_timed_on_the_clock_and_in_processor_time(monkeypatch)
         assert (row["part"], row["size"], row["padded"]) == ("served", "2x3x4x5", True)
         assert row["times_keras"] == row["keras"] / row["ours"]
         assert row["times_keras_cpu"] > 0
+
+
+def test_the_stock_softmax_takes_what_ours_takes():
+    stock, ours = model_speed.stock_softmax, sampled_softmax.summed_sampled_cross_entropy
+    assert inspect.signature(stock).parameters == inspect.signature(ours).parameters
+    a, w, b = tf.ones([3, 2]), tf.ones([9, 2]), tf.zeros([9])
+    some = (tf.constant([1, 2, 8]), tf.ones([3]), tf.constant([0, 4]), "bfloat16")
+    assert 0 < float(stock(a, w, b, *some)) < 100
