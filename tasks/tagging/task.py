@@ -69,21 +69,19 @@ class TaggingTask(Task[TaggingConfig]):
 
     def asked(self, run: RunConfig) -> TaggingTask:
         task = copy.copy(self)
-        task.n_best = run.n_best if isinstance(run, TaggingRun) else 1
+        task.n_best = _n_best(run)
         return task
 
     def check_mode(self, run: RunConfig) -> None:
         is_shown = run.output_file is None or run.output_file.endswith(".jsonl")
-        asked = isinstance(run, TaggingRun) and run.n_best > 1
-        if asked and not (run.mode == "predict" and is_shown):
+        if _n_best(run) > 1 and not (run.mode == "predict" and is_shown):
             raise UserError(
                 "--n_best: expected --mode=predict, in the terminal or with --output_file as "
                 f".jsonl. Received: --mode={run.mode} --output_file={run.output_file}"
             )
 
     def check_asked(self, model: Model, run: RunConfig) -> None:
-        asked = isinstance(run, TaggingRun) and run.n_best > 1
-        if asked and "n_best" not in model.signatures:
+        if _n_best(run) > 1 and "n_best" not in model.signatures:
             raise UserError(
                 "--n_best: expected a model with a signature 'n_best'. Received: "
                 f"{str(model.folder)!r}, with {sorted(model.signatures)}. It was saved before "
@@ -203,6 +201,11 @@ def encode_texts(
         {name: np.concatenate([one[name] for one in features]) for name in features[0]},
     )
     return whole.in_parts(max_length)
+
+
+def _n_best(run: RunConfig) -> int:
+    """How many sequences of tags are asked for; an experiment has no such flag."""
+    return run.n_best if isinstance(run, TaggingRun) else 1
 
 
 class TaggerTrainer(Trainer[TaggingConfig]):

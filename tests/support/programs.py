@@ -265,3 +265,8 @@ def replay_warmup(folder, model):
     loaded = tf.saved_model.load(str(folder))
     for name, inputs in warmup_requests(folder, model):
         yield name, loaded.signatures[name](**{k: tf.constant(v) for k, v in inputs.items()})
+
+
+def contents(folder):
+    """The bytes of all files below a folder."""
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}

@@ -4,15 +4,12 @@ import shutil
 import subprocess
 
 import pytest
+from programs import contents
 
 import zoo.__main__ as command
 from zoo.catalog.entries import ENTRIES
 from zoo.catalog.speed import Speed
 from zoo.saving import versions
-
-
-def contents(folder):
-    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ results and from what its entry says. Needs no TensorFlow.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shlex
@@ -37,26 +38,23 @@ _SPLITS = ("validation", "test")
 _SIGNATURE = "_signature"
 
 
-def described(folder: str | os.PathLike | None = None) -> list[str]:
-    """The names of the models in a folder that are entries and have results that can be read.
+def described(folder: str | os.PathLike | None = None) -> dict[str, EntryResults]:
+    """By name, the results of the models in a folder that are entries, where they can be read.
 
     Args:
         folder: by default that of the zoo's own models.
     """
-    folder = versions.home() if folder is None else Path(folder)
-    return [name for name in _with_results(folder) if not isinstance(_read(name, folder), OSError)]
+    folder = Path(versions.home() if folder is None else folder)
+    found = {}
+    for name in _with_results(folder):
+        with contextlib.suppress(OSError):
+            found[name] = read_entry(name, folder)
+    return found
 
 
 def _with_results(folder: Path) -> list[str]:
     names = versions.list_models(folder)
     return [name for name in names if name in ENTRIES and (folder / name / RESULTS).exists()]
-
-
-def _read(name: str, folder: Path) -> EntryResults | OSError:
-    try:
-        return read_entry(name, folder)
-    except OSError as error:
-        return error
 
 
 # --- Cards ---------------------------------------------------------------------------------------
@@ -252,8 +250,7 @@ def table(folder: str | os.PathLike | None = None, links: bool = True) -> str:
 
 
 def _rows(folder: str | os.PathLike | None, links: bool) -> Iterator[Sequence[str]]:
-    for name in described(folder):
-        results = read_entry(name, folder)
+    for name, results in described(folder).items():
         split = "validation" if results.test is None else "test"
         baseline = None if results.baseline is None else getattr(results.baseline, split)
         speed = results.speed.get("1", {}).get("1")
@@ -273,8 +270,7 @@ def published_table(folder: str | os.PathLike | None = None) -> str:
     """A Markdown table of the models beside recurrent networks of others."""
     header = ["corpus", "split", "metric", "ours", "theirs", "of", "source"]
     rows = []
-    for name in described(folder):
-        results = read_entry(name, folder)
+    for name, results in described(folder).items():
         for one in ENTRIES[name].anchors:
             metrics = results.validation if one.split == "validation" else results.test
             split = one.split if metrics else f"{one.split}; ours: validation"
@@ -314,15 +310,14 @@ def write_all(folder: str | os.PathLike | None = None) -> list[Path]:
     """
     folder = Path(versions.home() if folder is None else folder)
     versions.check_writable(folder)
-    found = {name: _read(name, folder) for name in _with_results(folder)}
-    if not found:
+    names, found = _with_results(folder), described(folder)
+    if not names:
         raise ValueError(f"{folder}: expected a folder with models of the zoo. Received: none")
     for name, results in found.items():
-        if isinstance(results, EntryResults):
-            write_card(name, results, folder)
-    for results in found.values():
-        if isinstance(results, OSError):
-            raise results
+        write_card(name, results, folder)
+    for name in names:
+        if name not in found:
+            read_entry(name, folder)  # says what is wrong with it
     if folder.resolve() == versions.home().resolve():
         readme = versions.home().parent / CARD
         markdown.replace_in_file(readme, "zoo", table(folder))

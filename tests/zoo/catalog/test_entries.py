@@ -10,7 +10,7 @@ import types
 import keras
 import pytest
 from google.protobuf import text_format
-from programs import graph_of, program, small_corpus, warmup_requests
+from programs import contents, graph_of, program, small_corpus, warmup_requests
 from stand_in import serve
 from tensorflow_serving.config import model_server_config_pb2
 
@@ -281,10 +281,6 @@ def test_damaged_results_hide_no_other_model(tmp_path, capsys):
     assert command.main([folder, "cards"]) == 0
     assert len(capsys.readouterr().out.splitlines()) == 2
     assert command.main([f"--folder={tmp_path / 'nowhere'}", "cards"]) == 1
-
-
-def contents(folder):
-    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 def test_benchmark_writes_into_the_card(tmp_path, capsys, monkeypatch):
