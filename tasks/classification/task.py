@@ -19,7 +19,7 @@ from tasks.data.errors import UserError
 from tasks.framework import vocabularies
 from tasks.framework.checkpoints import keep_lines
 from tasks.framework.figures import confusion_matrix
-from tasks.framework.pretraining import check_start, digests, pretrain
+from tasks.framework.pretraining import check_start, digest_of, digests, pretrain, start_from
 from tasks.framework.task import VALIDATED, Task, Trainer
 from tasks.framework.text_io import PREDICT_BATCH
 from zoo import predictions, text
@@ -135,19 +135,22 @@ class ClassifierTrainer(Trainer[ClassificationConfig]):
             )
         texts = [example.text for example in corpus["train"]]
         check_start(training, task.name)
-        if training.pretrain:
-            if config.model.cell == "none" or config.model.inputs != "embedding":
-                raise UserError(
-                    "--pretrain goes with a recurrent --cell and --inputs=embedding. "
-                    f"Received: --cell={config.model.cell} --inputs={config.model.inputs}"
-                )
+        starts = training.pretrain or self.pretrained is not None
+        if starts and (made_of.cell == "none" or made_of.inputs != "embedding"):
+            raise UserError(
+                "--pretrain goes with a recurrent --cell and --inputs=embedding. "
+                f"Received: --cell={made_of.cell} --inputs={made_of.inputs}"
+            )
+        if self.pretrained is not None:
+            self.read = digest_of(self.pretrained)
+        elif training.pretrain:
             texts += reading.unlabelled_texts(data.data, data.text_column)
             if training.pretrain_file:
                 texts += unlabelled.texts_of(training.pretrain_file, data.text_column)
             self.read = digests(texts)
         counts = vocabularies.count_tokens(texts)
         self.vocabulary, self.vectors = vocabularies.make_vocabulary(
-            counts, data, model_dir, training.seed, self.source
+            counts, data, model_dir, training.seed, self.known_words()
         )
 
         parts = {split: [e.text for e in examples] for split, examples in corpus.items()}
@@ -158,7 +161,7 @@ class ClassifierTrainer(Trainer[ClassificationConfig]):
         )
         # A language model reads all of a text, in parts.
         self.unlabelled = None
-        if training.pretrain:
+        if training.trains_language_model:
             whole = vocabularies.encode({"": texts}, self._all_words, "words")[""]
             self.unlabelled = whole.in_parts(data.max_length)
         number = {name: i for i, name in enumerate(self.label_names)}
@@ -175,7 +178,7 @@ class ClassifierTrainer(Trainer[ClassificationConfig]):
         return model.replace(
             labels=tuple(self.label_names),
             max_length=self.config.data.max_length,
-            **vocabularies.sizes(model, self.vocabulary, self.vectors, self.source),
+            **vocabularies.sizes(model, self.vocabulary, self.vectors, self.starts),
         )
 
     def make_model(self, config: RecurrentConfig, make_stack: MakeStack) -> Classifier:
@@ -195,7 +198,9 @@ class ClassifierTrainer(Trainer[ClassificationConfig]):
         return batching.Batches(groups, make_batch)
 
     def fit(self, model: Classifier, predict: Callable[[str], list[Classified]]) -> list[dict]:
-        if self.unlabelled is not None:
+        if self.pretrained is not None:
+            start_from(model, self.pretrained)
+        elif self.unlabelled is not None:
             validation, training = self.encoded["validation"], self.config.training
             pretrain(model, self.unlabelled, validation, training, self.model_dir, self.team)
             print("\nThe classifier:", flush=True)

@@ -15,6 +15,7 @@ import keras
 import numpy as np
 
 from tasks.data.errors import UserError, why
+from tasks.framework.pretrained import PRETRAINING
 from zoo import files
 from zoo.catalog.sources import BEST
 from zoo.saving.restoring import read_arrays, set_weights
@@ -23,8 +24,6 @@ if sys.platform != "win32":
     import fcntl
 
 CHECKPOINT, CONFIG = "checkpoint.npz", "config.json"
-# Below the folder of a run: the language model from which it starts.
-PRETRAINING = "pretraining"
 _DATA = "data_fingerprints"
 # A finished run may go on for more epochs.
 _MAY_GROW = "epochs"

@@ -126,6 +126,22 @@ class PretrainedTraining(TrainingConfig):
         "parts for validation and test stay unread.",
     )
     pretrain_epochs: int = option(5, "Epochs of the language model.", at_least=1)
+    pretrain_from: str | None = option(
+        None,
+        "Start from the language model that another run with --pretrain has trained, and know its "
+        "words: the --model_dir of that run. Its shape sets --cell, --units, --bidirectional, "
+        "--embedding_dim and of taggers --character_dim.",
+    )
+
+    @property
+    def trains_language_model(self) -> bool:
+        """Whether a language model is trained first.
+
+        Example:
+            >>> PretrainedTraining(pretrain=True, pretrain_from="runs/imdb").trains_language_model
+            False
+        """
+        return self.pretrain and self.pretrain_from is None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -163,7 +179,7 @@ class RunConfig(Configuration):
     input_file: str | None = option(
         None,
         "Texts to predict for: .csv, .tsv or .jsonl with a --text_column, a folder, plain text "
-        "with a text a line; for taggers also .conll. Default: standard input, a text a line.",
+        "with a text a line. Default: standard input, a text a line.",
     )
     max_characters: int = option(
         1_000_000,
@@ -173,7 +189,7 @@ class RunConfig(Configuration):
     output_file: str | None = option(
         None,
         "Predictions, beside all that --input_file has, in the format of its ending: .jsonl, .csv, "
-        ".tsv; of taggers also .conll. Default: the terminal.",
+        ".tsv. Default: the terminal.",
     )
     command: str = ""
     given: tuple[str, ...] = ()

@@ -37,7 +37,7 @@ from zoo.models.parts import ALIKE
 _STRIDE = 1_000_000_007
 
 # What workers may say differently: whether they read the same, digests tell.
-_PATHS = {"train_file", "valid_file", "embeddings_file", "pretrain_file"}
+_PATHS = {"train_file", "valid_file", "embeddings_file", "pretrain_file", "pretrain_from"}
 
 T = TypeVar("T")
 # A step of training: from inputs and answers to the loss.

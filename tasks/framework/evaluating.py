@@ -31,6 +31,16 @@ def evaluate(task: Task, examples: list, predicted: list, split: str, folder: st
     return metrics
 
 
+def figure(value: float, digits: int = 4) -> str:
+    """A number for a terminal; one that is far too large, in powers of ten.
+
+    Example:
+        >>> figure(98.3327), figure(3.21e180)
+        ('98.3327', '3.21e+180')
+    """
+    return f"{value:.{digits}f}" if abs(value) < 1e9 else f"{value:.{digits}g}"
+
+
 def show_metrics(title: str, metrics: Mapping[str, Any]) -> None:
     """Prints figures, one a line; of nested ones, one line for each class."""
     print(f"\n{title}:")
@@ -39,4 +49,4 @@ def show_metrics(title: str, metrics: Mapping[str, Any]) -> None:
             for key, row in value.items():
                 print(f"  {key:12s}", ", ".join(f"{n} {v:.4g}" for n, v in row.items()))
         elif isinstance(value, float):
-            print(f"  {name:32s} {value:.4f}")
+            print(f"  {name:32s} {figure(value)}")

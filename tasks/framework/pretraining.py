@@ -17,12 +17,14 @@ from tasks.data import batching
 from tasks.data.batching import Sequences
 from tasks.data.errors import UserError
 from tasks.framework import fitting
-from tasks.framework.checkpoints import PRETRAINING
 from tasks.framework.configuration import PretrainedTraining
 from tasks.framework.distribution import ALONE, Team
+from tasks.framework.pretrained import MADE_OF, PRETRAINING, Pretrained
 from tasks.framework.text_io import PREDICT_BATCH
+from zoo import files
 from zoo.configuration import WordPredictorConfig
 from zoo.models import Classifier, Tagger, WordPredictor
+from zoo.saving.restoring import restore_run
 
 # The language model is scored on so many validation texts, by the whole softmax.
 _TEXTS_TO_SCORE = 256
@@ -35,14 +37,17 @@ _SHARED = (
 
 def check_start(training: PretrainedTraining, task: str) -> None:
     """Raises UserError where there are two models to start from; says what has no effect."""
-    if not training.pretrain:
-        unused = [name for name in training.changed() if name.startswith("pretrain_")]
-        for name in unused:
-            print(f"{task}: --{name} has no effect without --pretrain.", file=sys.stderr)
-    elif training.init_from is not None:
+    from_a_run = training.pretrain_from is not None
+    if training.init_from is not None and (from_a_run or training.pretrain):
+        flag = "pretrain_from" if from_a_run else "pretrain"
         raise UserError(
-            "expected --pretrain or --init_from, which has been trained already. Received: both"
+            f"expected --{flag} or --init_from, which has been trained already. Received: both"
         )
+    if not training.trains_language_model:
+        why = "with --pretrain_from" if from_a_run else "without --pretrain"
+        for name in training.changed():
+            if name in ("pretrain_file", "pretrain_epochs"):
+                print(f"{task}: --{name} has no effect {why}.", file=sys.stderr)
 
 
 def digests(texts: Iterable[str]) -> dict[str, str]:
@@ -51,6 +56,26 @@ def digests(texts: Iterable[str]) -> dict[str, str]:
     for text in texts:
         digest.update(text.encode() + b"\n")
     return {"set of texts to pretrain on": digest.hexdigest()}
+
+
+def digest_of(language: Pretrained) -> dict[str, str]:
+    """What tells the language model of another run, by what it is called."""
+    return {"language model": hashlib.sha256(language.weights.read_bytes()).hexdigest()}
+
+
+def start_from(model: Classifier | Tagger, language: Pretrained) -> None:
+    """Hands the weights of the language model of another run on to a built model.
+
+    Raises:
+        UserError: they are not those of that language model.
+    """
+    known = WordPredictor(language.config)
+    known.build()
+    try:
+        restore_run(known, language.weights)
+    except (OSError, ValueError) as error:
+        raise UserError(f"--pretrain_from: {error}") from None
+    known.give_weights(model)
 
 
 def pretrain(
@@ -82,6 +107,8 @@ def pretrain(
         )
         fitting.compile_model(language, training)
         language.take_words(model)
+    if team.is_chief:
+        files.write_json(os.path.join(folder, MADE_OF), language.config.as_dict())
     part = team.part(training.batch_size)
 
     def make_batch(rows: list[int], padded: int) -> tuple[dict[str, np.ndarray], np.ndarray]:

@@ -1,4 +1,5 @@
-"""What a recipe takes over from a trained model: `--init_from`, and how data are read."""
+"""What a recipe takes over from a trained model: `--init_from`, `--pretrain_from`, and how data are
+read."""
 
 from __future__ import annotations
 
@@ -9,13 +10,16 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from tasks.data.errors import UserError, why
 from tasks.framework.configuration import TaskConfig
+from tasks.framework.pretrained import language_model_of
 from zoo.catalog.sources import BEST, Source, source
-from zoo.configuration import MODELS, options
+from zoo.configuration import MODELS, WordPredictorConfig, options
 
 if TYPE_CHECKING:
     from zoo.catalog.loading import Model
 
 C = TypeVar("C", bound=TaskConfig)
+# What a model has as the language model has it from which it starts.
+_OF_LANGUAGE_MODEL = ("cell", "units", "bidirectional", "embedding_dim", "character_dim")
 
 
 def find(config: TaskConfig) -> Source | None:
@@ -61,19 +65,42 @@ def lines(found: Source, name: str) -> list[str]:
         raise UserError(f"--init_from={found.folder}: {name}: {why(error)}") from None
 
 
-def shaped(config: C, found: Source | None, given: Collection[str] = ()) -> C:
-    """A recipe with the shape of the model that it starts from.
+def shaped(config: C, given: Collection[str] = ()) -> C:
+    """A recipe with the shape of the model that it starts from, if there is one.
 
     Args:
         config: the recipe.
-        found: the model.
         given: names of options that were said and are not just defaults.
 
     Raises:
-        UserError: the model is one of another kind, or options were said that it has otherwise.
+        UserError: there is no such model, it is one of another kind, or options were said that it
+            has otherwise.
     """
-    if found is None:
-        return config
+    found, language = find(config), language_model_of(config.training)
+    if language is not None:
+        return _shaped_by_language_model(config, language.config, given)
+    return config if found is None else _shaped_by(config, found, given)
+
+
+def _shaped_by_language_model(config: C, made_of: WordPredictorConfig, given: Collection[str]) -> C:
+    shape = {name: getattr(made_of, name) for name in _OF_LANGUAGE_MODEL}
+    if bool(shape["character_dim"]) != hasattr(config.model, "character_dim"):
+        kind = "a tagger, which spells" if shape["character_dim"] else "a classifier, which reads"
+        raise UserError(
+            "--pretrain_from: expected the language model of a run that reads as this one does. "
+            f"Received that of {kind} words"
+        )
+    shape = {name: value for name, value in shape.items() if hasattr(config.model, name)}
+    differing = _differing(config, shape, given)
+    if differing:
+        raise UserError(
+            f"--pretrain_from: that language model has another shape: {differing}. Leave these "
+            "flags out."
+        )
+    return dataclasses.replace(config, model=config.model.replace(**shape))
+
+
+def _shaped_by(config: C, found: Source, given: Collection[str]) -> C:
     if type(found.config) is not type(config.model):
         tasks = [f"tasks.{name}" for name, kind in MODELS.items() if kind is type(config.model)]
         raise UserError(

@@ -20,6 +20,7 @@ from tasks.data.word_vectors import WordVectors
 from tasks.framework import fitting, starting
 from tasks.framework.configuration import RunConfig, TaskConfig
 from tasks.framework.distribution import ALONE, Team
+from tasks.framework.pretrained import language_model_of
 from zoo import records
 from zoo.catalog.building import load_weights, model_of
 from zoo.catalog.loading import Model
@@ -178,6 +179,7 @@ class Trainer(abc.ABC, Generic[C]):
     def __init__(self, task: Task[C], corpus: dict[str, list], config: C, model_dir: str):
         self.task, self.corpus, self.config, self.model_dir = task, corpus, config, model_dir
         self.source = starting.find(config)
+        self.pretrained = language_model_of(config.training)
 
     @abc.abstractmethod
     def model_config(self) -> RecurrentConfig:
@@ -206,6 +208,17 @@ class Trainer(abc.ABC, Generic[C]):
             exact = model_of(model.config)
         exact.start_from(model)
         return exact
+
+    @property
+    def starts(self) -> bool:
+        """Whether the model starts from a trained one."""
+        return self.source is not None or self.pretrained is not None
+
+    def known_words(self) -> list[str] | None:
+        """The vocabulary of the model that this one starts from, if there is one."""
+        if self.pretrained is not None:
+            return self.pretrained.words
+        return None if self.source is None else starting.lines(self.source, "vocabulary.txt")
 
     def _trained(self, found: Source) -> RecurrentModel:
         try:

@@ -73,8 +73,8 @@ def train(
 ) -> Trained:
     """Trains a model, measures it, and writes results.json and figures.
 
-    With `init_from`, options of the model's shape are those of the model that it starts from; other
-    ones, where they are not the defaults, are an error.
+    With `init_from` and `pretrain_from`, options of the model's shape are those of the model that
+    it starts from; other ones, where they are not the defaults, are an error.
 
     Args:
         task: such as `tasks.tagging.NamedEntities()`.
@@ -99,7 +99,7 @@ def _train(
     task: Task, config: TaskConfig, model_dir: str | None, command: str, team: Team
 ) -> Trained:
     start = time.perf_counter()
-    config = starting.shaped(config, starting.find(config), config.changed())
+    config = starting.shaped(config, config.changed())
     corpus = load(task, config, ["train", "validation", "test"])
     folder = distribution.folder_of(team, model_dir, task.name)
     with checkpoints.held(folder):

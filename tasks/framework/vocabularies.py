@@ -14,11 +14,9 @@ from tasks.data import batching
 from tasks.data.errors import UserError
 from tasks.data.names import can_be_line
 from tasks.data.word_vectors import WordVectors, read_vectors
-from tasks.framework import starting
 from tasks.framework.checkpoints import keep_lines
 from tasks.framework.configuration import WordReaderData
 from zoo import text
-from zoo.catalog.sources import Source
 from zoo.configuration import WordReaderConfig
 
 _TEXTS_AT_ONCE = 512
@@ -78,7 +76,7 @@ def make_vocabulary(
     config: WordReaderData,
     folder: str,
     seed: int,
-    source: Source | None = None,
+    known: list[str] | None = None,
 ) -> tuple[text.Vocabulary, WordVectors | None]:
     """The vocabulary of a training corpus, written into a folder, and vectors of its words.
 
@@ -88,20 +86,20 @@ def make_vocabulary(
             the vocabulary.
         folder: for `vocabulary.txt`.
         seed: of the vectors of words that the file lacks.
-        source: a trained model, whose vocabulary it is.
+        known: the words of a trained model to start from, which are the vocabulary then.
 
     Raises:
-        UserError: the file of vectors is not as it must be, or given with a source.
+        UserError: the file of vectors is not as it must be, or given beside such a model.
     """
     counts = Counter({word: count for word, count in counts.items() if can_be_line(word)})
     del counts[_REPLACEMENT]  # it stands for anything
     words, vectors = text.most_common(counts, config.vocab_size, config.min_count), None
-    if source is not None:
-        words = starting.lines(source, "vocabulary.txt")
-    if config.embeddings_file and source is not None:
+    if known is not None:
+        words = known
+    if config.embeddings_file and known is not None:
         raise UserError(
-            "expected --embeddings_file or --init_from, which has an embedding of its own. "
-            "Received: both"
+            "expected --embeddings_file, or a model to start from by --init_from or "
+            "--pretrain_from, which has an embedding of its own. Received: both"
         )
     if config.embeddings_file:
         vectors = read_vectors(config.embeddings_file, words, config.embeddings_vocabulary, seed)
@@ -117,15 +115,21 @@ def sizes(
     config: WordReaderConfig,
     vocabulary: text.Vocabulary,
     vectors: WordVectors | None,
-    source: Source | None,
+    starts: bool,
 ) -> dict[str, int]:
     """What of a model's configuration follows from its words and their vectors.
+
+    Args:
+        config: of the model.
+        vocabulary: its words.
+        vectors: of others.
+        starts: whether it starts from a trained model, and has the vectors of that.
 
     Raises:
         UserError: it asks for vectors, and there are none.
     """
     if vectors is not None:
         return {"vocabulary_size": vocabulary.size, "embedding_dim": vectors.width}
-    if config.vectors != "trained" and source is None:
+    if config.vectors != "trained" and not starts:
         raise UserError(f"--vectors={config.vectors}: expected --embeddings_file. Received: none")
     return {"vocabulary_size": vocabulary.size}

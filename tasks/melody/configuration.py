@@ -54,6 +54,13 @@ class MelodyTraining(TrainingConfig):
 class MelodyRun(RunConfig):
     """What the music program may be asked to do."""
 
+    input_file: str | None = changed(
+        RunConfig,
+        "input_file",
+        None,
+        "Pieces for --mode=score: a MIDI file, a folder of them, or JSON of frames. Seed notes for "
+        "--mode=predict, one seed a line. Default there: standard input.",
+    )
     seed_notes: str = option(
         "", 'Notes of the first frame, such as "C4 E4 G4"; by default it is drawn as well.'
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from tasks.framework.configuration import PretrainedTraining, RunConfig, TaskConfig, WordReaderData
-from zoo.configuration import TaggerConfig, option
+from zoo.configuration import TaggerConfig, changed, option
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,6 +40,20 @@ class TaggingConfig(TaskConfig):
 class TaggingRun(RunConfig):
     """What a tagging program may be asked to do."""
 
+    input_file: str | None = changed(
+        RunConfig,
+        "input_file",
+        None,
+        "Texts to predict for: .csv, .tsv or .jsonl with a --text_column, .conll and .conllu, a "
+        "folder, plain text with a text a line. Default: standard input, a text a line.",
+    )
+    output_file: str | None = changed(
+        RunConfig,
+        "output_file",
+        None,
+        "Predictions, beside all that --input_file has, in the format of its ending: .jsonl, .csv, "
+        ".tsv, .conll. Default: the terminal.",
+    )
     n_best: int = option(
         1,
         "Sequences of tags that --mode=predict gives of each text, with their probabilities, in "

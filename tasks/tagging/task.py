@@ -19,7 +19,7 @@ from tasks.data.inputs import Input, read_inputs
 from tasks.framework import figures, vocabularies
 from tasks.framework.checkpoints import keep_lines
 from tasks.framework.configuration import RunConfig
-from tasks.framework.pretraining import check_start, digests, pretrain
+from tasks.framework.pretraining import check_start, digest_of, digests, pretrain, start_from
 from tasks.framework.task import VALIDATED, Task, Trainer, asset_lines
 from tasks.framework.text_io import PREDICT_BATCH
 from tasks.tagging import formats, reading
@@ -222,14 +222,14 @@ class TaggerTrainer(Trainer[TaggingConfig]):
         counts = text.count_words([token for s in corpus["train"] for token in s.tokens])
         check_start(config.training, task.name)
         texts = self._texts(config)
-        self.read = digests(texts)
+        self.read = digests(texts) if self.pretrained is None else digest_of(self.pretrained)
         counts += vocabularies.count_tokens(texts)
         self.vocabulary, self.vectors = vocabularies.make_vocabulary(
             counts,
             config.data,
             model_dir,
             config.training.seed,
-            self.source,
+            self.known_words(),
         )
         self.tag_names = sorted({tag for s in corpus["train"] for tag in s.tags})
         if "O" in self.tag_names and scheme_of([self.tag_names]):
@@ -256,12 +256,12 @@ class TaggerTrainer(Trainer[TaggingConfig]):
         training = config.training
         if training.pretrain and config.model.cell == "none":
             raise UserError("--pretrain goes with a recurrent --cell. Received: --cell=none")
-        where = training.pretrain_file if training.pretrain else None
+        where = training.pretrain_file if training.trains_language_model else None
         return unlabelled.texts_of(where, config.data.text_column) if where else []
 
     def model_config(self) -> TaggerConfig:
         model = self.config.model
-        sizes = vocabularies.sizes(model, self.vocabulary, self.vectors, self.source)
+        sizes = vocabularies.sizes(model, self.vocabulary, self.vectors, self.starts)
         return model.replace(tags=tuple(self.tag_names), **sizes)
 
     def make_model(self, config: RecurrentConfig, make_stack: MakeStack) -> Tagger:
@@ -282,7 +282,9 @@ class TaggerTrainer(Trainer[TaggingConfig]):
 
     def fit(self, model: Tagger, predict: Callable[[str], list[list[str]]]) -> list[dict]:
         training = self.config.training
-        if training.pretrain:
+        if self.pretrained is not None:
+            start_from(model, self.pretrained)
+        elif training.pretrain:
             texts = self.encoded["train"].without("tags").cut(self.config.data.max_length)
             if self.unlabelled is not None:
                 texts = texts.followed_by(self.unlabelled)

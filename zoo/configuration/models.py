@@ -71,7 +71,8 @@ class WordReaderConfig(RecurrentConfig):
 
     vectors: str = option(
         "trained",
-        "What becomes of the vectors of --embeddings_file: trained with the rest, or frozen.",
+        "What becomes of the vectors of --embeddings_file, or of the model that a run starts from: "
+        "trained with the rest, or frozen.",
         choices=("trained", "frozen"),
         training_only=True,
     )

@@ -11,6 +11,7 @@ import pytest
 
 from tasks.data.errors import UserError
 from tasks.framework import checkpoints
+from tasks.framework.pretrained import PRETRAINING
 
 RECIPE = {"task": "t", "units": 4, "epochs": 2, "train_file": "a.csv"}
 DATA = {"train": "1", "validation": "2"}
@@ -80,8 +81,8 @@ def test_a_run_that_never_came_to_an_epoch_leaves_its_place(tmp_path):
     checkpoints.keep_lines(folder, "vocabulary.txt", ["b"])
     assert checkpoints.read_config(folder)["units"] == 8
     assert (tmp_path / "vocabulary.txt").read_text() == "b\n"
-    (tmp_path / checkpoints.PRETRAINING).mkdir()
-    checkpoints.save(str(tmp_path / checkpoints.PRETRAINING), checkpoints.CHECKPOINT, [], [])
+    (tmp_path / PRETRAINING).mkdir()
+    checkpoints.save(str(tmp_path / PRETRAINING), checkpoints.CHECKPOINT, [], [])
     with pytest.raises(UserError, match="--units=8 there, 4 now"):
         checkpoints.claim(folder, RECIPE, DATA)
     with pytest.raises(UserError, match="holds a run with another"):
@@ -97,7 +98,7 @@ def test_a_configuration_of_another_program_stays(tmp_path):
 
 def test_seconds_are_those_of_the_run_and_of_what_it_starts_from(run):
     for folder, row in (
-        (checkpoints.PRETRAINING, {"seconds": 3.0, "scoring_seconds": 0.5}),
+        (PRETRAINING, {"seconds": 3.0, "scoring_seconds": 0.5}),
         ("another", {"seconds": 1000.0}),
     ):
         (run / folder).mkdir()

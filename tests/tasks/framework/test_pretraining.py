@@ -1,6 +1,8 @@
 """Language models from which classifiers and taggers start."""
 
 import gzip
+import json
+import shutil
 
 import numpy as np
 import pytest
@@ -12,20 +14,25 @@ from tasks.data.errors import DataError, UserError
 from tasks.data.unlabelled import texts_of
 from tasks.framework import checkpoints, train
 from tasks.framework.configuration import PretrainedTraining
-from tasks.framework.pretraining import check_start, pretrain
+from tasks.framework.pretrained import Pretrained
+from tasks.framework.pretraining import check_start, pretrain, start_from
 from tasks.framework.training import claim
 from tasks.tagging import NamedEntities, TaggingConfig
 from tasks.tagging.task import encode_texts
-from zoo.configuration import ClassifierConfig, TaggerConfig
+from zoo.configuration import ClassifierConfig, TaggerConfig, WordPredictorConfig
 from zoo.models import Classifier, Tagger
 from zoo.saving.restoring import read_arrays
 from zoo.text import WORD_BYTES, Vocabulary
 
 SMALL = {"vocabulary_size": 12, "units": 4, "embedding_dim": 3, "jit": False, "dropout": 0.0}
 MODELS = {
-    "tagger": lambda: Tagger(TaggerConfig(tags=("a", "b"), depth=2, **SMALL)),
-    "classifier": lambda: Classifier(ClassifierConfig(labels=("a", "b"), **SMALL)),
-    "last": lambda: Classifier(ClassifierConfig(labels=("a", "b"), pooling="last", **SMALL)),
+    "tagger": lambda **more: Tagger(TaggerConfig(tags=("a", "b"), depth=2, **SMALL, **more)),
+    "classifier": lambda **more: Classifier(
+        ClassifierConfig(labels=("a", "b"), **SMALL, **more),
+    ),
+    "last": lambda **more: Classifier(
+        ClassifierConfig(labels=("a", "b"), pooling="last", **SMALL, **more)
+    ),
 }
 
 
@@ -54,6 +61,13 @@ def test_what_a_model_reads_and_its_first_layer_are_those_of_the_language_model(
     again.build()
     pretrain(again, texts, texts, training, str(tmp_path))
     np.testing.assert_array_equal(again.reader.get_weights()[0], read[0])
+    # Another run takes it over; its vectors may be frozen there.
+    made_of = json.loads((tmp_path / "pretraining" / "language_model.json").read_text())
+    other = MODELS[kind](vectors="frozen")
+    other.build()
+    start_from(other, Pretrained(tmp_path, WordPredictorConfig.from_dict(made_of), []))
+    for weight, value in zip(other.reader.weights, read, strict=True):
+        np.testing.assert_array_equal(weight.numpy(), value)
 
 
 def test_a_tagger_knows_the_words_of_other_texts(tmp_path):
@@ -113,6 +127,91 @@ def test_texts_are_those_of_a_column(tmp_path):
         texts_of(str(tmp_path / "a.conll"))
 
 
+@pytest.fixture(scope="module")
+def with_language_model(tmp_path_factory):
+    """The folder of a classifier's run that began with a language model, and its corpus."""
+    folder = tmp_path_factory.mktemp("pretrained")
+    corpus = folder / "a.csv"
+    corpus.write_text("text,label\n" + "good one here,pos\nbad one there,neg\n" * 8)
+    config = ClassificationConfig.of(
+        data="files", train_file=str(corpus), valid_file=str(corpus), pretrain=True,
+        pretrain_epochs=2, epochs=1, units=4, embedding_dim=3, jit=False, average=0.0,
+    )  # fmt: skip
+    train(Sentiment(), config, str(folder / "run"))
+    return folder / "run", config
+
+
+def test_a_run_starts_from_the_language_model_of_another(with_language_model, tmp_path):
+    run, config = with_language_model
+    run = shutil.copytree(run, tmp_path / "copy")
+    (tmp_path / "b.csv").write_text("text,label\n" + "good day,5\nbad day,1\n" * 4)
+    config = config.replace(
+        train_file=str(tmp_path / "b.csv"), valid_file=str(tmp_path / "b.csv"),
+        pretrain=False, pretrain_epochs=5, pretrain_from=str(run), units=64, embedding_dim=100,
+        learning_rate=0.0,
+    )  # fmt: skip
+    trained = train(Sentiment(), config, str(tmp_path / "run"))
+    # Its words and its shape are those of the language model; the labels its own.
+    assert (tmp_path / "run/vocabulary.txt").read_bytes() == (run / "vocabulary.txt").read_bytes()
+    made_of = trained.model.config
+    assert (made_of.units, made_of.embedding_dim, made_of.labels) == (4, 3, ("1", "5"))
+    best = read_arrays(run / "pretraining" / "best.npz")
+    for weight in [*trained.model.reader.weights, *trained.model.stack.recurrent_layers[0].weights]:
+        assert any(np.array_equal(weight.numpy(), value) for value in best.values())
+    assert not (tmp_path / "run" / "pretraining").exists()
+    # A run goes on with the language model that it began with.
+    np.savez(run / "pretraining" / "best.npz", **best | {"0": best["0"] + 1})
+    with pytest.raises(UserError, match="holds a run with another language_model"):
+        train(Sentiment(), config.replace(epochs=2), str(tmp_path / "run"))
+
+
+def test_with_a_preset_that_pretrains_the_language_model_is_that_of_the_other_run(
+    with_language_model, tmp_path
+):
+    run, config = with_language_model
+    config = config.replace(pretrain_from=str(run))
+    trained = train(Sentiment(), config, str(tmp_path / "run"))
+    assert not (tmp_path / "run" / "pretraining").exists()
+    assert trained.model.config.units == 4
+
+
+def test_a_language_model_that_cannot_be_started_from_is_one_line(with_language_model, tmp_path):
+    run, config = with_language_model
+    config = config.replace(pretrain=False, pretrain_epochs=5)
+
+    def error(task=None, **options):
+        with pytest.raises(UserError) as found:
+            train(task or Sentiment(), config.replace(**options), str(tmp_path / "run"))
+        assert "\n" not in str(found.value)
+        return str(found.value)
+
+    assert "--units=4 there, 8 now" in error(pretrain_from=str(run), units=8)
+    assert "expected --pretrain_from or --init_from" in error(
+        pretrain_from=str(run), init_from="sentiment_demo"
+    )
+    assert "--pretrain_from, which has an embedding of its own" in error(
+        pretrain_from=str(run), embeddings_file="none.txt"
+    )
+    assert "--pretrain goes with" in error(pretrain_from=str(run), inputs="one_hot")
+    assert "a run with --pretrain whose language model has had an epoch" in error(
+        pretrain_from=str(tmp_path)
+    )
+    copy = shutil.copytree(run, tmp_path / "copy")
+    described = copy / "pretraining" / "language_model.json"
+    for damage in ("{", "[]", described.read_text().replace('"vocabulary_size": ', '"units": ')):
+        described.write_text(damage)
+        assert "expected what a run with --pretrain writes" in error(pretrain_from=str(copy))
+    described.unlink()
+    assert "language_model.json: expected a readable file" in error(pretrain_from=str(copy))
+    shutil.copy(run / "pretraining" / "language_model.json", described)
+    best = copy / "pretraining" / "best.npz"
+    best.write_bytes(best.read_bytes()[:-40])
+    assert "--pretrain_from: " in error(pretrain_from=str(copy))
+    tags = TaggingConfig.of(pretrain_from=str(run))
+    with pytest.raises(UserError, match="that reads as this one does"):
+        train(NamedEntities(), tags)
+
+
 def test_what_does_not_go_together_is_said():
     with pytest.raises(UserError, match="--pretrain goes with a recurrent --cell"):
         train(NamedEntities(), TaggingConfig.of(pretrain=True, cell="none"))
@@ -121,6 +220,13 @@ def test_what_does_not_go_together_is_said():
     run = program("ner", "--pretrain", "--pretrain_file=none.txt", "--units=2", check=False)
     assert (run.returncode, run.stderr.count("\n")) == (1, 1)
     assert "none.txt: expected a readable file" in run.stderr
+
+
+def test_what_has_no_effect_beside_a_language_model_is_named(capsys):
+    options = {"pretrain_file": "texts.txt", "pretrain_from": "runs/imdb"}
+    check_start(ClassificationConfig.of(**options).training, "sentiment")
+    said = "sentiment: --pretrain_file has no effect with --pretrain_from.\n"
+    assert capsys.readouterr().err == said
 
 
 @pytest.mark.parametrize("options", [{"pretrain_file": "texts.txt"}, {"pretrain_epochs": 2}])

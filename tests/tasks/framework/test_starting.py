@@ -120,16 +120,17 @@ def test_a_damaged_model_to_start_from_is_one_line(first, tmp_path, damage):
     assert "--init_from" in run.stderr
 
 
-def test_how_text_is_read_is_the_models_and_how_it_is_trained_is_the_runs(tmp_path):
+def test_how_text_is_read_is_the_models_and_how_it_is_trained_is_the_runs(tmp_path, monkeypatch):
     of_words = EncoderDecoderConfig(units=8, label_smoothing=0.2, dropout=0.1)
     found = Source(tmp_path, "translate", of_words, {"subwords": 0, "epochs": 9})
-    config = TranslationConfig.of(label_smoothing=0.0)
-    shaped = starting.shaped(config, found, given=("label_smoothing",))
+    monkeypatch.setattr(starting, "source", lambda _: found)
+    config = TranslationConfig.of(label_smoothing=0.0, init_from="trained")
+    shaped = starting.shaped(config, given=("label_smoothing",))
     assert (shaped.data.subwords, shaped.model.units) == (0, 8)
     assert (shaped.model.label_smoothing, shaped.model.dropout) == (0.0, config.model.dropout)
     assert shaped.training.epochs == config.training.epochs
     with pytest.raises(UserError, match=r"--subwords=0 there, 8000 now"):
-        starting.shaped(config, found, given=("subwords",))
+        starting.shaped(config, given=("subwords",))
 
 
 def test_from_python_another_kind_of_model_is_refused():
