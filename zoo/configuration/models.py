@@ -104,6 +104,9 @@ class ClassifierConfig(WordReaderConfig):
     Attributes:
         labels: the names of the classes.
         max_length: most words of a text; `standard="concatenated"` has room for so many.
+
+    Raises:
+        ValueError: `adversarial` without an embedding.
     """
 
     units: int = changed(RecurrentConfig, "units", 64)
@@ -119,8 +122,24 @@ class ClassifierConfig(WordReaderConfig):
         "words up to --max_length side by side.",
         choices=("bag", "concatenated"),
     )
+    adversarial: float = option(
+        0.0,
+        "Train also on embeddings that are moved against the model by such a share of their length "
+        "(Miyato et al. 2017), such as 0.02; 0: not.",
+        at_least=0,
+        at_most=1,
+        training_only=True,
+    )
     labels: tuple[str, ...] = ()
     max_length: int = 400
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.adversarial and (self.inputs != "embedding" or self.is_concatenated):
+            raise ValueError(
+                "adversarial: expected 0 where words are one-hot vectors, which are not moved. "
+                f"Received: {self.adversarial}"
+            )
 
     @property
     def is_concatenated(self) -> bool:

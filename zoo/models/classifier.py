@@ -127,10 +127,8 @@ class Classifier(RecurrentModel):
         words, real = inputs["words"], inputs["words"] > text.PADDING
         if self.places is not None:
             x = self._concatenated(self.word_dropout(words, training=training))
-        else:
-            x = self.input_dropout(self._vectors(words, training), training=training)
-            x = self._read(x, real, training)
-        return self.scores(self.output_dropout(x, training=training))
+            return self.scores(self.output_dropout(x, training=training))
+        return self._scores_of(self._vectors(words, training), real, training)
 
     def _vectors(self, words: tf.Tensor, training: bool = False) -> tf.Tensor:
         if self.reader is not None:
@@ -139,10 +137,15 @@ class Classifier(RecurrentModel):
         return tf.one_hot(words, self.config.vocabulary_size, dtype=self.compute_dtype)
 
     def _read(self, x: tf.Tensor, real: tf.Tensor, training: bool) -> tf.Tensor:
+        x = self.input_dropout(x, training=training)
         if self.stack is None:
             return self.hidden(self.pooling(x, mask=real))
         x = self.stack(x, mask=real, training=training)
         return x if self.pooling is None else self.pooling(x, mask=real)
+
+    def _scores_of(self, x: tf.Tensor, real: tf.Tensor, training: bool) -> tf.Tensor:
+        x = self._read(x, real, training)
+        return self.scores(self.output_dropout(x, training=training))
 
     def _concatenated(self, words: tf.Tensor) -> tf.Tensor:
         """tanh(W [x<1>, ..., x<T>]) of one-hot x<t>."""
@@ -162,16 +165,53 @@ class Classifier(RecurrentModel):
     ) -> tf.Tensor:
         """Mean of -log ŷ of the right class over the texts that have words.
 
+        In training with `config.adversarial`, half of it is that of embeddings moved against the
+        model, see `moved`.
+
         `sample_weight` `[batch]` weighs texts, `class_weight` of `fit` the right classes, see
         `zoo.models.weighting`.
         """
         losses = tf.nn.sparse_softmax_cross_entropy_with_logits(y, exact(y_pred))
+        if training and self.config.adversarial:
+            words, real = x["words"], x["words"] > text.PADDING
+            vectors = self.moved(self._vectors(words, training), real, y)
+            scores = exact(self._scores_of(vectors, real, training))
+            moved = tf.nn.sparse_softmax_cross_entropy_with_logits(y, scores)
+            losses = (losses + moved) / 2
         real = tf.reduce_any(x["words"] > text.PADDING, axis=1)
         weights = weights_of_rows(sample_weight, "text") * self._weights_of_classes(y, training)
         weights *= tf.cast(real, tf.float32)
         total = tf.reduce_sum(losses * tf.cast(weights, losses.dtype))
         count = tf.cast(self.loss_count(x), total.dtype)
         return tf.math.divide_no_nan(total, count) + sum(self.losses)
+
+    def moved(self, x: tf.Tensor, real: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
+        """Embeddings of texts, moved to where the loss of each is the highest nearby:
+
+            x + r,   r = ε |x| g / |g|,   g = ∂L / ∂x
+
+        where |.| is the norm over all words of a text, and g is taken without dropout. r counts as
+        a constant.
+
+        Source: Miyato et al. 2017, "Adversarial Training Methods for Semi-Supervised Text
+        Classification"; there |r| = ε, with embeddings that are normalized. Here r is a share of
+        |x|, so that embeddings do not outgrow it.
+
+        Args:
+            x: embeddings `[batch, time, width]`.
+            real: bool `[batch, time]`, True where there is a word.
+            y: the right classes `[batch]`.
+        """
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(x)
+            scores = exact(self._scores_of(x, real, training=False))
+            losses = tf.nn.sparse_softmax_cross_entropy_with_logits(y, scores)
+        g = exact(tf.convert_to_tensor(tape.gradient(losses, x)))
+        here = exact(x) * tf.cast(real, g.dtype)[:, :, None]
+        # Far below 1 where the model is sure of itself: squares would be zeros.
+        g = tf.math.divide_no_nan(g, tf.reduce_max(tf.abs(g), axis=[1, 2], keepdims=True))
+        r = self.config.adversarial * tf.math.divide_no_nan(_norm(here) * g, _norm(g))
+        return x + tf.stop_gradient(tf.cast(r, x.dtype))
 
     def loss_count(self, inputs: Inputs) -> tf.Tensor:
         """Texts that have words."""
@@ -256,3 +296,8 @@ class Classifier(RecurrentModel):
             splits=words.row_splits,
         )
         return found
+
+
+def _norm(x: tf.Tensor) -> tf.Tensor:
+    """Over all words of a text, `[batch, 1, 1]`."""
+    return tf.norm(x, axis=[1, 2], keepdims=True)
