@@ -22,6 +22,7 @@ _ADDED = {
     "vectors": "trained",
     "pretrain": False,
     "pretrain_epochs": 5,
+    "adversarial": 0.0,
 }
 _DIGITS = 5
 T = TypeVar("T")
