@@ -166,18 +166,15 @@ class Classifier(RecurrentModel):
         """Mean of -log ŷ of the right class over the texts that have words.
 
         In training with `config.adversarial`, half of it is that of embeddings moved against the
-        model, see `moved`.
+        model, see `moved`; `y_pred` is not asked then, since their gradient is.
 
         `sample_weight` `[batch]` weighs texts, `class_weight` of `fit` the right classes, see
         `zoo.models.weighting`.
         """
-        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(y, exact(y_pred))
         if training and self.config.adversarial:
-            words, real = x["words"], x["words"] > text.PADDING
-            vectors = self.moved(self._vectors(words, training), real, y)
-            scores = exact(self._scores_of(vectors, real, training))
-            moved = tf.nn.sparse_softmax_cross_entropy_with_logits(y, scores)
-            losses = (losses + moved) / 2
+            losses = self._adversarial_losses(x["words"], y)
+        else:
+            losses = tf.nn.sparse_softmax_cross_entropy_with_logits(y, exact(y_pred))
         real = tf.reduce_any(x["words"] > text.PADDING, axis=1)
         weights = weights_of_rows(sample_weight, "text") * self._weights_of_classes(y, training)
         weights *= tf.cast(real, tf.float32)
@@ -185,13 +182,27 @@ class Classifier(RecurrentModel):
         count = tf.cast(self.loss_count(x), total.dtype)
         return tf.math.divide_no_nan(total, count) + sum(self.losses)
 
-    def moved(self, x: tf.Tensor, real: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
+    def _adversarial_losses(self, words: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
+        """Of each text the mean of two: as it is, and moved against the model."""
+        real = words > text.PADDING
+        x = self._vectors(words, training=True)
+
+        def losses_of(x: tf.Tensor) -> tf.Tensor:
+            scores = exact(self._scores_of(x, real, training=True))
+            return tf.nn.sparse_softmax_cross_entropy_with_logits(y, scores)
+
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(x)
+            losses = losses_of(x)
+        g = tf.convert_to_tensor(tape.gradient(losses, x))
+        return (losses + losses_of(self.moved(x, g, real))) / 2
+
+    def moved(self, x: tf.Tensor, g: tf.Tensor, real: tf.Tensor) -> tf.Tensor:
         """Embeddings of texts, moved to where the loss of each is the highest nearby:
 
             x + r,   r = ε |x| g / |g|,   g = ∂L / ∂x
 
-        where |.| is the norm over all words of a text, and g is taken without dropout. r counts as
-        a constant.
+        where |.| is the norm over all words of a text. r counts as a constant.
 
         Source: Miyato et al. 2017, "Adversarial Training Methods for Semi-Supervised Text
         Classification"; there |r| = ε, with embeddings that are normalized. Here r is a share of
@@ -199,14 +210,10 @@ class Classifier(RecurrentModel):
 
         Args:
             x: embeddings `[batch, time, width]`.
+            g: the gradient of the losses by them, of the same shape.
             real: bool `[batch, time]`, True where there is a word.
-            y: the right classes `[batch]`.
         """
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch(x)
-            scores = exact(self._scores_of(x, real, training=False))
-            losses = tf.nn.sparse_softmax_cross_entropy_with_logits(y, scores)
-        g = exact(tf.convert_to_tensor(tape.gradient(losses, x)))
+        g = exact(g)
         here = exact(x) * tf.cast(real, g.dtype)[:, :, None]
         # Far below 1 where the model is sure of itself: squares would be zeros.
         g = tf.math.divide_no_nan(g, tf.reduce_max(tf.abs(g), axis=[1, 2], keepdims=True))

@@ -38,6 +38,14 @@ def losses(model, x):
     return tf.nn.sparse_softmax_cross_entropy_with_logits(Y, scores).numpy()
 
 
+def moved(model, x, y=Y):
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        scores = model._scores_of(x, WORDS > 0, training=False)
+        both = tf.nn.sparse_softmax_cross_entropy_with_logits(y, scores)
+    return model.moved(x, tape.gradient(both, x), WORDS > 0)
+
+
 def norms(x):
     return np.sqrt((np.asarray(x) ** 2).sum(axis=(1, 2)))
 
@@ -48,11 +56,11 @@ def test_embeddings_move_by_a_share_of_their_length_to_where_the_loss_rises_most
     model = classifier(**shape)
     real = (WORDS.numpy() > 0)[:, :, None]
     x = model.reader(WORDS)
-    moved = model.moved(x, WORDS > 0, Y)
-    r = (moved - x).numpy()
+    there = moved(model, x)
+    r = (there - x).numpy()
     np.testing.assert_allclose(norms(r), SHARE * norms(x * real), rtol=1e-4)
     assert not np.any(r * ~real), "padding does not move"
-    rise = losses(model, moved) - losses(model, x)
+    rise = losses(model, there) - losses(model, x)
     assert np.all(rise > 0)
     random = np.random.default_rng(0)
     for _ in range(20):
@@ -66,7 +74,7 @@ def test_embeddings_move_by_a_share_of_their_length_to_where_the_loss_rises_most
 def test_the_loss_is_the_mean_of_both_and_what_moved_is_a_constant(shape):
     model = classifier(**shape)
     inputs = {"words": WORDS}
-    r = model.moved(model.reader(WORDS), WORDS > 0, Y) - model.reader(WORDS)
+    r = moved(model, model.reader(WORDS)) - model.reader(WORDS)
     with tf.GradientTape() as tape:
         total = model.compute_loss(inputs, Y, model(inputs, training=True), training=True)
     with tf.GradientTape() as wanted_tape:
@@ -101,9 +109,9 @@ def test_only_training_moves_and_a_model_that_is_sure_stays_finite():
         sure = classifier()
         sure.scores.bias.assign(tf.one_hot(2, 3) * scale)
         x = sure.reader(WORDS)
-        moved = sure.moved(x, WORDS > 0, tf.constant([2, 2, 2]))
-        assert np.all(np.isfinite(moved))
-        assert np.all(norms(moved - x) >= least * SHARE * norms(x * (WORDS.numpy() > 0)[..., None]))
+        there = moved(sure, x, tf.constant([2, 2, 2]))
+        assert np.all(np.isfinite(there))
+        assert np.all(norms(there - x) >= least * SHARE * norms(x * (WORDS.numpy() > 0)[..., None]))
 
 
 @pytest.mark.parametrize(
