@@ -16,6 +16,8 @@ from zoo.files import read_lines
 PRETRAINING = "pretraining"
 # Beside the weights of a language model from which a run starts: what it is made of.
 MADE_OF = "language_model.json"
+# What a model that starts from a language model has as that has it, where it has it at all.
+SHAPE = ("cell", "units", "bidirectional", "embedding_dim", "character_dim")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -19,7 +19,7 @@ from tasks.data.errors import UserError
 from tasks.framework import fitting
 from tasks.framework.configuration import PretrainedTraining
 from tasks.framework.distribution import ALONE, Team
-from tasks.framework.pretrained import MADE_OF, PRETRAINING, Pretrained
+from tasks.framework.pretrained import MADE_OF, PRETRAINING, SHAPE, Pretrained
 from tasks.framework.text_io import PREDICT_BATCH
 from zoo import files
 from zoo.configuration import WordPredictorConfig
@@ -29,10 +29,7 @@ from zoo.saving.restoring import restore_run
 # The language model is scored on so many validation texts, by the whole softmax.
 _TEXTS_TO_SCORE = 256
 # What the language model has as the model has it.
-_SHARED = (
-    "vocabulary_size", "cell", "units", "bidirectional", "embedding_dim", "jit", "vectors",
-    "character_dim",
-)  # fmt: skip
+_SHARED = (*SHAPE, "vocabulary_size", "jit", "vectors")
 
 
 def check_start(training: PretrainedTraining, task: str) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from tasks.data.errors import UserError, why
 from tasks.framework.configuration import TaskConfig
-from tasks.framework.pretrained import language_model_of
+from tasks.framework.pretrained import SHAPE, language_model_of
 from zoo.catalog.sources import BEST, Source, source
 from zoo.configuration import MODELS, WordPredictorConfig, options
 
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from zoo.catalog.loading import Model
 
 C = TypeVar("C", bound=TaskConfig)
-# What a model has as the language model has it from which it starts.
-_OF_LANGUAGE_MODEL = ("cell", "units", "bidirectional", "embedding_dim", "character_dim")
 
 
 def find(config: TaskConfig) -> Source | None:
@@ -83,7 +81,7 @@ def shaped(config: C, given: Collection[str] = ()) -> C:
 
 
 def _shaped_by_language_model(config: C, made_of: WordPredictorConfig, given: Collection[str]) -> C:
-    shape = {name: getattr(made_of, name) for name in _OF_LANGUAGE_MODEL}
+    shape = {name: getattr(made_of, name) for name in SHAPE}
     if bool(shape["character_dim"]) != hasattr(config.model, "character_dim"):
         kind = "a tagger, which spells" if shape["character_dim"] else "a classifier, which reads"
         raise UserError(

@@ -189,8 +189,8 @@ def values_of(kind):
             found[name] = strategies.none() | strategies.text()
     if kind is LanguageModelConfig:
         found |= {"bidirectional": strategies.just(False), "cell": strategies.just("gru")}
-    if kind is ClassifierConfig:  # words that are one-hot vectors do not go with `adversarial`
-        found |= {"inputs": strategies.just("embedding"), "standard": strategies.just("bag")}
+    if kind is ClassifierConfig:
+        found["adversarial"] = strategies.just(0.0)
     if kind is EncoderDecoderConfig:
         found |= {"input_feeding": strategies.just(False), "cell": strategies.just("gru")}
     if kind is LanguageRun:

@@ -124,7 +124,6 @@ def test_one_hot_words_do_not_move(options):
 
 @pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16"])
 def test_it_trains_compiled_and_in_mixed_precision(precision):
-    keras.utils.set_random_seed(0)
     policy = keras.mixed_precision.dtype_policy()
     keras.mixed_precision.set_dtype_policy(precision)
     try:
