@@ -38,6 +38,24 @@ class ClassificationTraining(PretrainedTraining):
 
     epochs: int = changed(PretrainedTraining, "epochs", 8)
     patience: int = changed(PretrainedTraining, "patience", 3)
+    pretrain_file: str | None = changed(
+        PretrainedTraining,
+        "pretrain_file",
+        None,
+        "More texts for --pretrain and --self_training: a file of plain text with a text a line, "
+        "or .csv, .tsv or .jsonl with a --text_column, all of which may be packed by gzip; or "
+        "tfds:NAME, whose parts for validation and test stay unread.",
+    )
+    self_training: bool = option(
+        False,
+        "Train two: a teacher, and a classifier that learns, beside the labels, what the teacher "
+        "says of texts without one: those of the corpus and of --pretrain_file.",
+    )
+    teacher_epochs: int = option(4, "Epochs of the teacher of --self_training.", at_least=1)
+
+    @property
+    def reads_more_texts(self) -> bool:
+        return super().reads_more_texts or self.self_training
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,3 +89,8 @@ class ClassificationConfig(TaskConfig):
     data: ClassificationData = dataclasses.field(default_factory=ClassificationData)
     model: ClassifierConfig = dataclasses.field(default_factory=ClassifierConfig)
     training: ClassificationTraining = dataclasses.field(default_factory=ClassificationTraining)
+
+    def without_effect(self) -> dict[str, str]:
+        unused = "teacher_epochs" in self.changed() and not self.training.self_training
+        why = {"teacher_epochs": "without --self_training"} if unused else {}
+        return super().without_effect() | why

@@ -19,6 +19,7 @@ from tasks.data.errors import UserError
 from tasks.framework import vocabularies
 from tasks.framework.checkpoints import keep_lines
 from tasks.framework.figures import confusion_matrix
+from tasks.framework.pretrained import TEACHER
 from tasks.framework.pretraining import check_start, digest_of, digests, pretrain, start_from
 from tasks.framework.task import VALIDATED, Task, Trainer
 from tasks.framework.text_io import PREDICT_BATCH
@@ -30,6 +31,9 @@ from zoo.models.parts import MakeStack
 from zoo.predictions import Classified
 from zoo.predictor import Predictor
 from zoo.saving import ClassifierModule
+
+# Beside the splits: texts without a label.
+_MORE = "more"
 
 
 class ClassificationTask(Task[ClassificationConfig]):
@@ -141,19 +145,28 @@ class ClassifierTrainer(Trainer[ClassificationConfig]):
                 "--pretrain goes with a recurrent --cell and --inputs=embedding. "
                 f"Received: --cell={made_of.cell} --inputs={made_of.inputs}"
             )
-        if self.pretrained is not None:
-            self.read = digest_of(self.pretrained)
-        elif training.pretrain:
-            texts += reading.unlabelled_texts(data.data, data.text_column)
+        more: list[str] = []
+        if training.reads_more_texts:
+            more = reading.unlabelled_texts(data.data, data.text_column)
             if training.pretrain_file:
-                texts += unlabelled.texts_of(training.pretrain_file, data.text_column)
+                more += unlabelled.texts_of(training.pretrain_file, data.text_column)
+            texts += more
             self.read = digests(texts)
+        if training.self_training and not more:
+            raise UserError(
+                "--self_training: expected texts without a label, of --data=tfds:NAME or of "
+                "--pretrain_file. Received: none"
+            )
+        if self.pretrained is not None:
+            self.read = {**self.read, **digest_of(self.pretrained)}
         counts = vocabularies.count_tokens(texts)
         self.vocabulary, self.vectors = vocabularies.make_vocabulary(
             counts, data, model_dir, training.seed, self.known_words()
         )
 
         parts = {split: [e.text for e in examples] for split, examples in corpus.items()}
+        if training.self_training:
+            parts[_MORE] = more
         self.encoded = vocabularies.encode(
             parts,
             lambda some: text.word_ids(some, self.vocabulary, data.max_length, data.keep),
@@ -165,7 +178,9 @@ class ClassifierTrainer(Trainer[ClassificationConfig]):
             whole = vocabularies.encode({"": texts}, self._all_words, "words")[""]
             self.unlabelled = whole.in_parts(data.max_length)
         number = {name: i for i, name in enumerate(self.label_names)}
-        self.labels = np.array([number[e.label] for e in corpus["train"]], np.int32)
+        # What is learned: texts, and numbers of classes, or their probabilities.
+        self.learned = self.encoded["train"]
+        self.targets = np.array([number[e.label] for e in corpus["train"]], np.int32)
         if not np.any(self.encoded["train"].lengths):
             raise UserError("expected texts with words. Received: none in the training data")
 
@@ -187,13 +202,14 @@ class ClassifierTrainer(Trainer[ClassificationConfig]):
         return Classifier(config, table, make_stack)
 
     def epoch(self, number: int) -> batching.Batches:
-        training, data, part = self.config.training, self.encoded["train"], self.part
+        training, data, part = self.config.training, self.learned, self.part
         groups = batching.shuffled(data.lengths, training.batch_size, training.seed, number)
 
         def make_batch(rows: list[int], padded: int) -> tuple[dict[str, np.ndarray], np.ndarray]:
-            here, labels = part.of_rows(rows), np.zeros([part.rows], np.int32)
-            labels[: len(here)] = self.labels[here]
-            return data.batch(here, part.rows, padded), labels
+            here, targets = part.of_rows(rows), self.targets
+            some = np.zeros([part.rows, *targets.shape[1:]], targets.dtype)
+            some[: len(here)] = targets[here]
+            return data.batch(here, part.rows, padded), some
 
         return batching.Batches(groups, make_batch)
 
@@ -204,7 +220,30 @@ class ClassifierTrainer(Trainer[ClassificationConfig]):
             validation, training = self.encoded["validation"], self.config.training
             pretrain(model, self.unlabelled, validation, training, self.model_dir, self.team)
             print("\nThe classifier:", flush=True)
+        if self.config.training.self_training:
+            self._learn_from_a_teacher(model)
         return super().fit(model, predict)
+
+    def _learn_from_a_teacher(self, model: Classifier) -> None:
+        """Trains another model from where this one starts; from now on, what it says of texts
+        without a label is learned too.
+
+        Source: Xie et al. 2020, "Self-training with Noisy Student improves ImageNet
+        classification": the teacher is asked without dropout, and learned from with it. Here no
+        text is left out for what the teacher is not sure of.
+        """
+        more, folder = self.encoded[_MORE], os.path.join(self.model_dir, TEACHER)
+        print(f"\nA teacher, which is to say what {len(more):,} more texts are:", flush=True)
+        teacher = self.build()
+        teacher.start_from(model)
+        os.makedirs(folder, exist_ok=True)
+        epochs = self.config.training.teacher_epochs
+        self.fit_in(folder, epochs, teacher, self.predictor(teacher))
+        self.team.begin(teacher.variables, [])  # only the chief has the best ones
+        labels = np.eye(len(self.label_names), dtype=np.float32)[self.targets]
+        self.targets = np.concatenate([labels, self._probabilities(teacher)(_MORE)])
+        self.learned = self.learned.followed_by(more)
+        print("\nThe classifier that it teaches:", flush=True)
 
     def validation_batches(self) -> list[tuple[dict[str, np.ndarray], np.ndarray]]:
         data, examples = self.encoded["validation"], self.corpus["validation"]
@@ -218,19 +257,28 @@ class ClassifierTrainer(Trainer[ClassificationConfig]):
         ]
 
     def predictor(self, model: Classifier) -> Callable[[str], list[Classified]]:
-        classify = function_here(model.probabilities)
+        probabilities = self._probabilities(model)
 
         def predict(split: str) -> list[Classified]:
+            texts = [example.text for example in self.corpus[split]]
+            return predictions.classified(texts, probabilities(split), self.label_names)
+
+        return predict
+
+    def _probabilities(self, model: Classifier) -> Callable[[str], np.ndarray]:
+        """From a split to the probabilities `[texts, classes]` that the model gives, float32."""
+        classify = function_here(model.probabilities)
+
+        def of(split: str) -> np.ndarray:
             data = self.encoded[split]
             found = np.zeros([len(data), len(self.label_names)], np.float32)
             for rows, padded in batching.by_length(data.lengths, PREDICT_BATCH):
                 arrays = data.batch(rows, PREDICT_BATCH, padded)
                 inputs = {name: tf.constant(value) for name, value in arrays.items()}
                 found[rows] = classify(inputs).numpy()[: len(rows)]
-            texts = [example.text for example in self.corpus[split]]
-            return predictions.classified(texts, found, self.label_names)
+            return found
 
-        return predict
+        return of
 
     def module(self, model: Classifier, weights: str = "float32") -> ClassifierModule:
         return ClassifierModule(

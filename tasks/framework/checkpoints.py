@@ -15,7 +15,7 @@ import keras
 import numpy as np
 
 from tasks.data.errors import UserError, why
-from tasks.framework.pretrained import PRETRAINING
+from tasks.framework.pretrained import PRETRAINING, TEACHER
 from zoo import files
 from zoo.catalog.sources import BEST
 from zoo.saving.restoring import read_arrays, set_weights
@@ -27,6 +27,8 @@ CHECKPOINT, CONFIG = "checkpoint.npz", "config.json"
 _DATA = "data_fingerprints"
 # A finished run may go on for more epochs.
 _MAY_GROW = "epochs"
+# Where the models of a run lie below its folder: its own, and those that it may train before.
+_STAGES = ((), (PRETRAINING,), (TEACHER,))
 
 
 def claim(
@@ -94,7 +96,7 @@ def held(model_dir: str) -> Iterator[None]:
     except OSError:  # a file system without locks
         pass
     else:
-        for below in ((), (PRETRAINING,)):
+        for below in _STAGES:
             for name in (CHECKPOINT, BEST):
                 files.forget_unfinished(os.path.join(model_dir, *below, name))
     try:
@@ -241,8 +243,8 @@ def _has_begun(model_dir: str) -> bool:
 
 
 def _checkpoints(model_dir: str) -> list[str]:
-    """Those that a run has, of the language model that it may start from too."""
-    paths = [os.path.join(model_dir, *below, CHECKPOINT) for below in ((), (PRETRAINING,))]
+    """Those that a run has, of the models that it may train before its own too."""
+    paths = [os.path.join(model_dir, *below, CHECKPOINT) for below in _STAGES]
     return [path for path in paths if os.path.exists(path)]
 
 

@@ -143,6 +143,11 @@ class PretrainedTraining(TrainingConfig):
         """
         return self.pretrain and self.pretrain_from is None
 
+    @property
+    def reads_more_texts(self) -> bool:
+        """Whether texts beside the examples are read, those of `pretrain_file` among them."""
+        return self.trains_language_model
+
 
 @dataclasses.dataclass(frozen=True)
 class RunConfig(Configuration):

@@ -40,11 +40,14 @@ def check_start(training: PretrainedTraining, task: str) -> None:
         raise UserError(
             f"expected --{flag} or --init_from, which has been trained already. Received: both"
         )
-    if not training.trains_language_model:
-        why = "with --pretrain_from" if from_a_run else "without --pretrain"
-        for name in training.changed():
-            if name in ("pretrain_file", "pretrain_epochs"):
-                print(f"{task}: --{name} has no effect {why}.", file=sys.stderr)
+    why = "with --pretrain_from" if from_a_run else "without --pretrain"
+    used = {
+        "pretrain_file": training.reads_more_texts,
+        "pretrain_epochs": training.trains_language_model,
+    }
+    for name in training.changed():
+        if not used.get(name, True):
+            print(f"{task}: --{name} has no effect {why}.", file=sys.stderr)
 
 
 def digests(texts: Iterable[str]) -> dict[str, str]:

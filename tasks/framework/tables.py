@@ -23,6 +23,8 @@ _ADDED = {
     "pretrain": False,
     "pretrain_epochs": 5,
     "adversarial": 0.0,
+    "self_training": False,
+    "teacher_epochs": 4,
 }
 _DIGITS = 5
 T = TypeVar("T")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
@@ -242,13 +243,19 @@ class Trainer(abc.ABC, Generic[C]):
 
     def fit(self, model: keras.Model, predict: Callable[[str], list]) -> list[dict]:
         """Trains and resumes, see `fitting.fit`; `predict` is the model's predictor."""
+        return self.fit_in(self.model_dir, self.config.training.epochs, model, predict)
+
+    def fit_in(
+        self, folder: str, epochs: int, model: keras.Model, predict: Callable[[str], list]
+    ) -> list[dict]:
+        """What `fit` does, in a folder, for so many epochs."""
         return fitting.fit(
             model,
             self.epoch,
             self.scorer(model, predict),
             self.task.score_name,
-            self.model_dir,
-            self.config.training,
+            folder,
+            dataclasses.replace(self.config.training, epochs=epochs),
             self.validation_loss(model),
             self.team,
         )

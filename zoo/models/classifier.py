@@ -163,7 +163,8 @@ class Classifier(RecurrentModel):
         sample_weight: tf.Tensor | None = None,
         training: bool = True,
     ) -> tf.Tensor:
-        """Mean of -log ŷ of the right class over the texts that have words.
+        """Mean of -log ŷ of the right class over the texts that have words; where `y` are
+        probabilities of the classes `[batch, classes]`, of -Σ y log ŷ.
 
         In training with `config.adversarial`, half of it is that of embeddings moved against the
         model, see `moved`; `y_pred` is not asked then, since their gradient is.
@@ -171,10 +172,11 @@ class Classifier(RecurrentModel):
         `sample_weight` `[batch]` weighs texts, `class_weight` of `fit` the right classes, see
         `zoo.models.weighting`.
         """
+        y = tf.convert_to_tensor(y)
         if training and self.config.adversarial:
             losses = self._adversarial_losses(x["words"], y)
         else:
-            losses = tf.nn.sparse_softmax_cross_entropy_with_logits(y, exact(y_pred))
+            losses = _cross_entropy(y, y_pred)
         real = tf.reduce_any(x["words"] > text.PADDING, axis=1)
         weights = weights_of_rows(sample_weight, "text") * self._weights_of_classes(y, training)
         weights *= tf.cast(real, tf.float32)
@@ -188,8 +190,7 @@ class Classifier(RecurrentModel):
         x = self._vectors(words, training=True)
 
         def losses_of(x: tf.Tensor) -> tf.Tensor:
-            scores = exact(self._scores_of(x, real, training=True))
-            return tf.nn.sparse_softmax_cross_entropy_with_logits(y, scores)
+            return _cross_entropy(y, self._scores_of(x, real, training=True))
 
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(x)
@@ -219,6 +220,12 @@ class Classifier(RecurrentModel):
         g = tf.math.divide_no_nan(g, tf.reduce_max(tf.abs(g), axis=[1, 2], keepdims=True))
         r = self.config.adversarial * tf.math.divide_no_nan(_norm(here) * g, _norm(g))
         return x + tf.stop_gradient(tf.cast(r, x.dtype))
+
+    def _weights_of_classes(self, y: tf.Tensor, training: bool) -> tf.Tensor | float:
+        if self._class_weights is None or not y.dtype.is_floating:
+            return super()._weights_of_classes(y, training)
+        weights = tf.constant(self._class_weights)
+        return tf.linalg.matvec(tf.cast(y, weights.dtype), weights) if training else 1.0
 
     def loss_count(self, inputs: Inputs) -> tf.Tensor:
         """Texts that have words."""
@@ -303,6 +310,14 @@ class Classifier(RecurrentModel):
             splits=words.row_splits,
         )
         return found
+
+
+def _cross_entropy(y: tf.Tensor, scores: tf.Tensor) -> tf.Tensor:
+    """-Σ y log ŷ of each text; y are numbers of classes `[batch]`, or their probabilities."""
+    scores = exact(scores)
+    if y.dtype.is_floating:
+        return tf.nn.softmax_cross_entropy_with_logits(tf.cast(y, scores.dtype), scores)
+    return tf.nn.sparse_softmax_cross_entropy_with_logits(y, scores)
 
 
 def _norm(x: tf.Tensor) -> tf.Tensor:

@@ -2,6 +2,7 @@
 
 import itertools
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -244,3 +245,33 @@ def test_sampled_softmax_is_weighted_too():
     each = [loss(np.eye(BATCH)[row]) for row in range(BATCH)]
     total = sum(w * e for w, e in zip(OF_TEXTS, each, strict=True))
     assert total == pytest.approx(loss(OF_TEXTS), rel=1e-5)
+
+
+@pytest.mark.parametrize("adversarial", [0.0, 0.1])
+@without_graphs
+def test_classes_may_be_probabilities(adversarial):
+    model = Classifier(
+        ClassifierConfig(
+            vocabulary_size=9, labels=("a", "b", "c"), units=4, embedding_dim=3, dropout=0.0,
+            word_dropout=0.0, jit=False, adversarial=adversarial, cell="none",
+        )
+    )  # fmt: skip
+    x, y = {"words": tf.constant([[2, 3], [4, 0], [0, 0]])}, np.array([2, 0, 1])
+    model.build()
+    scores = model(x)
+
+    def loss(targets):
+        return float(model.compute_loss(x, tf.constant(targets), scores))
+
+    whole = np.eye(3, dtype=np.float32)[y]
+    assert loss(whole) == pytest.approx(loss(y), rel=1e-5)
+    if adversarial:
+        return
+    shares = np.array([[0.2, 0.3, 0.5], [0.0, 1.0, 0.0], [0.1, 0.8, 0.1]], np.float32)
+    log_p = np.log(model.probabilities(x).numpy())
+    assert loss(shares) == pytest.approx(-np.sum((shares * log_p)[:2]) / 2, rel=1e-5)
+    model.compile(keras.optimizers.SGD(0.0))
+    found = model.fit(x, shares, class_weight={"a": 3.0, "c": 0.5}, verbose=0).history["loss"][0]
+    weights = shares @ np.array([3.0, 1.0, 0.5], np.float32)
+    losses = -np.sum(shares * log_p, axis=1)
+    assert found == pytest.approx(np.sum((weights * losses)[:2]) / 2, rel=1e-5)

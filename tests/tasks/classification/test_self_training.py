@@ -1,0 +1,101 @@
+"""A classifier that learns from what another one says of texts without a label."""
+
+import numpy as np
+import pytest
+
+from tasks.classification import ClassificationConfig, Sentiment
+from tasks.data.errors import UserError
+from tasks.framework import checkpoints, train
+from zoo.saving.restoring import read_arrays
+
+# What only texts without a label say: "splendid" stands beside "good", "dreary" beside "bad".
+LABELLED = "good film,pos\nbad film,neg\n" * 20
+UNLABELLED = "good splendid\nbad dreary\n" * 40
+
+
+@pytest.fixture(scope="module")
+def recipe(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("self_training")
+    (folder / "a.csv").write_text("text,label\n" + LABELLED)
+    (folder / "more.txt").write_text(UNLABELLED)
+    return ClassificationConfig.of(
+        data="files", train_file=str(folder / "a.csv"), valid_file=str(folder / "a.csv"),
+        pretrain_file=str(folder / "more.txt"), self_training=True, cell="none", units=8,
+        embedding_dim=8, epochs=4, teacher_epochs=5, learning_rate=0.1, min_count=1,
+        average=0.0, patience=6, batch_size=8, dropout=0.0, word_dropout=0.0,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def trained(recipe, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("run")
+    return train(Sentiment(), recipe, str(folder)), folder
+
+
+def test_it_knows_what_no_label_tells(recipe, trained):
+    asked = ["splendid", "dreary", "film"]
+    plain = recipe.replace(self_training=False, pretrain_file=None, teacher_epochs=4)
+    without = train(Sentiment(), plain)(asked)["probabilities"]
+    np.testing.assert_allclose(without[0], without[1], atol=1e-6)  # both are <UNK>
+    negative, positive = trained[0](asked)["probabilities"].T
+    assert positive[0] > 0.9
+    assert negative[1] > 0.9
+
+
+def test_it_learns_what_its_teacher_says_of_each_text_and_the_labels(trained):
+    run, folder = trained
+    trainer = run.trainer
+    assert len(trainer.learned) == len(trainer.targets) == 40 + 80
+    np.testing.assert_array_equal(trainer.targets[:2], [[0, 1], [1, 0]])
+    teacher = trainer.build()
+    checkpoints.restore_best(teacher, str(folder / "teacher"))
+    for row in (40, 41):
+        words = trainer.learned.batch([row], 1, 2)
+        expected = teacher.probabilities(words)[0]
+        np.testing.assert_allclose(trainer.targets[row], expected, atol=1e-6)
+    (batch, targets), *_ = trainer.epoch(0).ahead()
+    assert targets.shape == (batch["words"].shape[0], 2)
+
+
+def test_both_go_on_where_they_were_stopped(recipe, trained, tmp_path, capsys):
+    run, _ = trained
+    folder = str(tmp_path)
+
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    # After the teacher's second epoch, and after the first one of what it teaches.
+    for name, epochs in (("teacher", 2), ("", 1)):
+        with pytest.MonkeyPatch.context() as patch:
+            save, seen = checkpoints.save, []
+
+            def saved(where, file, *values, save=save, seen=seen, name=name, epochs=epochs):
+                save(where, file, *values)
+                ours = where == str(tmp_path / name).rstrip("/") and file == checkpoints.CHECKPOINT
+                seen.extend([1] if ours else [])
+                if len(seen) == epochs:
+                    stop()
+
+            patch.setattr(checkpoints, "save", saved)
+            with pytest.raises(KeyboardInterrupt):
+                train(Sentiment(), recipe, folder)
+    again = train(Sentiment(), recipe, folder)
+    assert f"Resuming after epoch 2 of {tmp_path / 'teacher'}" in capsys.readouterr().out
+    for one, other in zip(again.model.get_weights(), run.model.get_weights(), strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-6)
+    assert len(again.results.epochs) == 4
+    of_teacher = read_arrays(tmp_path / "teacher" / checkpoints.CHECKPOINT)
+    assert str(of_teacher["history"]).count('"epoch"') == 5
+    # What both took counts.
+    rows = again.results.epochs
+    assert checkpoints.seconds_before(folder) > sum(
+        row["seconds"] + row["scoring_seconds"] for row in rows
+    )
+
+
+def test_what_does_not_go_together_is_said(recipe, tmp_path):
+    with pytest.raises(UserError, match=r"--self_training: expected texts .*Received: none"):
+        train(Sentiment(), recipe.replace(pretrain_file=None), str(tmp_path))
+    unused = ClassificationConfig.of(teacher_epochs=2)
+    assert unused.without_effect() == {"teacher_epochs": "without --self_training"}
+    assert recipe.without_effect() == {}
