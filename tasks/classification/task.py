@@ -219,9 +219,10 @@ class ClassifierTrainer(Trainer[ClassificationConfig]):
         elif self.unlabelled is not None:
             validation, training = self.encoded["validation"], self.config.training
             pretrain(model, self.unlabelled, validation, training, self.model_dir, self.team)
-            print("\nThe classifier:", flush=True)
         if self.config.training.self_training:
             self._learn_from_a_teacher(model)
+        elif self.unlabelled is not None:
+            print("\nThe classifier:", flush=True)
         return super().fit(model, predict)
 
     def _learn_from_a_teacher(self, model: Classifier) -> None:
