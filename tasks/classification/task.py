@@ -32,8 +32,8 @@ from zoo.predictions import Classified
 from zoo.predictor import Predictor
 from zoo.saving import ClassifierModule
 
-# Beside the splits: texts without a label.
-_MORE = "more"
+# Beside the splits: texts without a label, from which a teacher's pupil learns.
+_UNLABELLED = "unlabelled"
 
 
 class ClassificationTask(Task[ClassificationConfig]):
@@ -146,6 +146,7 @@ class ClassifierTrainer(Trainer[ClassificationConfig]):
                 f"Received: --cell={made_of.cell} --inputs={made_of.inputs}"
             )
         more: list[str] = []
+        self.more_counts: dict[str, dict[str, int]] = {}
         if training.reads_more_texts:
             more = reading.unlabelled_texts(data.data, data.text_column)
             if training.pretrain_file:
@@ -166,7 +167,9 @@ class ClassifierTrainer(Trainer[ClassificationConfig]):
 
         parts = {split: [e.text for e in examples] for split, examples in corpus.items()}
         if training.self_training:
-            parts[_MORE] = more
+            parts[_UNLABELLED] = more
+            words = sum(len(one.split()) for one in more)
+            self.more_counts = {_UNLABELLED: {"texts": len(more), "words": words}}
         self.encoded = vocabularies.encode(
             parts,
             lambda some: text.word_ids(some, self.vocabulary, data.max_length, data.keep),
@@ -233,7 +236,7 @@ class ClassifierTrainer(Trainer[ClassificationConfig]):
         classification": the teacher is asked without dropout, and learned from with it. Here no
         text is left out for what the teacher is not sure of.
         """
-        more, folder = self.encoded[_MORE], os.path.join(self.model_dir, TEACHER)
+        more, folder = self.encoded[_UNLABELLED], os.path.join(self.model_dir, TEACHER)
         print(f"\nA teacher, which is to say what {len(more):,} more texts are:", flush=True)
         teacher = self.build()
         teacher.start_from(model)
@@ -242,9 +245,16 @@ class ClassifierTrainer(Trainer[ClassificationConfig]):
         self.fit_in(folder, epochs, teacher, self.predictor(teacher))
         self.team.begin(teacher.variables, [])  # only the chief has the best ones
         labels = np.eye(len(self.label_names), dtype=np.float32)[self.targets]
-        self.targets = np.concatenate([labels, self._probabilities(teacher)(_MORE)])
+        self.targets = np.concatenate([labels, self._probabilities(teacher)(_UNLABELLED)])
         self.learned = self.learned.followed_by(more)
         print("\nThe classifier that it teaches:", flush=True)
+
+    @property
+    def splits(self) -> list[str]:
+        return [*super().splits, *self.more_counts]
+
+    def counts(self, split: str) -> dict[str, int]:
+        return self.more_counts.get(split) or super().counts(split)
 
     def validation_batches(self) -> list[tuple[dict[str, np.ndarray], np.ndarray]]:
         data, examples = self.encoded["validation"], self.corpus["validation"]

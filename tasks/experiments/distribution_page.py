@@ -88,6 +88,8 @@ def traffic(results: Mapping[str, Any], vocabulary_size: int) -> Traffic:
     """
     # Of a model on vectors of others, the flags do not say how wide they are.
     config, counts = results["config"] | results.get("model", {}), results["counts"]["train"]
+    if "unlabelled" in results["counts"]:  # learned from too
+        counts = {name: n + results["counts"]["unlabelled"][name] for name, n in counts.items()}
     examples, *more = counts.values()
     # A piece of music has its notes in its frames.
     tokens = counts.get("frames") or counts.get("tokens") or sum(more)

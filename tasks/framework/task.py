@@ -290,6 +290,11 @@ class Trainer(abc.ABC, Generic[C]):
 
         return measure
 
+    @property
+    def splits(self) -> list[str]:
+        """Those of the corpus, and what else is learned from."""
+        return list(self.corpus)
+
     def counts(self, split: str) -> dict[str, int]:
         """Numbers of a split's examples and of what they consist of."""
         return self.task.counts(self.corpus[split])

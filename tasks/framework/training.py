@@ -116,7 +116,7 @@ def _trained(trainer: Trainer, command: str, temporary: bool, start: float) -> T
     if team.is_chief:
         for name, why in config.without_effect().items():
             print(f"{task.name}: --{name} has no effect {why}.", file=sys.stderr)
-    counts = {split: trainer.counts(split) for split in corpus}
+    counts = {split: trainer.counts(split) for split in trainer.splits}
     for split, count in counts.items():
         print(f"{split}: {counted(count)}", flush=True)
 

@@ -1,10 +1,13 @@
 """A classifier that learns from what another one says of texts without a label."""
 
+import statistics
+
 import numpy as np
 import pytest
 
 from tasks.classification import ClassificationConfig, Sentiment
 from tasks.data.errors import UserError
+from tasks.experiments.distribution_page import traffic
 from tasks.framework import checkpoints, train
 from zoo.saving.restoring import read_arrays
 
@@ -53,6 +56,11 @@ def test_it_learns_what_its_teacher_says_of_each_text_and_the_labels(trained):
         words = trainer.learned.batch([row], 1, 2)
         expected = teacher.probabilities(words)[0]
         np.testing.assert_allclose(trainer.targets[row], expected, atol=1e-6)
+    assert run.results.counts["unlabelled"] == {"texts": 80, "words": 160}
+    # A step's time is known by all texts of an epoch.
+    found = traffic(run.results.as_dict(), run.model.config.vocabulary_size)
+    seconds = statistics.median(row["seconds"] for row in run.results.epochs)
+    assert found.seconds == pytest.approx(seconds / (120 / 8))
     (batch, targets), *_ = trainer.epoch(0).ahead()
     assert targets.shape == (batch["words"].shape[0], 2)
 

@@ -22,14 +22,16 @@ baseline = { what = "nothing", flags = [] }
 def test_a_recipe_that_is_like_another_has_its_flags():
     imdb, like = PRESETS["sentiment"]["imdb"], PRESETS["sentiment"]["imdb_pretrained"]
     assert like == imdb | {
-        "epochs": 3,
+        "epochs": 1,
         "units": 256,
         "embedding_dim": 128,
-        "dropout": 0.4,
+        "dropout": 0.5,
         "word_dropout": 0.1,
         "adversarial": 0.02,
         "pretrain": True,
-        "pretrain_epochs": 3,
+        "pretrain_epochs": 5,
+        "self_training": True,
+        "teacher_epochs": 2,
         "mixed_precision": "mixed_bfloat16",
         "weights": "int8",
     }
