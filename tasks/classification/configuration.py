@@ -38,14 +38,6 @@ class ClassificationTraining(PretrainedTraining):
 
     epochs: int = changed(PretrainedTraining, "epochs", 8)
     patience: int = changed(PretrainedTraining, "patience", 3)
-    pretrain_file: str | None = changed(
-        PretrainedTraining,
-        "pretrain_file",
-        None,
-        "More texts for --pretrain and --self_training: a file of plain text with a text a line, "
-        "or .csv, .tsv or .jsonl with a --text_column, all of which may be packed by gzip; or "
-        "tfds:NAME, whose parts for validation and test stay unread.",
-    )
     self_training: bool = option(
         False,
         "Train two: a teacher, and a classifier that learns, beside the labels, what the teacher "

@@ -17,9 +17,8 @@ from tasks.classification.reading import Example
 from tasks.data import batching, unlabelled
 from tasks.data.errors import UserError
 from tasks.framework import vocabularies
-from tasks.framework.checkpoints import keep_lines
+from tasks.framework.checkpoints import TEACHER, keep_lines
 from tasks.framework.figures import confusion_matrix
-from tasks.framework.pretrained import TEACHER
 from tasks.framework.pretraining import check_start, digest_of, digests, pretrain, start_from
 from tasks.framework.task import VALIDATED, Task, Trainer
 from tasks.framework.text_io import PREDICT_BATCH
@@ -168,8 +167,7 @@ class ClassifierTrainer(Trainer[ClassificationConfig]):
         parts = {split: [e.text for e in examples] for split, examples in corpus.items()}
         if training.self_training:
             parts[_UNLABELLED] = more
-            words = sum(len(one.split()) for one in more)
-            self.more_counts = {_UNLABELLED: {"texts": len(more), "words": words}}
+            self.more_counts[_UNLABELLED] = task.counts([Example(one, "") for one in more])
         self.encoded = vocabularies.encode(
             parts,
             lambda some: text.word_ids(some, self.vocabulary, data.max_length, data.keep),

@@ -15,7 +15,7 @@ import keras
 import numpy as np
 
 from tasks.data.errors import UserError, why
-from tasks.framework.pretrained import PRETRAINING, TEACHER
+from tasks.framework.pretrained import PRETRAINING
 from zoo import files
 from zoo.catalog.sources import BEST
 from zoo.saving.restoring import read_arrays, set_weights
@@ -27,6 +27,8 @@ CHECKPOINT, CONFIG = "checkpoint.npz", "config.json"
 _DATA = "data_fingerprints"
 # A finished run may go on for more epochs.
 _MAY_GROW = "epochs"
+# Below the folder of a run: the classifier that teaches its own.
+TEACHER = "teacher"
 # Where the models of a run lie below its folder: its own, and those that it may train before.
 _STAGES = ((), (PRETRAINING,), (TEACHER,))
 

@@ -14,8 +14,6 @@ from zoo.files import read_lines
 
 # Below the folder of a run: its language model.
 PRETRAINING = "pretraining"
-# And the classifier that teaches another one.
-TEACHER = "teacher"
 # Beside the weights of a language model from which a run starts: what it is made of.
 MADE_OF = "language_model.json"
 # What a model that starts from a language model has as that has it, where it has it at all.

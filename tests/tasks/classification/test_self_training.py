@@ -68,10 +68,6 @@ def test_it_learns_what_its_teacher_says_of_each_text_and_the_labels(trained):
 def test_both_go_on_where_they_were_stopped(recipe, trained, tmp_path, capsys):
     run, _ = trained
     folder = str(tmp_path)
-
-    def stop(*_):
-        raise KeyboardInterrupt
-
     # After the teacher's second epoch, and after the first one of what it teaches.
     for name, epochs in (("teacher", 2), ("", 1)):
         with pytest.MonkeyPatch.context() as patch:
@@ -79,10 +75,10 @@ def test_both_go_on_where_they_were_stopped(recipe, trained, tmp_path, capsys):
 
             def saved(where, file, *values, save=save, seen=seen, name=name, epochs=epochs):
                 save(where, file, *values)
-                ours = where == str(tmp_path / name).rstrip("/") and file == checkpoints.CHECKPOINT
+                ours = where == str(tmp_path / name) and file == checkpoints.CHECKPOINT
                 seen.extend([1] if ours else [])
                 if len(seen) == epochs:
-                    stop()
+                    raise KeyboardInterrupt
 
             patch.setattr(checkpoints, "save", saved)
             with pytest.raises(KeyboardInterrupt):
