@@ -49,6 +49,14 @@ class ClassificationTraining(PretrainedTraining):
     def reads_more_texts(self) -> bool:
         return super().reads_more_texts or self.self_training
 
+    def without_effect(self) -> dict[str, str]:
+        unused = super().without_effect()
+        if "pretrain_file" in unused:
+            unused["pretrain_file"] += " and without --self_training"
+        if not self.self_training and "teacher_epochs" in self.changed():
+            unused["teacher_epochs"] = "without --self_training"
+        return unused
+
 
 @dataclasses.dataclass(frozen=True)
 class ClassificationRun(RunConfig):
@@ -81,8 +89,3 @@ class ClassificationConfig(TaskConfig):
     data: ClassificationData = dataclasses.field(default_factory=ClassificationData)
     model: ClassifierConfig = dataclasses.field(default_factory=ClassifierConfig)
     training: ClassificationTraining = dataclasses.field(default_factory=ClassificationTraining)
-
-    def without_effect(self) -> dict[str, str]:
-        unused = "teacher_epochs" in self.changed() and not self.training.self_training
-        why = {"teacher_epochs": "without --self_training"} if unused else {}
-        return super().without_effect() | why

@@ -6,13 +6,16 @@ import functools
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from tasks.classification import demo
 from tasks.data import builders, corpora, folders, formats, records
 from tasks.data.corpora import SPLITS
 from tasks.data.errors import DataError
 from tasks.data.names import check_name, label_of
+
+if TYPE_CHECKING:
+    import tensorflow_datasets as tfds
 
 UNLABELLED = -1
 
@@ -108,16 +111,54 @@ def _read_folder(path: Path) -> Iterator[Example]:
 # --- TensorFlow Datasets
 
 
-def unlabelled_texts(data: str, text_column: str | None = None) -> list[str]:
-    """Texts without a label, of the splits that a builder has beside train, validation and test."""
+def unlabelled_texts(
+    data: str, text_column: str | None = None, label_column: str | None = None
+) -> list[str]:
+    """Texts without a label, of a builder's splits but those that models are measured with; other
+    corpora have none.
+
+    Args:
+        data, text_column, label_column: as `load_corpus` takes them.
+    """
     if not data.startswith("tfds:"):
         return []
-    return builders.texts_beside(data.removeprefix("tfds:"), SPLITS, text_column)
+    builder, wanted = _prepared(data.removeprefix("tfds:"), text_column, label_column)
+    splits = [split for split in builder.info.splits if not builders.is_measured_with(split)]
+    return [
+        text
+        for split in splits
+        for text, number in builders.rows_of(builder, split, wanted)
+        if number == UNLABELLED
+    ]
 
 
 def _builder_readers(
     name: str, text_column: str | None, label_column: str | None
 ) -> dict[str, Callable[[], list[Example]]]:
+    builder, wanted = _prepared(name, text_column, label_column)
+    label = wanted[1]
+    labels = builder.info.features[label].names
+    names = [check_name(one, f"tfds:{name}, feature {label}") for one in labels]
+
+    def read(split: str) -> list[Example]:
+        return [
+            Example(one, names[number])
+            for one, number in builders.rows_of(builder, split, wanted)
+            if number != UNLABELLED
+        ]
+
+    # A benchmark may keep the labels of its test split to itself.
+    return {
+        builders.split_name(split): functools.partial(read, split)
+        for split in builder.info.splits
+        if next(builders.rows_of(builder, f"{split}[:1]", [label]))[0] != UNLABELLED
+    }
+
+
+def _prepared(
+    name: str, text_column: str | None, label_column: str | None
+) -> tuple[tfds.core.DatasetBuilder, list[str]]:
+    """A builder whose data are there, and which of its features are the text and the label."""
     import tensorflow_datasets as tfds
 
     builder = builders.builder(name)
@@ -131,18 +172,4 @@ def _builder_readers(
             f"found {', '.join(features)}"
         )
     builders.prepare(builder, name)
-    names = [check_name(one, f"tfds:{name}, feature {label}") for one in features[label].names]
-
-    def read(split: str) -> list[Example]:
-        return [
-            Example(one, names[number])
-            for one, number in builders.rows_of(builder, split, [text, label])
-            if number != UNLABELLED
-        ]
-
-    # A benchmark may keep the labels of its test split to itself.
-    return {
-        builders.split_name(split): functools.partial(read, split)
-        for split in builder.info.splits
-        if next(builders.rows_of(builder, f"{split}[:1]", [label]))[0] != UNLABELLED
-    }
+    return builder, [text, label]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -14,13 +16,16 @@ from tasks.classification import figures, formats, reading
 from tasks.classification.configuration import ClassificationConfig
 from tasks.classification.metrics import class_metrics, probabilities_by_class
 from tasks.classification.reading import Example
-from tasks.data import batching, unlabelled
+from tasks.data import batching
+from tasks.data.batching import Sequences
 from tasks.data.errors import UserError
-from tasks.framework import vocabularies
-from tasks.framework.checkpoints import TEACHER, keep_lines
+from tasks.data.unlabelled import texts_of
+from tasks.framework import checkpoints, vocabularies
+from tasks.framework.checkpoints import keep_lines
 from tasks.framework.figures import confusion_matrix
-from tasks.framework.pretraining import check_start, digest_of, digests, pretrain, start_from
-from tasks.framework.task import VALIDATED, Task, Trainer
+from tasks.framework.pretraining import PretrainedTrainer
+from tasks.framework.stages import ANSWERS, TEACHER
+from tasks.framework.task import VALIDATED, Task
 from tasks.framework.text_io import PREDICT_BATCH
 from zoo import predictions, text
 from zoo.catalog.loading import Model
@@ -106,8 +111,10 @@ class ClassificationTask(Task[ClassificationConfig]):
         return [f"{answer['token_count']}\t{answer['label']}\t{answer['probability']:.3f}"]
 
 
-class ClassifierTrainer(Trainer[ClassificationConfig]):
+class ClassifierTrainer(PretrainedTrainer[ClassificationConfig]):
     """Classifiers on a corpus of labelled texts."""
+
+    made = "classifier"
 
     def __init__(
         self,
@@ -137,57 +144,73 @@ class ClassifierTrainer(Trainer[ClassificationConfig]):
                 f"--standard={made_of.standard}"
             )
         texts = [example.text for example in corpus["train"]]
-        check_start(training, task.name)
-        starts = training.pretrain or self.pretrained is not None
-        if starts and (made_of.cell == "none" or made_of.inputs != "embedding"):
-            raise UserError(
-                "--pretrain goes with a recurrent --cell and --inputs=embedding. "
-                f"Received: --cell={made_of.cell} --inputs={made_of.inputs}"
-            )
-        more: list[str] = []
-        self.more_counts: dict[str, dict[str, int]] = {}
+        unlabelled = self._unlabelled_texts() if training.reads_more_texts else []
         if training.reads_more_texts:
-            more = reading.unlabelled_texts(data.data, data.text_column)
-            if training.pretrain_file:
-                more += unlabelled.texts_of(training.pretrain_file, data.text_column)
-            texts += more
-            self.read = digests(texts)
-        if training.self_training and not more:
-            raise UserError(
-                "--self_training: expected texts without a label, of --data=tfds:NAME or of "
-                "--pretrain_file. Received: none"
-            )
-        if self.pretrained is not None:
-            self.read = {**self.read, **digest_of(self.pretrained)}
-        counts = vocabularies.count_tokens(texts)
+            self.reads_beside([*texts, *unlabelled])
+        known = self.known_words()
+        counts = Counter() if known else vocabularies.count_tokens([*texts, *unlabelled])
         self.vocabulary, self.vectors = vocabularies.make_vocabulary(
-            counts, data, model_dir, training.seed, self.known_words()
+            counts, data, model_dir, training.seed, known
         )
 
         parts = {split: [e.text for e in examples] for split, examples in corpus.items()}
+        self.unlabelled_counts: dict[str, int] | None = None
         if training.self_training:
-            parts[_UNLABELLED] = more
-            self.more_counts[_UNLABELLED] = task.counts([Example(one, "") for one in more])
+            parts[_UNLABELLED] = unlabelled
+            self.unlabelled_counts = task.counts([Example(one, "") for one in unlabelled])
         self.encoded = vocabularies.encode(
             parts,
             lambda some: text.word_ids(some, self.vocabulary, data.max_length, data.keep),
             "words",
         )
-        # A language model reads all of a text, in parts.
-        self.unlabelled = None
-        if training.trains_language_model:
-            whole = vocabularies.encode({"": texts}, self._all_words, "words")[""]
-            self.unlabelled = whole.in_parts(data.max_length)
-        number = {name: i for i, name in enumerate(self.label_names)}
+        self._running: list[str] = [*texts, *unlabelled] if training.trains_language_model else []
         # What is learned: texts, and numbers of classes, or their probabilities.
-        self.learned = self.encoded["train"]
-        self.targets = np.array([number[e.label] for e in corpus["train"]], np.int32)
+        self.learned, self.targets = self._labelled()
         if not np.any(self.encoded["train"].lengths):
             raise UserError("expected texts with words. Received: none in the training data")
 
-    def _all_words(self, texts: tf.Tensor) -> tf.RaggedTensor:
-        words = text.tokenize(text.without_markup(texts))
-        return words.with_flat_values(self.vocabulary(words.flat_values))
+    def _unlabelled_texts(self) -> list[str]:
+        """Those of the corpus and of `pretrain_file`.
+
+        Raises:
+            UserError: there are none to learn from.
+        """
+        data, training = self.config.data, self.config.training
+        found = reading.unlabelled_texts(data.data, data.text_column, data.label_column)
+        if training.pretrain_file:
+            found += texts_of(training.pretrain_file, data.text_column)
+        if training.self_training and not found:
+            raise UserError(
+                "--self_training: expected texts without a label, of --data=tfds:NAME or of "
+                "--pretrain_file. Received: none"
+            )
+        count = Counter(found)
+        among = {
+            split: sum(count[one] for one in {e.text for e in examples})
+            for split, examples in self.corpus.items()
+        }
+        if any(among.values()):
+            parts = ", ".join(f"{n:,} of {split}" for split, n in among.items() if n)
+            self.notes = [
+                f"among {len(found):,} texts without a label are some of the corpus: {parts}."
+            ]
+        return found
+
+    def _labelled(self) -> tuple[Sequences, np.ndarray]:
+        """The texts that have a label, and the numbers of their classes, int32 `[texts]`."""
+        number = {name: i for i, name in enumerate(self.label_names)}
+        numbers = [number[example.label] for example in self.corpus["train"]]
+        return self.encoded["train"], np.array(numbers, np.int32)
+
+    def running_text(self) -> Sequences:
+        """All of every text, in parts of at most `max_length` words."""
+
+        def words_of(texts: tf.Tensor) -> tf.RaggedTensor:
+            words = text.tokenize(text.without_markup(texts))
+            return words.with_flat_values(self.vocabulary(words.flat_values))
+
+        whole = vocabularies.encode({"": self._running}, words_of, "words")[""]
+        return whole.in_parts(self.config.data.max_length)
 
     def model_config(self) -> ClassifierConfig:
         model = self.config.model
@@ -215,16 +238,13 @@ class ClassifierTrainer(Trainer[ClassificationConfig]):
         return batching.Batches(groups, make_batch)
 
     def fit(self, model: Classifier, predict: Callable[[str], list[Classified]]) -> list[dict]:
-        if self.pretrained is not None:
-            start_from(model, self.pretrained)
-        elif self.unlabelled is not None:
-            validation, training = self.encoded["validation"], self.config.training
-            pretrain(model, self.unlabelled, validation, training, self.model_dir, self.team)
-        if self.config.training.self_training:
-            self._learn_from_a_teacher(model)
-        elif self.unlabelled is not None:
-            print("\nThe classifier:", flush=True)
-        return super().fit(model, predict)
+        training = self.config.training
+        self.learned, self.targets = self._labelled()
+        if not training.self_training:
+            return super().fit(model, predict)
+        self.begin(model)
+        self._learn_from_a_teacher(model)
+        return self.fit_in(self.model_dir, training.epochs, model, predict)
 
     def _learn_from_a_teacher(self, model: Classifier) -> None:
         """Trains another model from where this one starts; from now on, what it says of texts
@@ -234,25 +254,42 @@ class ClassifierTrainer(Trainer[ClassificationConfig]):
         classification": the teacher is asked without dropout, and learned from with it. Here no
         text is left out for what the teacher is not sure of.
         """
-        more, folder = self.encoded[_UNLABELLED], os.path.join(self.model_dir, TEACHER)
-        print(f"\nA teacher, which is to say what {len(more):,} more texts are:", flush=True)
+        texts, folder = self.encoded[_UNLABELLED], os.path.join(self.model_dir, TEACHER)
+        print(f"\nA teacher, which is to say what {len(texts):,} more texts are:", flush=True)
+        os.makedirs(folder, exist_ok=True)
+        answers = tf.Variable(tf.zeros([len(texts), len(self.label_names)]))
+        known = checkpoints.restore(folder, ANSWERS, [answers])
+        if self.team.begin([answers], known):
+            print(f"It has said so: {os.path.join(folder, ANSWERS)}.", flush=True)
+        else:
+            self._ask_a_teacher(model, folder, answers)
+        labels = np.eye(len(self.label_names), dtype=np.float32)[self.targets]
+        self.targets = np.concatenate([labels, answers.numpy()])
+        self.learned = self.learned.followed_by(texts)
+        print("\nThe classifier that it teaches:", flush=True)
+
+    def _ask_a_teacher(self, model: Classifier, folder: str, answers: tf.Variable) -> None:
         teacher = self.build()
         teacher.start_from(model)
-        os.makedirs(folder, exist_ok=True)
         epochs = self.config.training.teacher_epochs
         self.fit_in(folder, epochs, teacher, self.predictor(teacher))
-        self.team.begin(teacher.variables, [])  # only the chief has the best ones
-        labels = np.eye(len(self.label_names), dtype=np.float32)[self.targets]
-        self.targets = np.concatenate([labels, self._probabilities(teacher)(_UNLABELLED)])
-        self.learned = self.learned.followed_by(more)
-        print("\nThe classifier that it teaches:", flush=True)
+        if self.team.is_chief:  # which alone has the best weights
+            start = time.perf_counter()
+            answers.assign(self._probabilities(teacher)(_UNLABELLED))
+            row = {"seconds": time.perf_counter() - start}
+            checkpoints.save(folder, ANSWERS, [answers], [row])
+            print(f"All texts asked about  ({row['seconds']:.1f} s)", flush=True)
+        self.team.begin([answers], [])
 
     @property
     def splits(self) -> list[str]:
-        return [*super().splits, *self.more_counts]
+        more = [] if self.unlabelled_counts is None else [_UNLABELLED]
+        return [*super().splits, *more]
 
     def counts(self, split: str) -> dict[str, int]:
-        return self.more_counts.get(split) or super().counts(split)
+        if split == _UNLABELLED and self.unlabelled_counts is not None:
+            return self.unlabelled_counts
+        return super().counts(split)
 
     def validation_batches(self) -> list[tuple[dict[str, np.ndarray], np.ndarray]]:
         data, examples = self.encoded["validation"], self.corpus["validation"]

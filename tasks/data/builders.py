@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import textwrap
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
@@ -18,6 +18,16 @@ if TYPE_CHECKING:
 # What a builder may call its text, the likeliest first.
 TEXT_FEATURES = ("text", "sentence", "review", "description", "content")
 _EXAMPLES_AT_ONCE = 1024
+
+
+def is_measured_with(split: str) -> bool:
+    """Whether a split of a builder is one that models are measured with.
+
+    Example:
+        >>> [is_measured_with(name) for name in ("train", "unsupervised", "validation_matched")]
+        [False, False, True]
+    """
+    return split.startswith(("validation", "valid", "dev", "test"))
 
 
 def split_name(name: str) -> str:
@@ -117,23 +127,13 @@ def rows_of(builder: tfds.core.DatasetBuilder, split: str, wanted: list[str]) ->
             )
 
 
-def texts_beside(name: str, splits: Collection[str], wanted: str | None = None) -> list[str]:
-    """The texts of a builder, of all splits but those of these names, see `split_name`.
-
-    Args:
-        name: of the builder.
-        splits: that are passed over.
-        wanted: which feature is the text, by default the one that `text_feature` finds.
-    """
+def texts(name: str) -> list[str]:
+    """The texts of a builder, of all splits but those that models are measured with."""
     found = builder(name)
-    feature = text_feature(name, found.info.features, wanted)
+    feature = text_feature(name, found.info.features, None)
     prepare(found, name)
-    return [
-        text
-        for split in found.info.splits
-        if split_name(split) not in splits
-        for (text,) in rows_of(found, split, [feature])
-    ]
+    splits = [split for split in found.info.splits if not is_measured_with(split)]
+    return [text for split in splits for (text,) in rows_of(found, split, [feature])]
 
 
 def sequences_of(

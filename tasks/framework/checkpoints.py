@@ -15,7 +15,8 @@ import keras
 import numpy as np
 
 from tasks.data.errors import UserError, why
-from tasks.framework.pretrained import PRETRAINING
+from tasks.framework import stages
+from tasks.framework.stages import CONFIG
 from zoo import files
 from zoo.catalog.sources import BEST
 from zoo.saving.restoring import read_arrays, set_weights
@@ -23,14 +24,9 @@ from zoo.saving.restoring import read_arrays, set_weights
 if sys.platform != "win32":
     import fcntl
 
-CHECKPOINT, CONFIG = "checkpoint.npz", "config.json"
 _DATA = "data_fingerprints"
 # A finished run may go on for more epochs.
 _MAY_GROW = "epochs"
-# Below the folder of a run: the classifier that teaches its own.
-TEACHER = "teacher"
-# Where the models of a run lie below its folder: its own, and those that it may train before.
-_STAGES = ((), (PRETRAINING,), (TEACHER,))
 
 
 def claim(
@@ -60,7 +56,12 @@ def claim(
         os.makedirs(model_dir, exist_ok=True)
         said = {**recipe, _DATA: dict(data)}
         found = read_config(model_dir) if os.path.exists(path) else {}
-        if found and (_DATA not in found or _has_begun(model_dir)):
+        if not found and stages.has_begun(model_dir):
+            raise UserError(
+                f"--model_dir: {model_dir!r} holds checkpoints, and no {CONFIG} that says of which "
+                "run. Give another folder."
+            )
+        if found and (_DATA not in found or stages.has_begun(model_dir)):
             _check(model_dir, {**(defaults or {}), **found}, recipe, data)
             # Without options that came later: checkpoints know their run by what is there.
             said = {name: said[name] for name in found if name in said}
@@ -98,9 +99,8 @@ def held(model_dir: str) -> Iterator[None]:
     except OSError:  # a file system without locks
         pass
     else:
-        for below in _STAGES:
-            for name in (CHECKPOINT, BEST):
-                files.forget_unfinished(os.path.join(model_dir, *below, name))
+        for path in stages.files(model_dir):
+            files.forget_unfinished(path)
     try:
         yield
     finally:
@@ -158,19 +158,30 @@ def read_config(model_dir: str) -> dict[str, Any]:
     return found
 
 
-def keep_lines(model_dir: str, name: str, lines: Sequence[str]) -> str:
+def keep_lines(
+    model_dir: str,
+    name: str,
+    lines: Sequence[str],
+    follows_from: str = "its data, or how text is read,",
+) -> str:
     """Writes a text file of a run, such as its vocabulary, one line each, and returns its path.
+
+    Args:
+        model_dir: folder of the run.
+        name: of the file.
+        lines: of it.
+        follows_from: from what the lines follow, for the message.
 
     Raises:
         UserError: the run that the folder holds began with other lines.
     """
     path, text = os.path.join(model_dir, name), "".join(f"{line}\n" for line in lines)
-    if os.path.exists(path) and _has_begun(model_dir):
+    if os.path.exists(path) and stages.has_begun(model_dir):
         with open(path, encoding="utf-8", newline="") as file:
             if file.read() != text:
                 raise UserError(
-                    f"--model_dir: {model_dir!r} holds a run with another {name}: its data, or how "
-                    "text is read, have changed since. Give another folder."
+                    f"--model_dir: {model_dir!r} holds a run with another {name}: {follows_from} "
+                    "have changed since. Give another folder."
                 )
     files.write_text(path, text)
     return path
@@ -199,11 +210,11 @@ def restore(model_dir: str, name: str, variables: Sequence) -> list[dict]:
         value is not None and tuple(value.shape) == tuple(variable.shape)
         for value, variable in zip(values, variables, strict=True)
     ]
-    of_this_run = str(arrays.get("run", "")) == _run_id(model_dir)
+    of_this_run = _is_of_run(arrays, model_dir)
     if not (all(fits) and of_this_run and str(len(variables)) not in arrays):
         raise UserError(
-            f"{path}: expected a checkpoint of the run that {CONFIG} beside it describes. Received "
-            "one of another run or another model. Give another --model_dir."
+            f"{path}: expected a checkpoint of the run that {_config_of(model_dir)} describes. "
+            "Received one of another run or another model. Give another --model_dir."
         )
     for variable, value in zip(variables, values, strict=True):
         variable.assign(value)
@@ -221,9 +232,9 @@ def restore_best(model: keras.Model, model_dir: str) -> None:
         return
     arrays = _read(path)
     try:
-        if str(arrays.get("run", "")) != _run_id(model_dir):
+        if not _is_of_run(arrays, model_dir):
             raise ValueError(
-                f"{path}: expected weights of the run that {CONFIG} beside it describes"
+                f"{path}: expected weights of the run that {_config_of(model_dir)} describes"
             )
         set_weights(model, arrays, path)
     except ValueError as error:
@@ -232,22 +243,16 @@ def restore_best(model: keras.Model, model_dir: str) -> None:
 
 def seconds_before(model_dir: str) -> float:
     """How long the epochs of a run took that earlier processes trained and scored."""
-    return sum(
-        row["seconds"] + row.get("scoring_seconds", 0.0)
-        for path in _checkpoints(model_dir)
+    return sum(row["seconds"] + row.get("scoring_seconds", 0.0) for row in rows(model_dir))
+
+
+def rows(model_dir: str) -> list[dict]:
+    """What a run has recorded of its epochs, and of all that it did before them."""
+    return [
+        row
+        for path in stages.recorded(model_dir)
         for row in json.loads(str(_read(path)["history"]))
-    )
-
-
-def _has_begun(model_dir: str) -> bool:
-    """Whether a run has come so far that something of it would be lost."""
-    return bool(_checkpoints(model_dir)) or os.path.exists(os.path.join(model_dir, BEST))
-
-
-def _checkpoints(model_dir: str) -> list[str]:
-    """Those that a run has, of the models that it may train before its own too."""
-    paths = [os.path.join(model_dir, *below, CHECKPOINT) for below in _STAGES]
-    return [path for path in paths if os.path.exists(path)]
+    ]
 
 
 def _read(path: str) -> dict[str, np.ndarray]:
@@ -263,9 +268,21 @@ def _read(path: str) -> dict[str, np.ndarray]:
     return found
 
 
+def _config_of(model_dir: str) -> str:
+    return os.path.join(stages.run_of(model_dir), CONFIG)
+
+
+def _is_of_run(arrays: Mapping[str, np.ndarray], model_dir: str) -> bool:
+    """Whether a checkpoint is of the run of its folder; those of older versions that were trained
+    before the run's own model do not say so."""
+    said = str(arrays.get("run", ""))
+    return said == _run_id(model_dir) or (not said and stages.run_of(model_dir) != model_dir)
+
+
 def _run_id(model_dir: str) -> str:
-    """What tells a run from others; "" in a folder below one, which has no configuration."""
-    if not os.path.exists(os.path.join(model_dir, CONFIG)):
+    """What tells a run from others; "" without a configuration."""
+    if not os.path.exists(_config_of(model_dir)):
         return ""
-    known = {n: value for n, value in read_config(model_dir).items() if n != _MAY_GROW}
+    config = read_config(stages.run_of(model_dir))
+    known = {n: value for n, value in config.items() if n != _MAY_GROW}
     return hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()

@@ -109,6 +109,12 @@ class TrainingConfig(Configuration):
         recipe=False,
     )
 
+    def without_effect(self) -> dict[str, str]:
+        """Options that are not the defaults and change nothing: by name, why."""
+        if "decay" in self.changed() and self.schedule != "inverse":
+            return {"decay": f"with --schedule={self.schedule}"}
+        return {}
+
 
 @dataclasses.dataclass(frozen=True)
 class PretrainedTraining(TrainingConfig):
@@ -121,9 +127,9 @@ class PretrainedTraining(TrainingConfig):
     )
     pretrain_file: str | None = option(
         None,
-        "More texts for --pretrain: a file of plain text with a text a line, or .csv, .tsv or "
-        ".jsonl with a --text_column, all of which may be packed by gzip; or tfds:NAME, whose "
-        "parts for validation and test stay unread.",
+        "Texts without answers, beside those of --data: a file of plain text with a text a line, "
+        "or .csv, .tsv or .jsonl with a --text_column, all of which may be packed by gzip; or "
+        "tfds:NAME, whose parts for validation and test stay unread.",
     )
     pretrain_epochs: int = option(5, "Epochs of the language model.", at_least=1)
     pretrain_from: str | None = option(
@@ -147,6 +153,22 @@ class PretrainedTraining(TrainingConfig):
     def reads_more_texts(self) -> bool:
         """Whether texts beside the examples are read, those of `pretrain_file` among them."""
         return self.trains_language_model
+
+    @property
+    def starts_from(self) -> str | None:
+        """The option by which it starts from a language model, if it does."""
+        if self.pretrain_from is not None:
+            return "pretrain_from"
+        return "pretrain" if self.pretrain else None
+
+    def without_effect(self) -> dict[str, str]:
+        used = {
+            "pretrain_file": self.reads_more_texts,
+            "pretrain_epochs": self.trains_language_model,
+        }
+        why = "without --pretrain" if self.pretrain_from is None else "with --pretrain_from"
+        unused = [name for name in self.changed() if not used.get(name, True)]
+        return super().without_effect() | dict.fromkeys(unused, why)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -281,10 +303,11 @@ class TaskConfig:
 
     def without_effect(self) -> dict[str, str]:
         """Options that are not the defaults and change nothing: by name, why."""
-        schedule = self.training.schedule
-        if "decay" in self.changed() and schedule != "inverse":
-            return {"decay": f"with --schedule={schedule}"}
-        return {}
+        unused = self.training.without_effect()
+        if isinstance(self.training, PretrainedTraining) and self.training.pretrain_from:
+            words = {"vocab_size", "min_count"} & self.changed().keys()
+            unused |= dict.fromkeys(sorted(words), "with --pretrain_from, whose words it knows")
+        return unused
 
     def replace(self, **values: Any) -> Self:
         """The same recipe but for some options, by their names."""

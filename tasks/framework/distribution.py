@@ -110,11 +110,17 @@ class Team:
             read = {**read, "number of devices": len(self.strategy.extended.worker_devices)}
         theirs, read_there = self.share([{**defaults, **options}, dict(read)])
         chief, here = self.peers.cluster.name(0), self.peers.cluster.name(self._number)
-        received = [f"another {name} at {here}" for name in read if read[name] != read_there[name]]
+        received = []
         for name in sorted(options.keys() & theirs.keys() - _PATHS):
             if options[name] != theirs[name]:
                 flag = name if name == "task" else f"--{name}"
                 received.append(f"{flag}={theirs[name]!r} at {chief}, {options[name]!r} at {here}")
+        # Other flags read other things.
+        received = received or [
+            f"another {name} at {here}"
+            for name in sorted({*read, *read_there})
+            if read.get(name) != read_there.get(name)
+        ]
         if received:
             raise UserError(
                 f"expected all workers to train the same. Received: {'; '.join(received)}"

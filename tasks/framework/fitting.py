@@ -16,7 +16,7 @@ import tensorflow as tf
 
 from tasks.data.batching import Batches
 from tasks.data.errors import UserError
-from tasks.framework import checkpoints
+from tasks.framework import checkpoints, stages
 from tasks.framework.configuration import TrainingConfig
 from tasks.framework.distribution import ALONE, Team
 from tasks.framework.optimizers import (
@@ -111,7 +111,7 @@ def fit(
         UserError: weights are no numbers any more; nothing of that epoch is kept.
     """
     variables = [*model.variables, *model.optimizer.variables]
-    history = checkpoints.restore(model_dir, checkpoints.CHECKPOINT, variables)
+    history = checkpoints.restore(model_dir, stages.CHECKPOINT, variables)
     history = team.begin(variables, history)
     if history:
         print(f"Resuming after epoch {len(history)} of {model_dir}.", flush=True)
@@ -143,7 +143,7 @@ def fit(
                     if all(row[score_name] > past for past in scores):
                         checkpoints.save(model_dir, BEST, model.variables, [])
                 _write_log(os.path.join(model_dir, LOG), [*history, row])
-                checkpoints.save(model_dir, checkpoints.CHECKPOINT, variables, [*history, row])
+                checkpoints.save(model_dir, stages.CHECKPOINT, variables, [*history, row])
                 with writer.as_default(step=epoch + 1):
                     for name in ("loss", "validation_loss", score_name, "learning_rate"):
                         if name in row:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import abc
 import dataclasses
 import hashlib
 import os
-import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, ClassVar, TypeVar
 
 import keras
 import numpy as np
@@ -17,9 +18,11 @@ from tasks.data import batching
 from tasks.data.batching import Sequences
 from tasks.data.errors import UserError
 from tasks.framework import fitting
-from tasks.framework.configuration import PretrainedTraining
+from tasks.framework.configuration import PretrainedTraining, TaskConfig
 from tasks.framework.distribution import ALONE, Team
-from tasks.framework.pretrained import MADE_OF, PRETRAINING, SHAPE, Pretrained
+from tasks.framework.pretrained import MADE_OF, SHAPE, Pretrained
+from tasks.framework.stages import PRETRAINING
+from tasks.framework.task import Task, Trainer
 from tasks.framework.text_io import PREDICT_BATCH
 from zoo import files
 from zoo.configuration import WordPredictorConfig
@@ -32,35 +35,84 @@ _TEXTS_TO_SCORE = 256
 _SHARED = (*SHAPE, "vocabulary_size", "jit", "vectors")
 
 
-def check_start(training: PretrainedTraining, task: str) -> None:
-    """Raises UserError where there are two models to start from; says what has no effect."""
-    from_a_run = training.pretrain_from is not None
-    if training.init_from is not None and (from_a_run or training.pretrain):
-        flag = "pretrain_from" if from_a_run else "pretrain"
+# The class of a task's recipes.
+C = TypeVar("C", bound=TaskConfig)
+
+
+class PretrainedTrainer(Trainer[C]):
+    """Trains models that may start from a language model.
+
+    Attributes:
+        made: what its models are called.
+    """
+
+    made: ClassVar[str]
+    encoded: dict[str, Sequences]
+
+    def __init__(self, task: Task[C], corpus: dict[str, list], config: C, model_dir: str):
+        check_start(config)
+        super().__init__(task, corpus, config, model_dir)
+        if self.pretrained is not None:
+            self.read = {"language model": self.pretrained.digest}
+
+    def reads_beside(self, texts: Iterable[str]) -> None:
+        """Notes the texts that training reads, the corpus' own or others: a run that goes on reads
+        the same."""
+        digest = hashlib.sha256()
+        for text in texts:
+            # Two texts are not one of two lines.
+            digest.update(text.replace("\n", "\0").encode() + b"\n")
+        self.read = {**self.read, "set of texts to pretrain on": digest.hexdigest()}
+
+    @abc.abstractmethod
+    def running_text(self) -> Sequences:
+        """What a language model learns from."""
+
+    def fit(self, model: Any, predict: Callable[[str], list]) -> list[dict]:
+        if self.begin(model):
+            print(f"\nThe {self.made}:", flush=True)
+        return super().fit(model, predict)
+
+    def begin(self, model: Classifier | Tagger) -> bool:
+        """Gives a model the weights of the language model that it starts from, if there is one;
+        where that is its own, it is trained first. Returns whether it was."""
+        training = self.config.training
+        assert isinstance(training, PretrainedTraining)
+        if self.pretrained is not None:
+            start_from(model, self.pretrained.kept_in(self.model_dir))
+        elif training.pretrain:
+            texts, validation = self.running_text(), self.encoded["validation"]
+            pretrain(model, texts, validation, training, self.model_dir, self.team)
+        return training.trains_language_model
+
+
+def check_start(config: TaskConfig) -> None:
+    """Raises UserError where there are two models to start from, a language model and nothing in
+    the model that could start from it, or texts that are read twice."""
+    training, made_of = config.training, config.model
+    if not isinstance(training, PretrainedTraining):
+        return
+    file, flag = training.pretrain_file, training.starts_from
+    if file is not None and file == config.data.data and training.reads_more_texts:
         raise UserError(
-            f"expected --{flag} or --init_from, which has been trained already. Received: both"
+            "--pretrain_file: expected texts beside those of --data, which are read already. "
+            f"Received: {file!r}, which is both"
         )
-    why = "with --pretrain_from" if from_a_run else "without --pretrain"
-    used = {
-        "pretrain_file": training.reads_more_texts,
-        "pretrain_epochs": training.trains_language_model,
-    }
-    for name in training.changed():
-        if not used.get(name, True):
-            print(f"{task}: --{name} has no effect {why}.", file=sys.stderr)
-
-
-def digests(texts: Iterable[str]) -> dict[str, str]:
-    """What tells the texts that a language model learns from, by what they are called."""
-    digest = hashlib.sha256()
-    for text in texts:
-        digest.update(text.encode() + b"\n")
-    return {"set of texts to pretrain on": digest.hexdigest()}
-
-
-def digest_of(language: Pretrained) -> dict[str, str]:
-    """What tells the language model of another run, by what it is called."""
-    return {"language model": hashlib.sha256(language.weights.read_bytes()).hexdigest()}
+    if flag is None:
+        return
+    without = ". Where a preset says --pretrain, --nopretrain takes it back" * training.pretrain
+    if training.init_from is not None:
+        raise UserError(
+            f"expected --{flag} or --init_from, which has been trained already. "
+            f"Received: both{without}"
+        )
+    reads = getattr(made_of, "inputs", "embedding")
+    if made_of.cell == "none" or reads != "embedding":
+        received = f"--cell={made_of.cell} --inputs={reads}"
+        raise UserError(
+            f"--{flag} goes with a recurrent --cell and --inputs=embedding. "
+            f"Received: {received}{without}"
+        )
 
 
 def start_from(model: Classifier | Tagger, language: Pretrained) -> None:
@@ -131,6 +183,6 @@ def pretrain(
         parts = [measure(inputs(rows, padded)) for rows, padded in some]
         return float(sum(total for total, _ in parts)) / max(1, sum(int(n) for _, n in parts))
 
-    print(f"\nA language model of {len(texts):,} texts:", flush=True)
+    print(f"\nA language model of {len(texts):,} texts and parts of texts:", flush=True)
     fitting.fit(language, epoch, score, "log_likelihood", folder, training, team=team)
     language.give_weights(model)

@@ -96,7 +96,7 @@ class Program:
                 f"--{asking[0]} goes with a --mode that asks a trained model, such as "
                 "--mode=predict. Received: --mode=train, the default, which trains another one"
             )
-        config = starting.shaped(config, run.given)
+        config = starting.shaped(config, run.given, run.model_dir)
         command = shlex.join(["python", "-m", f"tasks.{self.name}", *arguments])
         return config, dataclasses.replace(run, command=command)
 

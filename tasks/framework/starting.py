@@ -63,18 +63,19 @@ def lines(found: Source, name: str) -> list[str]:
         raise UserError(f"--init_from={found.folder}: {name}: {why(error)}") from None
 
 
-def shaped(config: C, given: Collection[str] = ()) -> C:
+def shaped(config: C, given: Collection[str] = (), model_dir: str | None = None) -> C:
     """A recipe with the shape of the model that it starts from, if there is one.
 
     Args:
         config: the recipe.
         given: names of options that were said and are not just defaults.
+        model_dir: folder of its run.
 
     Raises:
         UserError: there is no such model, it is one of another kind, or options were said that it
             has otherwise.
     """
-    found, language = find(config), language_model_of(config.training)
+    found, language = find(config), language_model_of(config.training, model_dir)
     if language is not None:
         return _shaped_by_language_model(config, language.config, given)
     return config if found is None else _shaped_by(config, found, given)

@@ -169,18 +169,20 @@ class Trainer(abc.ABC, Generic[C]):
         source: the trained model that training starts from, or None.
         vectors: of its words, or None.
         read: digests of what it reads beside its corpus, by what that is called.
+        notes: what is to be said of what it reads, before it trains.
         team: the replicas that train; by default this process alone.
     """
 
     config: C
     vectors: WordVectors | None = None
     read: Mapping[str, str] = {}
+    notes: Sequence[str] = ()
     team: Team = ALONE
 
     def __init__(self, task: Task[C], corpus: dict[str, list], config: C, model_dir: str):
         self.task, self.corpus, self.config, self.model_dir = task, corpus, config, model_dir
         self.source = starting.find(config)
-        self.pretrained = language_model_of(config.training)
+        self.pretrained = language_model_of(config.training, model_dir)
 
     @abc.abstractmethod
     def model_config(self) -> RecurrentConfig:

@@ -11,6 +11,7 @@ import shlex
 import sys
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -99,13 +100,13 @@ def _train(
     task: Task, config: TaskConfig, model_dir: str | None, command: str, team: Team
 ) -> Trained:
     start = time.perf_counter()
-    config = starting.shaped(config, config.changed())
+    config = starting.shaped(config, config.changed(), model_dir)
     corpus = load(task, config, ["train", "validation", "test"])
     folder = distribution.folder_of(team, model_dir, task.name)
     with checkpoints.held(folder):
         seconds_before, trainer = claim(task, config, corpus, folder)
         options, read = checkpoints.what_is_read(folder)
-        team.agree(options, {**read, **trainer.read}, type(config)().as_dict(recipe_only=True))
+        team.agree(options, read, type(config)().as_dict(recipe_only=True))
         trainer.team = team
         return _trained(trainer, command, not model_dir, start - seconds_before)
 
@@ -116,6 +117,8 @@ def _trained(trainer: Trainer, command: str, temporary: bool, start: float) -> T
     if team.is_chief:
         for name, why in config.without_effect().items():
             print(f"{task.name}: --{name} has no effect {why}.", file=sys.stderr)
+        for note in trainer.notes:
+            print(f"{task.name}: {note}", file=sys.stderr)
     counts = {split: trainer.counts(split) for split in trainer.splits}
     for split, count in counts.items():
         print(f"{split}: {counted(count)}", flush=True)
@@ -259,8 +262,34 @@ def claim(
     )
     trainer = task.trainer(corpus, config, model_dir)
     for what, digest in trainer.read.items():
-        checkpoints.keep_lines(model_dir, f"{what.replace(' ', '_')}.txt", [digest])
+        checkpoints.keep_lines(
+            model_dir,
+            f"{what.replace(' ', '_')}.txt",
+            [digest],
+            "the texts or the model that --data, --pretrain_file or --pretrain_from name",
+        )
+    _note_other_parts(trainer)
     return checkpoints.seconds_before(model_dir), trainer
+
+
+def _note_other_parts(trainer: Trainer) -> None:
+    """Has it said where a language model was trained on what is held out here."""
+    language, folder = trainer.pretrained, trainer.model_dir
+    if language is None or language.run == Path(folder):
+        return
+    try:
+        there, read_there = checkpoints.what_is_read(str(language.run))
+    except (OSError, UserError):
+        return
+    here, read_here = checkpoints.what_is_read(folder)
+    same = all(there.get(name) == here[name] for name in ("data", "train_file", "valid_file"))
+    part = "corpus (validation)"
+    if same and read_there.get(part) != read_here[part]:
+        note = (
+            "the language model of --pretrain_from was trained on the same corpus with another "
+            "--seed: it has read texts of what is the validation part here."
+        )
+        trainer.notes = [*trainer.notes, note]
 
 
 def load(task: Task, config: TaskConfig, splits: list[str]) -> dict[str, list]:

@@ -13,14 +13,16 @@ import numpy as np
 import tensorflow as tf
 
 from layers.engine import function_here
-from tasks.data import batching, unlabelled
+from tasks.data import batching
+from tasks.data.batching import Sequences
 from tasks.data.errors import UserError
 from tasks.data.inputs import Input, read_inputs
+from tasks.data.unlabelled import texts_of
 from tasks.framework import figures, vocabularies
 from tasks.framework.checkpoints import keep_lines
 from tasks.framework.configuration import RunConfig
-from tasks.framework.pretraining import check_start, digest_of, digests, pretrain, start_from
-from tasks.framework.task import VALIDATED, Task, Trainer, asset_lines
+from tasks.framework.pretraining import PretrainedTrainer
+from tasks.framework.task import VALIDATED, Task, asset_lines
 from tasks.framework.text_io import PREDICT_BATCH
 from tasks.tagging import formats, reading
 from tasks.tagging.configuration import TaggingConfig, TaggingRun
@@ -208,8 +210,10 @@ def _n_best(run: RunConfig) -> int:
     return run.n_best if isinstance(run, TaggingRun) else 1
 
 
-class TaggerTrainer(Trainer[TaggingConfig]):
+class TaggerTrainer(PretrainedTrainer[TaggingConfig]):
     """Taggers on a corpus of tagged sentences."""
+
+    made = "tagger"
 
     def __init__(
         self,
@@ -220,9 +224,9 @@ class TaggerTrainer(Trainer[TaggingConfig]):
     ):
         super().__init__(task, corpus, config, model_dir)
         counts = text.count_words([token for s in corpus["train"] for token in s.tokens])
-        check_start(config.training, task.name)
         texts = self._texts(config)
-        self.read = digests(texts) if self.pretrained is None else digest_of(self.pretrained)
+        if texts:
+            self.reads_beside(texts)
         counts += vocabularies.count_tokens(texts)
         self.vocabulary, self.vectors = vocabularies.make_vocabulary(
             counts,
@@ -254,10 +258,8 @@ class TaggerTrainer(Trainer[TaggingConfig]):
     def _texts(config: TaggingConfig) -> list[str]:
         """What a language model learns from beside the corpus."""
         training = config.training
-        if training.pretrain and config.model.cell == "none":
-            raise UserError("--pretrain goes with a recurrent --cell. Received: --cell=none")
-        where = training.pretrain_file if training.trains_language_model else None
-        return unlabelled.texts_of(where, config.data.text_column) if where else []
+        where = training.pretrain_file if training.reads_more_texts else None
+        return texts_of(where, config.data.text_column) if where else []
 
     def model_config(self) -> TaggerConfig:
         model = self.config.model
@@ -280,17 +282,10 @@ class TaggerTrainer(Trainer[TaggingConfig]):
 
         return batching.Batches(groups, make_batch)
 
-    def fit(self, model: Tagger, predict: Callable[[str], list[list[str]]]) -> list[dict]:
-        training = self.config.training
-        if self.pretrained is not None:
-            start_from(model, self.pretrained)
-        elif training.pretrain:
-            texts = self.encoded["train"].without("tags").cut(self.config.data.max_length)
-            if self.unlabelled is not None:
-                texts = texts.followed_by(self.unlabelled)
-            pretrain(model, texts, self.encoded["validation"], training, self.model_dir, self.team)
-            print("\nThe tagger:", flush=True)
-        return super().fit(model, predict)
+    def running_text(self) -> Sequences:
+        """The training sentences, and the texts of `pretrain_file`."""
+        texts = self.encoded["train"].without("tags").cut(self.config.data.max_length)
+        return texts if self.unlabelled is None else texts.followed_by(self.unlabelled)
 
     def validation_batches(self) -> list[tuple[dict[str, np.ndarray], np.ndarray]]:
         data = self.encoded["validation"]

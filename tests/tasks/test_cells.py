@@ -61,6 +61,20 @@ def test_a_cell_without_units_is_as_large_as_no_other():
     assert run.returncode == 1 and "--equal_parameters: expected cells that have" in run.stderr
 
 
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--cells=gru,lstm", "--init_from=sentiment_demo"], "from scratch. Received: --init_from"),
+        ([*SMALL, "--cells=gru,none", "--pretrain"], "--pretrain goes with a recurrent --cell"),
+    ],
+)
+def test_what_only_some_cells_could_start_from_is_one_line(flags, message, tmp_path):
+    flags += ["--task=sentiment", f"--model_dir={tmp_path}"]
+    run = program("cells", *flags, check=False)
+    assert run.returncode == 1 and message in run.stderr
+    assert not [*tmp_path.iterdir()]
+
+
 @pytest.mark.parametrize("cells", ["gru", "gru,gru", "gru,gruu"])
 def test_what_are_no_cells_to_compare_is_one_line(cells):
     run = program("cells", f"--cells={cells}", check=False)

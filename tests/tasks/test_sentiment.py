@@ -17,7 +17,9 @@ from programs import (
     small_corpus,
 )
 
-from tasks.classification import demo, explaining
+from tasks.classification import ClassificationConfig, demo, explaining
+from tasks.classification.configuration import ClassificationTraining
+from tasks.experiments import word_order
 from zoo import text
 from zoo.catalog.loading import Model
 from zoo.configuration import ClassifierConfig
@@ -175,6 +177,8 @@ def test_word_order_is_what_a_bag_of_words_cannot_know(tmp_path):
     assert f"a bag of words {shares['bag_of_words']:.1%}" in run.stdout
     results = json.loads((tmp_path / "bag_of_words" / "results.json").read_text())
     assert (results["config"]["cell"], results["config"]["standard"]) == ("none", "bag")
+    started = ClassificationConfig.of(pretrain=True, pretrain_from="a", init_from="b", cell="lstm")
+    assert started.replace(**word_order.FROM_SCRATCH).training == ClassificationTraining()
     refused = program("sentiment", "--mode=word_order", "--data=files", check=False)
     assert "about the built-in corpus" in refused.stderr
 

@@ -170,15 +170,18 @@ class Classifier(RecurrentModel):
         model, see `moved`; `y_pred` is not asked then, since their gradient is.
 
         `sample_weight` `[batch]` weighs texts, `class_weight` of `fit` the right classes, see
-        `zoo.models.weighting`.
+        `zoo.models.weighting`; of probabilities each: -Σ w y log ŷ.
+
+        Raises:
+            ValueError: `y` are neither numbers nor probabilities of the classes.
         """
-        y = tf.convert_to_tensor(y)
+        y, of_classes = self._targets(tf.convert_to_tensor(y), training)
         if training and self.config.adversarial:
             losses = self._adversarial_losses(x["words"], y)
         else:
             losses = _cross_entropy(y, y_pred)
         real = tf.reduce_any(x["words"] > text.PADDING, axis=1)
-        weights = weights_of_rows(sample_weight, "text") * self._weights_of_classes(y, training)
+        weights = weights_of_rows(sample_weight, "text") * of_classes
         weights *= tf.cast(real, tf.float32)
         total = tf.reduce_sum(losses * tf.cast(weights, losses.dtype))
         count = tf.cast(self.loss_count(x), total.dtype)
@@ -195,7 +198,9 @@ class Classifier(RecurrentModel):
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(x)
             losses = losses_of(x)
-        g = tf.convert_to_tensor(tape.gradient(losses, x))
+            # Only the direction of g counts, and small ones are zeros in float16.
+            scaled = losses * (1024.0 if x.dtype == tf.float16 else 1.0)
+        g = tf.convert_to_tensor(tape.gradient(scaled, x))
         return (losses + losses_of(self.moved(x, g, real))) / 2
 
     def moved(self, x: tf.Tensor, g: tf.Tensor, real: tf.Tensor) -> tf.Tensor:
@@ -221,11 +226,24 @@ class Classifier(RecurrentModel):
         r = self.config.adversarial * tf.math.divide_no_nan(_norm(here) * g, _norm(g))
         return x + tf.stop_gradient(tf.cast(r, x.dtype))
 
-    def _weights_of_classes(self, y: tf.Tensor, training: bool) -> tf.Tensor | float:
-        if self._class_weights is None or not y.dtype.is_floating:
-            return super()._weights_of_classes(y, training)
-        weights = tf.constant(self._class_weights)
-        return tf.linalg.matvec(tf.cast(y, weights.dtype), weights) if training else 1.0
+    def _targets(self, y: tf.Tensor, training: bool) -> tuple[tf.Tensor, tf.Tensor | float]:
+        """Classes as numbers `[batch]` or probabilities `[batch, classes]`, and what the loss of
+        each text is multiplied by."""
+        if not y.dtype.is_floating:
+            return y, self._weights_of_classes(y, training)
+        classes = len(self.config.labels)
+        if not y.shape.is_compatible_with([None, classes]):
+            raise ValueError(
+                "y: expected the numbers of classes, integers [batch], or their probabilities, "
+                f"[batch, {classes}]. Received: {y.dtype.name} of shape {y.shape}"
+            )
+        y = tf.ensure_shape(y, [None, classes])
+        if self._class_weights is None or not training:
+            return y, 1.0
+        # Σ w y (-log ŷ) is that of y' = w y / Σ w y, times Σ w y.
+        weighted = tf.cast(y, tf.float32) * self._class_weights
+        total = tf.reduce_sum(weighted, axis=1)
+        return tf.math.divide_no_nan(weighted, total[:, None]), total
 
     def loss_count(self, inputs: Inputs) -> tf.Tensor:
         """Texts that have words."""

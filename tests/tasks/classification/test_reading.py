@@ -11,6 +11,7 @@ from tasks.classification import reading as labelled
 from tasks.classification.reading import Example, read_labelled_file
 from tasks.data import builders
 from tasks.data.errors import DataError
+from tasks.data.unlabelled import texts_of
 
 
 def error_of(path, **columns):
@@ -329,8 +330,9 @@ class TinyLabelled(tfds.core.GeneratorBasedBuilder):
 
     def _split_generators(self, dl_manager):
         rows = {
-            "train": [("good", 1), ("bad", 0), ("fine", 1)],
+            "train": [("good", 1), ("bad", 0), ("fine", 1), ("maybe", -1)],
             "test": [("hidden", -1)],
+            "validation_matched": [("kept", -1)],
             "unsupervised": [("more", -1), ("text", -1)],
         }
         return {split: self._generate_examples(some) for split, some in rows.items()}
@@ -355,8 +357,10 @@ def test_tfds_finds_text_and_label_and_holds_some_out(tiny):
     examples = corpus["train"] + corpus["validation"]
     assert sorted(examples) == [("bad", "neg"), ("fine", "pos"), ("good", "pos")]
     assert len(corpus["validation"]) == 1
-    assert sorted(labelled.unlabelled_texts(f"{tiny}/good")) == ["more", "text"]
+    assert sorted(labelled.unlabelled_texts(f"{tiny}/good")) == ["maybe", "more", "text"]
     assert labelled.unlabelled_texts("demo") == []
+    texts = ["bad", "fine", "good", "maybe", "more", "text"]
+    assert sorted(texts_of(f"{tiny}/good")) == texts
 
 
 def test_tfds_a_test_split_without_labels_is_none(tiny):

@@ -1,14 +1,16 @@
 """A classifier that learns from what another one says of texts without a label."""
 
+import json
 import statistics
 
 import numpy as np
 import pytest
 
 from tasks.classification import ClassificationConfig, Sentiment
+from tasks.classification.task import ClassifierTrainer
 from tasks.data.errors import UserError
 from tasks.experiments.distribution_page import traffic
-from tasks.framework import checkpoints, train
+from tasks.framework import checkpoints, stages, train
 from zoo.saving.restoring import read_arrays
 
 # What only texts without a label say: "splendid" stands beside "good", "dreary" beside "bad".
@@ -25,7 +27,7 @@ def recipe(tmp_path_factory):
         data="files", train_file=str(folder / "a.csv"), valid_file=str(folder / "a.csv"),
         pretrain_file=str(folder / "more.txt"), self_training=True, cell="none", units=8,
         embedding_dim=8, epochs=4, teacher_epochs=5, learning_rate=0.1, min_count=1,
-        average=0.0, patience=6, batch_size=8, dropout=0.0, word_dropout=0.0,
+        average=0.0, patience=6, batch_size=8, dropout=0.1, word_dropout=0.0,
     )  # fmt: skip
 
 
@@ -75,7 +77,7 @@ def test_both_go_on_where_they_were_stopped(recipe, trained, tmp_path, capsys):
 
             def saved(where, file, *values, save=save, seen=seen, name=name, epochs=epochs):
                 save(where, file, *values)
-                ours = where == str(tmp_path / name) and file == checkpoints.CHECKPOINT
+                ours = where == str(tmp_path / name) and file == stages.CHECKPOINT
                 seen.extend([1] if ours else [])
                 if len(seen) == epochs:
                     raise KeyboardInterrupt
@@ -88,13 +90,47 @@ def test_both_go_on_where_they_were_stopped(recipe, trained, tmp_path, capsys):
     for one, other in zip(again.model.get_weights(), run.model.get_weights(), strict=True):
         np.testing.assert_allclose(one, other, atol=1e-6)
     assert len(again.results.epochs) == 4
-    of_teacher = read_arrays(tmp_path / "teacher" / checkpoints.CHECKPOINT)
+    of_teacher = read_arrays(tmp_path / "teacher" / stages.CHECKPOINT)
     assert str(of_teacher["history"]).count('"epoch"') == 5
-    # What both took counts.
-    rows = again.results.epochs
-    assert checkpoints.seconds_before(folder) > sum(
-        row["seconds"] + row["scoring_seconds"] for row in rows
+    # What both took counts, and what it took to ask.
+    rows, asked = checkpoints.rows(folder), read_arrays(tmp_path / "teacher" / "answers.npz")
+    assert [row.get("epoch") for row in rows] == [1, 2, 3, 4, 1, 2, 3, 4, 5, None]
+    assert json.loads(str(asked["history"])) == rows[-1:]
+    assert checkpoints.seconds_before(folder) == pytest.approx(
+        sum(row["seconds"] + row.get("scoring_seconds", 0.0) for row in rows)
     )
+    # It is asked once, and a trainer learns as often as it is told to.
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delattr(ClassifierTrainer, "_ask_a_teacher")
+        finished = train(Sentiment(), recipe, folder)
+        for _ in range(2):
+            predict = finished.trainer.predictor(finished.model)
+            assert finished.trainer.fit(finished.model, predict) == again.results.epochs
+    assert "It has said so: " in capsys.readouterr().out
+
+
+def test_both_start_from_the_language_model(recipe, tmp_path, capsys):
+    asked = recipe.replace(
+        cell="rnn", jit=False, pretrain=True, pretrain_epochs=1, teacher_epochs=1, epochs=1,
+        learning_rate=0.0,
+    )  # fmt: skip
+    run = train(Sentiment(), asked, str(tmp_path))
+    of_model = [*run.model.reader.weights, *run.model.stack.recurrent_layers[0].weights]
+    for stage in ("pretraining", "teacher"):
+        values = read_arrays(tmp_path / stage / "best.npz").values()
+        for weight in of_model:
+            assert any(np.array_equal(weight.numpy(), value) for value in values)
+    said = capsys.readouterr().out
+    stages = [said.index(name) for name in ("A language model of", "A teacher", "The classifier")]
+    assert stages == sorted(stages)
+
+
+def test_texts_that_have_a_label_all_the_same_are_counted(recipe, tmp_path, capsys):
+    (tmp_path / "more.txt").write_text("good film\nbad film\ngood film\nnew\n")
+    asked = recipe.replace(pretrain_file=str(tmp_path / "more.txt"), epochs=1, teacher_epochs=1)
+    train(Sentiment(), asked, str(tmp_path / "run"))
+    said = "sentiment: among 4 texts without a label are some of the corpus: 3 of train, 3 of valid"
+    assert said in capsys.readouterr().err
 
 
 def test_what_does_not_go_together_is_said(recipe, tmp_path):

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from tasks.data.errors import UserError
-from tasks.framework import checkpoints
-from tasks.framework.pretrained import PRETRAINING
+from tasks.framework import checkpoints, stages
+from tasks.framework.stages import PRETRAINING, TEACHER
 
 RECIPE = {"task": "t", "units": 4, "epochs": 2, "train_file": "a.csv"}
 DATA = {"train": "1", "validation": "2"}
@@ -21,7 +21,7 @@ DATA = {"train": "1", "validation": "2"}
 def run(tmp_path):
     """A folder with a run that has come to the end of its first epoch."""
     checkpoints.claim(str(tmp_path), RECIPE, DATA)
-    checkpoints.save(str(tmp_path), checkpoints.CHECKPOINT, [], [{"epoch": 1, "seconds": 2.0}])
+    checkpoints.save(str(tmp_path), stages.CHECKPOINT, [], [{"epoch": 1, "seconds": 2.0}])
     return tmp_path
 
 
@@ -82,7 +82,7 @@ def test_a_run_that_never_came_to_an_epoch_leaves_its_place(tmp_path):
     assert checkpoints.read_config(folder)["units"] == 8
     assert (tmp_path / "vocabulary.txt").read_text() == "b\n"
     (tmp_path / PRETRAINING).mkdir()
-    checkpoints.save(str(tmp_path / PRETRAINING), checkpoints.CHECKPOINT, [], [])
+    checkpoints.save(str(tmp_path / PRETRAINING), stages.CHECKPOINT, [], [])
     with pytest.raises(UserError, match="--units=8 there, 4 now"):
         checkpoints.claim(folder, RECIPE, DATA)
     with pytest.raises(UserError, match="holds a run with another"):
@@ -96,13 +96,43 @@ def test_a_configuration_of_another_program_stays(tmp_path):
     assert (tmp_path / checkpoints.CONFIG).read_text() == '{"units": 4}'
 
 
+def test_what_was_trained_before_is_of_the_run(run):
+    """A language model or a teacher of another run is none of this one."""
+    for name in (PRETRAINING, TEACHER):
+        stage = run / name
+        stage.mkdir()
+        checkpoints.save(str(stage), "x.npz", variables((2,)), [{"seconds": 2.0}])
+        assert checkpoints.restore(str(stage), "x.npz", variables((2,))) == [{"seconds": 2.0}]
+    checkpoints.claim(str(run / "other"), {**RECIPE, "units": 8}, DATA)
+    other = run / "other" / TEACHER
+    (run / TEACHER).rename(other)
+    with pytest.raises(UserError, match=r"other/config.json describes. Received"):
+        checkpoints.restore(str(other), "x.npz", variables((2,)))
+    # Those of older versions do not say of which run they are.
+    with np.load(other / "x.npz") as arrays:
+        np.savez(other / "x.npz", **{**arrays, "run": np.array("")})
+    assert checkpoints.restore(str(other), "x.npz", variables((2,)))
+    # A run may be called so.
+    called = run / "elsewhere" / TEACHER
+    checkpoints.claim(str(called), RECIPE, DATA)
+    checkpoints.save(str(called), "x.npz", variables((2,)), [])
+    assert checkpoints.restore(str(called), "x.npz", variables((2,))) == []
+
+
+def test_checkpoints_of_nobody_knows_which_run_are_left_alone(run):
+    (run / checkpoints.CONFIG).unlink()
+    with pytest.raises(UserError, match=r"holds checkpoints, and no config\.json"):
+        checkpoints.claim(str(run), RECIPE, DATA)
+    assert not (run / checkpoints.CONFIG).exists()
+
+
 def test_seconds_are_those_of_the_run_and_of_what_it_starts_from(run):
     for folder, row in (
         (PRETRAINING, {"seconds": 3.0, "scoring_seconds": 0.5}),
         ("another", {"seconds": 1000.0}),
     ):
         (run / folder).mkdir()
-        checkpoints.save(str(run / folder), checkpoints.CHECKPOINT, [], [row])
+        checkpoints.save(str(run / folder), stages.CHECKPOINT, [], [row])
     assert checkpoints.seconds_before(str(run)) == 5.5
 
 

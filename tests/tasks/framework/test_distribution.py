@@ -14,7 +14,7 @@ from programs import ROOT, command, environment
 
 from tasks.data.batching import Part
 from tasks.data.errors import UserError
-from tasks.framework import checkpoints, cluster, distribution
+from tasks.framework import checkpoints, cluster, distribution, stages
 
 ENVIRONMENT = {**environment(), "PYTHONPATH": str(ROOT)}
 
@@ -84,7 +84,7 @@ def alone(tmp_path_factory):
 
 def weights(model, folder):
     """The losses and all variables of a run, but for the rows that each replica carries."""
-    with np.load(folder / checkpoints.CHECKPOINT) as arrays:
+    with np.load(folder / stages.CHECKPOINT) as arrays:
         names = [v.name for v in [*model.variables, *model.optimizer.variables]]
         values = [arrays[str(i)] for i in range(len(names))]
         history = json.loads(str(arrays["history"]))
@@ -94,7 +94,7 @@ def weights(model, folder):
 
 def checkpoint(folder):
     """The losses of what drops."""
-    with np.load(folder / "dropping" / checkpoints.CHECKPOINT) as arrays:
+    with np.load(folder / "dropping" / stages.CHECKPOINT) as arrays:
         return [row["loss"] for row in json.loads(str(arrays["history"]))]
 
 
@@ -118,7 +118,7 @@ def test_replicas_do_what_one_device_does(workers, names, alone, tmp_path):
     for name in together.CASES.keys() & names:
         variables, losses, values = alone[name]
         exact = 1e-9 if name != "music" else 1e-3
-        with np.load(tmp_path / name / checkpoints.CHECKPOINT) as arrays:
+        with np.load(tmp_path / name / stages.CHECKPOINT) as arrays:
             history = json.loads(str(arrays["history"]))
             found = [arrays[str(i)] for i, n in enumerate(variables) if "carried" not in n]
         np.testing.assert_allclose([row["loss"] for row in history], losses, rtol=exact)
@@ -147,7 +147,7 @@ def flags_of(path, folder, epochs):
 
 
 def epochs_in(folder):
-    path = folder / checkpoints.CHECKPOINT
+    path = folder / stages.CHECKPOINT
     if not path.exists():
         return 0
     with np.load(path) as arrays:
@@ -166,9 +166,9 @@ def until(reached, processes, seconds=120):
 def test_whoever_is_lost_the_others_end_and_the_same_commands_go_on(reviews, tmp_path):
     folder = tmp_path / "run"
 
-    def go_on(epochs=100_000):
+    def go_on(*more, epochs=100_000):
         known = epochs_in(folder)
-        flags = [*flags_of(reviews, folder, epochs), "--distribute=multi_worker"]
+        flags = [*flags_of(reviews, folder, epochs), "--distribute=multi_worker", *more]
         processes = start(command("sentiment", *flags), 2, cwd=tmp_path)
         if epochs == 100_000:
             until(lambda: epochs_in(folder) > known, processes)
@@ -184,14 +184,17 @@ def test_whoever_is_lost_the_others_end_and_the_same_commands_go_on(reviews, tmp
         assert error == f"sentiment: {gone}; the same commands resume the run.\n"
         assert ("Resuming after epoch " in out) == (lost == 1)
 
-    # To its end: only the chief writes and says something.
+    # To its end: only the chief writes and says something, and all learn what its teacher says.
     folder = tmp_path / "another"
-    (chief, others) = said(go_on(epochs=1), 180)
+    taught = ["--self_training", "--teacher_epochs=1", f"--pretrain_file={reviews}"]
+    (chief, others) = said(go_on(*taught, epochs=1), 180)
     assert chief[0] == 0, chief[2]
     assert "Saved: " in chief[1]
     assert others == (0, "", "")
     results = json.loads((folder / "results.json").read_text())
     assert results["machine"]["workers"] == results["machine"]["replicas"] == 2
+    assert results["counts"]["unlabelled"] == {"texts": 40, "words": 80}
+    assert (folder / "teacher" / "answers.npz").exists()
     assert not (tmp_path / "saved_models").exists()
 
 
@@ -211,9 +214,13 @@ def test_workers_that_train_other_things_are_told():
         ({"task": "pos"}, {}, "Received: task='ner' at worker 0"),
         ({"newer": 6}, {}, "--newer=5 at worker 0"),
         ({}, {"vocabulary.txt": "3"}, r"Received: another vocabulary.txt at worker 1 \(b:1\)$"),
+        ({}, {"more.txt": "3"}, r"Received: another more.txt at worker 1 \(b:1\)$"),
+        ({"units": 4}, {"more.txt": "3"}, r"Received: --units=3 at worker 0.* 4 at .* \(b:1\)$"),
     ):
         with pytest.raises(UserError, match=expected):
             team.agree({**said, **other}, {**read, **of_read}, {"newer": 5})
+    with pytest.raises(UserError, match=r"Received: another vocabulary\.txt at worker 1"):
+        team.agree(said, {"corpus (train)": "1"}, {"newer": 5})
 
 
 def test_what_a_run_reads_is_known_by_its_folder(tmp_path):

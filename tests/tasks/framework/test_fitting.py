@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from tasks.data.batching import Batches
 from tasks.data.errors import UserError
-from tasks.framework import checkpoints, fitting
+from tasks.framework import checkpoints, fitting, stages
 from tasks.framework.configuration import TrainingConfig
 
 
@@ -71,7 +71,7 @@ def test_weights_that_are_no_numbers_any_more_end_it_and_what_was_before_is_kept
         fitting.compile_model(model, training)
         with pytest.raises(UserError, match=r"epoch 2: expected weights .* in another --model_dir"):
             fitting.fit(model, ones(1), lambda: 0.0, "score", str(tmp_path), training)
-        (row,) = checkpoints.restore(str(tmp_path), checkpoints.CHECKPOINT, all_of(model))
+        (row,) = checkpoints.restore(str(tmp_path), stages.CHECKPOINT, all_of(model))
         assert row["epoch"] == 1 and np.isfinite(row["loss"])
         checkpoints.restore_best(model, str(tmp_path))
         assert np.isfinite(model.w.numpy()).all()
@@ -86,7 +86,7 @@ def test_a_run_of_before_a_column_goes_on_with_it(tmp_path):
     model = Square()
     fitting.compile_model(model, training)
     old = {"epoch": 1, "loss": 1.0, "score": 0.0, "seconds": 1.0, "learning_rate": 0.1}
-    checkpoints.save(str(tmp_path), checkpoints.CHECKPOINT, all_of(model), [old])
+    checkpoints.save(str(tmp_path), stages.CHECKPOINT, all_of(model), [old])
     fitting.fit(model, ones(1), lambda: 1.0, "score", str(tmp_path), training, lambda: 2.5)
     header, first, second = (tmp_path / fitting.LOG).read_text().splitlines()
     assert header == "epoch,loss,score,seconds,learning_rate,validation_loss,scoring_seconds"
@@ -118,7 +118,7 @@ def test_the_average_is_scored_and_kept_and_training_goes_on_from_the_weights(tm
 
     history = fitting.fit(model, ones(3), score, "score", str(tmp_path), training)
     np.testing.assert_allclose(scored, [averages[2], averages[5]], rtol=1e-5)
-    with np.load(tmp_path / checkpoints.CHECKPOINT) as checkpoint:
+    with np.load(tmp_path / stages.CHECKPOINT) as checkpoint:
         np.testing.assert_allclose(checkpoint["0"], weights[5], rtol=1e-5)
     best = min(range(2), key=lambda epoch: abs(scored[epoch]))
     np.testing.assert_allclose(model.w.numpy(), scored[best], rtol=1e-6)

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from tasks.data.batching import Batches
-from tasks.framework import checkpoints, fitting
+from tasks.framework import fitting, stages
 from tasks.framework.configuration import TrainingConfig
 
 STEPS, EPOCHS = 3, 2
@@ -65,7 +65,7 @@ def test_the_average_is_scored_and_training_goes_on_from_the_weights(tmp_path):
     model = Square(0.25)
     scored = fit(model, tmp_path)
     assert scored == pytest.approx([averages[2], averages[5]], rel=2e-3)
-    with np.load(tmp_path / checkpoints.CHECKPOINT) as checkpoint:
+    with np.load(tmp_path / stages.CHECKPOINT) as checkpoint:
         assert checkpoint["0"] == pytest.approx(weights[5], rel=2e-3)
     assert abs(weights[5] / averages[5] - 1) > 0.05  # they could be told apart
     best = min(scored, key=abs)

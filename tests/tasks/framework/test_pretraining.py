@@ -12,17 +12,22 @@ from tasks.classification import ClassificationConfig, Sentiment
 from tasks.data.batching import Sequences
 from tasks.data.errors import DataError, UserError
 from tasks.data.unlabelled import texts_of
-from tasks.framework import checkpoints, train
+from tasks.framework import checkpoints, stages, train
 from tasks.framework.configuration import PretrainedTraining
 from tasks.framework.pretrained import Pretrained
 from tasks.framework.pretraining import check_start, pretrain, start_from
-from tasks.framework.training import claim
+from tasks.framework.training import claim, load
 from tasks.tagging import NamedEntities, TaggingConfig
 from tasks.tagging.task import encode_texts
 from zoo.configuration import ClassifierConfig, TaggerConfig, WordPredictorConfig
 from zoo.models import Classifier, Tagger
 from zoo.saving.restoring import read_arrays
 from zoo.text import WORD_BYTES, Vocabulary
+
+
+def load_all(config):
+    return load(Sentiment(), config, ["train", "validation"])
+
 
 SMALL = {"vocabulary_size": 12, "units": 4, "embedding_dim": 3, "jit": False, "dropout": 0.0}
 MODELS = {
@@ -158,11 +163,50 @@ def test_a_run_starts_from_the_language_model_of_another(with_language_model, tm
     best = read_arrays(run / "pretraining" / "best.npz")
     for weight in [*trained.model.reader.weights, *trained.model.stack.recurrent_layers[0].weights]:
         assert any(np.array_equal(weight.numpy(), value) for value in best.values())
-    assert not (tmp_path / "run" / "pretraining").exists()
-    # A run goes on with the language model that it began with.
+    assert not (tmp_path / "run/pretraining/checkpoint.npz").exists()
+    # A run goes on with the language model that it began with, whatever has become of the other.
     np.savez(run / "pretraining" / "best.npz", **best | {"0": best["0"] + 1})
-    with pytest.raises(UserError, match="holds a run with another language_model"):
-        train(Sentiment(), config.replace(epochs=2), str(tmp_path / "run"))
+    go_on = config.replace(epochs=2)
+    again = train(Sentiment(), go_on, str(tmp_path / "run"))
+    np.testing.assert_array_equal(
+        again.model.reader.get_weights()[0], trained.model.reader.get_weights()[0]
+    )
+    shutil.rmtree(run)
+    assert len(train(Sentiment(), go_on, str(tmp_path / "run")).results.epochs) == 2
+    program(
+        "sentiment", "--mode=export", f"--model_dir={tmp_path / 'run'}",
+        f"--export_dir={tmp_path / 'saved'}",
+    )  # fmt: skip
+    # A run that has not begun has none of its own.
+    with pytest.raises(UserError, match="a run with --pretrain whose language model has had"):
+        train(Sentiment(), go_on, str(tmp_path / "other"))
+
+
+def test_a_language_model_that_is_being_trained_is_no_start(with_language_model, tmp_path):
+    run, config = with_language_model
+    run = shutil.copytree(run, tmp_path / "copy")
+    config = config.replace(pretrain_from=str(run))
+    _, trainer = claim(Sentiment(), config, load_all(config), str(tmp_path / "run"))
+    best = read_arrays(run / "pretraining" / "best.npz")
+    np.savez(run / "pretraining" / "best.npz", **best | {"0": best["0"] + 1})
+    model = trainer.build()
+    with pytest.raises(UserError, match="which has had another epoch since this run began"):
+        trainer.fit(model, trainer.predictor(model))
+
+
+def test_who_has_read_what_is_held_out_is_told(with_language_model, tmp_path):
+    run, config = with_language_model
+    for seed, valid_file, notes in ((0, config.data.valid_file, 0), (1, None, 0)):
+        more = config.replace(pretrain_from=str(run), seed=seed, valid_file=valid_file)
+        _, trainer = claim(Sentiment(), more, load_all(more), str(tmp_path / f"run{seed}"))
+        assert len(trainer.notes) == notes
+    (tmp_path / "c.csv").write_text("text,label\n" + "".join(f"a{i},{i % 2}\n" for i in range(30)))
+    config = config.replace(train_file=str(tmp_path / "c.csv"), valid_file=None)
+    train(Sentiment(), config, str(tmp_path / "cut"))
+    for seed, notes in ((0, 0), (1, 1)):
+        more = config.replace(pretrain_from=str(tmp_path / "cut"), seed=seed)
+        _, trainer = claim(Sentiment(), more, load_all(more), str(tmp_path / f"part{seed}"))
+        assert ["with another --seed" in note for note in trainer.notes] == [True] * notes
 
 
 def test_with_a_preset_that_pretrains_the_language_model_is_that_of_the_other_run(
@@ -171,7 +215,7 @@ def test_with_a_preset_that_pretrains_the_language_model_is_that_of_the_other_ru
     run, config = with_language_model
     config = config.replace(pretrain_from=str(run))
     trained = train(Sentiment(), config, str(tmp_path / "run"))
-    assert not (tmp_path / "run" / "pretraining").exists()
+    assert not (tmp_path / "run/pretraining/checkpoint.npz").exists()
     assert trained.model.config.units == 4
 
 
@@ -192,7 +236,7 @@ def test_a_language_model_that_cannot_be_started_from_is_one_line(with_language_
     assert "--pretrain_from, which has an embedding of its own" in error(
         pretrain_from=str(run), embeddings_file="none.txt"
     )
-    assert "--pretrain goes with" in error(pretrain_from=str(run), inputs="one_hot")
+    assert "--pretrain_from goes with" in error(pretrain_from=str(run), inputs="one_hot")
     assert "a run with --pretrain whose language model has had an epoch" in error(
         pretrain_from=str(tmp_path)
     )
@@ -217,25 +261,37 @@ def test_what_does_not_go_together_is_said():
         train(NamedEntities(), TaggingConfig.of(pretrain=True, cell="none"))
     with pytest.raises(UserError, match="expected --pretrain or --init_from"):
         train(NamedEntities(), TaggingConfig.of(pretrain=True, init_from="ner_demo"))
+    with pytest.raises(UserError, match=r"beside those of --data.* Received: 'tfds:x', which is"):
+        check_start(ClassificationConfig.of(data="tfds:x", pretrain=True, pretrain_file="tfds:x"))
     run = program("ner", "--pretrain", "--pretrain_file=none.txt", "--units=2", check=False)
     assert (run.returncode, run.stderr.count("\n")) == (1, 1)
     assert "none.txt: expected a readable file" in run.stderr
 
 
-def test_what_has_no_effect_beside_a_language_model_is_named(capsys):
-    options = {"pretrain_file": "texts.txt", "pretrain_from": "runs/imdb"}
-    check_start(ClassificationConfig.of(**options).training, "sentiment")
-    said = "sentiment: --pretrain_file has no effect with --pretrain_from.\n"
-    assert capsys.readouterr().err == said
-
-
-@pytest.mark.parametrize("options", [{"pretrain_file": "texts.txt"}, {"pretrain_epochs": 2}])
-def test_what_has_no_effect_without_pretraining_is_named(options, capsys):
-    (name,) = options
-    check_start(ClassificationConfig.of(**options).training, "sentiment")
-    assert capsys.readouterr().err == f"sentiment: --{name} has no effect without --pretrain.\n"
-    check_start(ClassificationConfig.of(**options, pretrain=True).training, "sentiment")
-    assert capsys.readouterr().err == ""
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        ({"pretrain_file": "a.txt"}, {"pretrain_file": "without --pretrain"}),
+        ({"pretrain_epochs": 2}, {"pretrain_epochs": "without --pretrain"}),
+        ({"pretrain_epochs": 2, "pretrain": True, "pretrain_file": "a.txt"}, {}),
+        (
+            {"pretrain_file": "a.txt", "min_count": 3, "pretrain_from": "runs/imdb"},
+            {
+                "pretrain_file": "with --pretrain_from",
+                "min_count": "with --pretrain_from, whose words it knows",
+            },
+        ),
+    ],
+)
+def test_what_has_no_effect_is_named(options, why):
+    assert TaggingConfig.of(**options).without_effect() == why
+    also = {"pretrain_file": f"{why.get('pretrain_file')} and without --self_training"}
+    assert ClassificationConfig.of(**options).without_effect() == why | (
+        also if "pretrain_file" in why else {}
+    )
+    if "pretrain_file" in options:
+        taught = ClassificationConfig.of(**options, self_training=True).without_effect()
+        assert "pretrain_file" not in taught
 
 
 def test_a_classifiers_language_model_reads_all_of_a_long_text(tmp_path):
@@ -251,12 +307,12 @@ def test_a_classifiers_language_model_reads_all_of_a_long_text(tmp_path):
     task, model_dir = Sentiment(), str(tmp_path / "run")
     corpus = task.load(config, ["train", "validation"], [])
     _, trainer = claim(task, config, corpus, model_dir)
-    read = trainer.unlabelled.each("words")
+    read = trainer.running_text().each("words")
     names = (tmp_path / "run" / "vocabulary.txt").read_text().split()
     parts = [" ".join(names[i - 1] for i in one) for one in read[-3:]]
     assert parts == [" ".join(words[:4]), " ".join(words[4:8]), " ".join(words[8:])]
     # Other texts of the same words are another run, once something was learned of these.
-    checkpoints.save(model_dir, checkpoints.CHECKPOINT, [], [])
+    checkpoints.save(model_dir, stages.CHECKPOINT, [], [])
     claim(task, config, corpus, model_dir)
     texts.write_text(" ".join(reversed(words)))
     with pytest.raises(UserError, match="holds a run with another set_of_texts_to_pretrain_on"):

@@ -122,6 +122,33 @@ def test_one_hot_words_do_not_move(options):
         ClassifierConfig(**SIZES, adversarial=0.1, **options)
 
 
+@without_graphs
+def test_a_model_that_is_sure_has_a_gradient_in_float16():
+    policy = keras.mixed_precision.dtype_policy()
+    keras.mixed_precision.set_dtype_policy("mixed_float16")
+    try:
+        model, seen = classifier(), []
+    finally:
+        keras.mixed_precision.set_dtype_policy(policy)
+    model.scores.bias.assign(tf.one_hot(2, 3) * 17)
+    model.moved = lambda x, g, real: seen.append(g.numpy()) or x
+    model.compute_loss({"words": WORDS}, tf.constant([2, 2, 2]), training=True)
+    assert np.all(np.abs(seen[0]).max(axis=(1, 2)) > 0)
+
+
+def test_a_compiled_step_is_adversarial():
+    model, inputs = classifier(jit=True, adversarial=0.5), {"words": WORDS}
+    model.scores.kernel.assign(model.scores.kernel * 10)
+    plain, expected = (
+        float(model.compute_loss(inputs, Y, model(inputs), training=training))
+        for training in (False, True)
+    )
+    model.compile(keras.optimizers.SGD(0.0))
+    found = model.fit(inputs, Y, verbose=0).history["loss"][0]
+    assert found == pytest.approx(expected, rel=1e-4)
+    assert found > plain * 1.01
+
+
 @pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16"])
 def test_it_trains_compiled_and_in_mixed_precision(precision):
     policy = keras.mixed_precision.dtype_policy()

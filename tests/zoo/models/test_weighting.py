@@ -272,6 +272,26 @@ def test_classes_may_be_probabilities(adversarial):
     assert loss(shares) == pytest.approx(-np.sum((shares * log_p)[:2]) / 2, rel=1e-5)
     model.compile(keras.optimizers.SGD(0.0))
     found = model.fit(x, shares, class_weight={"a": 3.0, "c": 0.5}, verbose=0).history["loss"][0]
-    weights = shares @ np.array([3.0, 1.0, 0.5], np.float32)
-    losses = -np.sum(shares * log_p, axis=1)
-    assert found == pytest.approx(np.sum((weights * losses)[:2]) / 2, rel=1e-5)
+    weighted = shares * np.array([3.0, 1.0, 0.5], np.float32)
+    assert found == pytest.approx(-np.sum((weighted * log_p)[:2]) / 2, rel=1e-5)
+    # What a step learns is the gradient of that, also where only classes of no weight are left.
+    before = model.get_weights()[-1]
+    model.optimizer.learning_rate = 1.0
+    model.train_on_batch(x, np.eye(3, dtype=np.float32)[[1, 1, 1]], class_weight={"b": 0.0})
+    np.testing.assert_array_equal(model.get_weights()[-1], before)
+    model.train_on_batch(x, shares, class_weight={"a": 3.0, "c": 0.5})
+    p = np.exp(log_p)
+    gradient = weighted.sum(axis=1, keepdims=True) * p - weighted
+    np.testing.assert_allclose(
+        before - model.get_weights()[-1], gradient[:2].sum(axis=0) / 2, rtol=1e-4, atol=1e-6
+    )
+
+
+@pytest.mark.parametrize("shape", [[BATCH], [BATCH, 1], [BATCH, 2], [BATCH, 3, 1]])
+@without_graphs
+def test_probabilities_of_other_classes_are_refused(shape):
+    model, x, *_ = case("classifier")
+    y = np.ones(shape, np.float32)
+    for method in (model.fit, model.train_on_batch, model.evaluate):
+        with pytest.raises(ValueError, match=r"^y: expected .*\[batch, 3\]. Received: float32 of"):
+            method(x, y)
