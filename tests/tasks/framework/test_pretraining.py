@@ -12,11 +12,11 @@ from tasks.classification import ClassificationConfig, Sentiment
 from tasks.data.batching import Sequences
 from tasks.data.errors import DataError, UserError
 from tasks.data.unlabelled import texts_of
-from tasks.framework import checkpoints, stages, train
+from tasks.framework import checkpoints, stages, starting, train
 from tasks.framework.configuration import PretrainedTraining
 from tasks.framework.pretrained import Pretrained
 from tasks.framework.pretraining import check_start, pretrain, start_from
-from tasks.framework.training import claim, load
+from tasks.framework.training import claim, load, restore
 from tasks.tagging import NamedEntities, TaggingConfig
 from tasks.tagging.task import encode_texts
 from zoo.configuration import ClassifierConfig, TaggerConfig, WordPredictorConfig
@@ -137,7 +137,8 @@ def with_language_model(tmp_path_factory):
     """The folder of a classifier's run that began with a language model, and its corpus."""
     folder = tmp_path_factory.mktemp("pretrained")
     corpus = folder / "a.csv"
-    corpus.write_text("text,label\n" + "good one here,pos\nbad one there,neg\n" * 8)
+    rows = [f"good one here {i},pos\nbad one there {i},neg\n" for i in range(8)]
+    corpus.write_text("text,label\n" + "".join(rows))
     config = ClassificationConfig.of(
         data="files", train_file=str(corpus), valid_file=str(corpus), pretrain=True,
         pretrain_epochs=2, epochs=1, units=4, embedding_dim=3, jit=False, average=0.0,
@@ -172,11 +173,9 @@ def test_a_run_starts_from_the_language_model_of_another(with_language_model, tm
         again.model.reader.get_weights()[0], trained.model.reader.get_weights()[0]
     )
     shutil.rmtree(run)
-    assert len(train(Sentiment(), go_on, str(tmp_path / "run")).results.epochs) == 2
-    program(
-        "sentiment", "--mode=export", f"--model_dir={tmp_path / 'run'}",
-        f"--export_dir={tmp_path / 'saved'}",
-    )  # fmt: skip
+    kept = starting.shaped(go_on, model_dir=str(tmp_path / "run"))
+    trainer, model = restore(Sentiment(), kept, str(tmp_path / "run"))
+    assert (trainer.source, model.config.units) == (None, 4)
     # A run that has not begun has none of its own.
     with pytest.raises(UserError, match="a run with --pretrain whose language model has had"):
         train(Sentiment(), go_on, str(tmp_path / "other"))
@@ -196,16 +195,15 @@ def test_a_language_model_that_is_being_trained_is_no_start(with_language_model,
 
 def test_who_has_read_what_is_held_out_is_told(with_language_model, tmp_path):
     run, config = with_language_model
-    for seed, valid_file, notes in ((0, config.data.valid_file, 0), (1, None, 0)):
-        more = config.replace(pretrain_from=str(run), seed=seed, valid_file=valid_file)
-        _, trainer = claim(Sentiment(), more, load_all(more), str(tmp_path / f"run{seed}"))
-        assert len(trainer.notes) == notes
-    (tmp_path / "c.csv").write_text("text,label\n" + "".join(f"a{i},{i % 2}\n" for i in range(30)))
-    config = config.replace(train_file=str(tmp_path / "c.csv"), valid_file=None)
-    train(Sentiment(), config, str(tmp_path / "cut"))
-    for seed, notes in ((0, 0), (1, 1)):
-        more = config.replace(pretrain_from=str(tmp_path / "cut"), seed=seed)
-        _, trainer = claim(Sentiment(), more, load_all(more), str(tmp_path / f"part{seed}"))
+    cut = config.replace(valid_file=None)
+    shutil.copytree(run / "pretraining", tmp_path / "cut" / "pretraining")
+    (tmp_path / "cut" / "pretraining" / stages.CHECKPOINT).unlink()
+    claim(Sentiment(), cut, load_all(cut), str(tmp_path / "cut"))
+    there, other = tmp_path / "cut", cut.replace(seed=1)
+    cases = [(run, config, 0), (run, cut, 0), (there, cut, 0), (there, other, 1)]
+    for number, (where, one, notes) in enumerate(cases):
+        more = one.replace(pretrain_from=str(where))
+        _, trainer = claim(Sentiment(), more, load_all(more), str(tmp_path / f"run{number}"))
         assert ["with another --seed" in note for note in trainer.notes] == [True] * notes
 
 
