@@ -192,7 +192,9 @@ class ClassifierTrainer(PretrainedTrainer[ClassificationConfig]):
         if any(among.values()):
             parts = ", ".join(f"{n:,} of {split}" for split, n in among.items() if n)
             self.notes = [
-                f"among {len(found):,} texts without a label are some of the corpus: {parts}."
+                *self.notes,
+                f"among {len(found):,} texts without a label, all of which are learned from, are "
+                f"some of the corpus: {parts}.",
             ]
         return found
 
@@ -260,9 +262,12 @@ class ClassifierTrainer(PretrainedTrainer[ClassificationConfig]):
         answers = tf.Variable(tf.zeros([len(texts), len(self.label_names)]))
         known = checkpoints.restore(folder, ANSWERS, [answers])
         if self.team.begin([answers], known):
-            print(f"It has said so: {os.path.join(folder, ANSWERS)}.", flush=True)
+            print(f"It has been asked: {os.path.join(folder, ANSWERS)}.", flush=True)
         else:
             self._ask_a_teacher(model, folder, answers)
+        chosen = np.bincount(np.argmax(answers, axis=1), minlength=len(self.label_names))
+        said = zip(self.label_names, chosen / max(1, len(texts)), strict=True)
+        print(f"It says: {', '.join(f'{name} {share:.0%}' for name, share in said)}.", flush=True)
         labels = np.eye(len(self.label_names), dtype=np.float32)[self.targets]
         self.targets = np.concatenate([labels, answers.numpy()])
         self.learned = self.learned.followed_by(texts)
@@ -274,11 +279,12 @@ class ClassifierTrainer(PretrainedTrainer[ClassificationConfig]):
         epochs = self.config.training.teacher_epochs
         self.fit_in(folder, epochs, teacher, self.predictor(teacher))
         if self.team.is_chief:  # which alone has the best weights
+            print("It is asked about all of them.", flush=True)
             start = time.perf_counter()
             answers.assign(self._probabilities(teacher)(_UNLABELLED))
             row = {"seconds": time.perf_counter() - start}
             checkpoints.save(folder, ANSWERS, [answers], [row])
-            print(f"All texts asked about  ({row['seconds']:.1f} s)", flush=True)
+            print(f"  ({row['seconds']:.1f} s)", flush=True)
         self.team.begin([answers], [])
 
     @property

@@ -16,7 +16,7 @@ import numpy as np
 
 from tasks.data.errors import UserError, why
 from tasks.framework import stages
-from tasks.framework.stages import CONFIG
+from tasks.framework.stages import CHECKPOINT, CONFIG
 from zoo import files
 from zoo.catalog.sources import BEST
 from zoo.saving.restoring import read_arrays, set_weights
@@ -248,18 +248,27 @@ def seconds_before(model_dir: str) -> float:
 
 def rows(model_dir: str) -> list[dict]:
     """What a run has recorded of its epochs, and of all that it did before them."""
-    return [
-        row
-        for path in stages.recorded(model_dir)
-        for row in json.loads(str(_read(path)["history"]))
-    ]
+    return [row for path in stages.recorded(model_dir) for row in _history(path)]
+
+
+def epochs(folder: str) -> list[dict]:
+    """What the checkpoint of a folder has recorded of its epochs; without one, []."""
+    path = os.path.join(folder, CHECKPOINT)
+    return _history(path) if os.path.exists(path) else []
+
+
+def _history(path: str) -> list[dict]:
+    return json.loads(str(_read(path)["history"]))
 
 
 def _read(path: str) -> dict[str, np.ndarray]:
     try:
         found = read_arrays(path)
     except (OSError, ValueError) as error:
-        raise UserError(f"{error}. Give another --model_dir, or get the file again.") from None
+        again = "Give another --model_dir, or get the file again."
+        if os.path.basename(path) == stages.ANSWERS:
+            again = "Remove it: the teacher is asked again."
+        raise UserError(f"{error}. {again}") from None
     if "history" not in found:
         raise UserError(
             f"{path}: expected a checkpoint that this program wrote. Received another .npz file. "

@@ -7,7 +7,7 @@ import csv
 import math
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import keras
@@ -113,17 +113,21 @@ def fit(
     variables = [*model.variables, *model.optimizer.variables]
     history = checkpoints.restore(model_dir, stages.CHECKPOINT, variables)
     history = team.begin(variables, history)
-    if history:
+    epochs, step = training.epochs, None
+    if not history:
+        print("The first epoch compiles, which takes a while.", flush=True)
+    elif len(history) < epochs:
         print(f"Resuming after epoch {len(history)} of {model_dir}.", flush=True)
     else:
-        print("The first epoch compiles, which takes a while.", flush=True)
-    epochs, step = training.epochs, None
+        print(f"Trained: all {epochs} epoch(s) of {model_dir}.", flush=True)
     logs = os.path.join(model_dir, "tensorboard")
     writer = tf.summary.create_file_writer(logs) if team.is_chief else None
     with contextlib.closing(writer) if writer else contextlib.nullcontext():
         for epoch in range(len(history), epochs):
             scores = [row[score_name] for row in history]
-            if scores and epoch - 1 - np.argmax(scores) >= training.patience:
+            if is_over(scores, training.patience):
+                best = int(np.argmax(scores)) + 1
+                print(f"No more epochs: none after epoch {best} was better.", flush=True)
                 break
             model.optimizer.learning_rate = rate = learning_rate(training, epoch, epochs)
             start, data = time.perf_counter(), batches(epoch)
@@ -139,11 +143,11 @@ def fit(
                     if validation_loss is not None:
                         row["validation_loss"] = validation_loss()
                     row["scoring_seconds"] = time.perf_counter() - trained
-                    print(f"  {score_name} {row[score_name]:.4f}  ({seconds:.1f} s)", flush=True)
                     if all(row[score_name] > past for past in scores):
                         checkpoints.save(model_dir, BEST, model.variables, [])
                 _write_log(os.path.join(model_dir, LOG), [*history, row])
                 checkpoints.save(model_dir, stages.CHECKPOINT, variables, [*history, row])
+                print(f"  {score_name} {row[score_name]:.4f}  ({seconds:.1f} s)", flush=True)
                 with writer.as_default(step=epoch + 1):
                     for name in ("loss", "validation_loss", score_name, "learning_rate"):
                         if name in row:
@@ -153,6 +157,16 @@ def fit(
     if team.is_chief:
         checkpoints.restore_best(model, model_dir)
     return history
+
+
+def is_over(scores: Sequence[float], patience: int) -> bool:
+    """Whether so many epochs have passed without a better score than before.
+
+    Example:
+        >>> is_over([0.5, 0.7, 0.6, 0.7], patience=2), is_over([], patience=1)
+        (True, False)
+    """
+    return bool(scores) and len(scores) - 1 - int(np.argmax(scores)) >= patience
 
 
 @contextlib.contextmanager

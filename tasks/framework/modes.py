@@ -15,6 +15,7 @@ from tasks.framework.distribution import Team
 from tasks.framework.evaluating import evaluate, predicted_answers
 from tasks.framework.machine import machine, versions
 from tasks.framework.predicting import predict
+from tasks.framework.stages import CONFIG
 from tasks.framework.starting import read_alike
 from tasks.framework.streaming import stream
 from tasks.framework.task import Task, load_model
@@ -111,10 +112,11 @@ def export_mode(task: Task, config: TaskConfig, run: RunConfig) -> None:
     """Saves the model of a run that was trained before."""
     task.check_mode(run)
     model_dir = run.model_dir
-    if not model_dir or not os.path.exists(os.path.join(model_dir, BEST)):
+    wanted = [os.path.join(model_dir or "", name) for name in (BEST, CONFIG)]
+    if not model_dir or not all(map(os.path.exists, wanted)):
         raise UserError(
-            "--mode=export needs --model_dir, a folder with a trained model. "
-            f"Received: {model_dir!r}"
+            f"--mode=export needs --model_dir, the folder of a run, with {BEST} and {CONFIG} in "
+            f"it. Received: {model_dir!r}"
         )
     check_writable(export_folder(task, run), "export_dir")
     trainer, model = restore(task, config, model_dir, run.given)

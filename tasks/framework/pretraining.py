@@ -17,7 +17,7 @@ from layers.engine import function_here
 from tasks.data import batching
 from tasks.data.batching import Sequences
 from tasks.data.errors import UserError
-from tasks.framework import fitting
+from tasks.framework import checkpoints, fitting
 from tasks.framework.configuration import PretrainedTraining, TaskConfig
 from tasks.framework.distribution import ALONE, Team
 from tasks.framework.pretrained import MADE_OF, SHAPE, Pretrained
@@ -54,6 +54,7 @@ class PretrainedTrainer(Trainer[C]):
         super().__init__(task, corpus, config, model_dir)
         if self.pretrained is not None:
             self.read = {"language model": self.pretrained.digest}
+            self.notes = unfinished(self.pretrained)
 
     def reads_beside(self, texts: Iterable[str]) -> None:
         """Notes the texts that training reads, the corpus' own or others: a run that goes on reads
@@ -79,11 +80,35 @@ class PretrainedTrainer(Trainer[C]):
         training = self.config.training
         assert isinstance(training, PretrainedTraining)
         if self.pretrained is not None:
-            start_from(model, self.pretrained.kept_in(self.model_dir))
+            language = self.pretrained
+            print(
+                f"\nFrom the language model of {language.run}, which knows "
+                f"{len(language.words):,} words:",
+                flush=True,
+            )
+            start_from(model, language)
+            language.kept_in(self.model_dir)
         elif training.pretrain:
             texts, validation = self.running_text(), self.encoded["validation"]
             pretrain(model, texts, validation, training, self.model_dir, self.team)
         return training.trains_language_model
+
+
+def unfinished(language: Pretrained) -> list[str]:
+    """What is to be said of a language model that its run is not done with."""
+    try:
+        planned = checkpoints.read_config(str(language.run))
+        done = checkpoints.epochs(str(language.weights.parent))
+    except (OSError, UserError):
+        return []  # nothing to be known of it
+    epochs, patience = planned.get("pretrain_epochs", 0), planned.get("patience", 0)
+    scores = [row["log_likelihood"] for row in done]
+    if not done or len(done) >= epochs or fitting.is_over(scores, patience):
+        return []
+    return [
+        f"the language model of {language.run} has had {len(done)} of {epochs} epochs; the "
+        "command that began it goes on with it."
+    ]
 
 
 def check_start(config: TaskConfig) -> None:

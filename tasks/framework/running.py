@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 import os
 import shlex
 import signal
@@ -148,6 +149,7 @@ def import_quietly() -> None:
     from tasks.framework import memory
 
     absl_logging.set_verbosity(absl_logging.ERROR)  # warnings of libraries are for developers
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
     memory.keep_freed()
 
 

@@ -125,7 +125,8 @@ class ClassifierConfig(WordReaderConfig):
     adversarial: float = option(
         0.0,
         "Train also on embeddings that are moved against the model by such a share of their length "
-        "(Miyato et al. 2017), such as 0.02; 0: not.",
+        "(Miyato et al. 2017), such as 0.02; 0: not. A step takes twice as long; one-hot words are "
+        "not moved.",
         at_least=0,
         at_most=1,
         training_only=True,
@@ -137,8 +138,8 @@ class ClassifierConfig(WordReaderConfig):
         super().__post_init__()
         if self.adversarial and (self.inputs != "embedding" or self.is_concatenated):
             raise ValueError(
-                "adversarial: expected 0 where words are one-hot vectors, which are not moved. "
-                f"Received: {self.adversarial}"
+                "adversarial: expected 0 where words are one-hot vectors, which are not moved, by "
+                f"inputs='one_hot' or standard='concatenated'. Received: {self.adversarial}"
             )
 
     @property

@@ -229,15 +229,17 @@ class Classifier(RecurrentModel):
     def _targets(self, y: tf.Tensor, training: bool) -> tuple[tf.Tensor, tf.Tensor | float]:
         """Classes as numbers `[batch]` or probabilities `[batch, classes]`, and what the loss of
         each text is multiplied by."""
-        if not y.dtype.is_floating:
-            return y, self._weights_of_classes(y, training)
-        classes = len(self.config.labels)
-        if not y.shape.is_compatible_with([None, classes]):
+        classes, floating = len(self.config.labels), y.dtype.is_floating
+        shape = [None, classes] if floating else [None]
+        known = floating or y.dtype.is_integer
+        if not known or not y.shape.is_compatible_with(shape):
             raise ValueError(
                 "y: expected the numbers of classes, integers [batch], or their probabilities, "
                 f"[batch, {classes}]. Received: {y.dtype.name} of shape {y.shape}"
             )
-        y = tf.ensure_shape(y, [None, classes])
+        y = tf.ensure_shape(y, shape)
+        if not floating:
+            return y, self._weights_of_classes(y, training)
         if self._class_weights is None or not training:
             return y, 1.0
         # Σ w y (-log ŷ) is that of y' = w y / Σ w y, times Σ w y.

@@ -3,8 +3,10 @@
 import json
 import statistics
 
+import keras
 import numpy as np
 import pytest
+from programs import program
 
 from tasks.classification import ClassificationConfig, Sentiment
 from tasks.classification.task import ClassifierTrainer
@@ -106,7 +108,7 @@ def test_both_go_on_where_they_were_stopped(recipe, trained, tmp_path, capsys):
         for _ in range(2):
             predict = finished.trainer.predictor(finished.model)
             assert finished.trainer.fit(finished.model, predict) == again.results.epochs
-    assert "It has said so: " in capsys.readouterr().out
+    assert "It has been asked: " in capsys.readouterr().out
 
 
 def test_both_start_from_the_language_model(recipe, tmp_path, capsys):
@@ -129,11 +131,23 @@ def test_texts_that_have_a_label_all_the_same_are_counted(recipe, tmp_path, caps
     (tmp_path / "more.txt").write_text("good film\nbad film\ngood film\nnew\n")
     asked = recipe.replace(pretrain_file=str(tmp_path / "more.txt"), epochs=1, teacher_epochs=1)
     train(Sentiment(), asked, str(tmp_path / "run"))
-    said = "sentiment: among 4 texts without a label are some of the corpus: 3 of train, 3 of valid"
-    assert said in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert said.startswith(
+        "sentiment: among 4 texts without a label, all of which are learned from"
+    )
+    assert said.endswith("are some of the corpus: 3 of train, 3 of validation.\n")
 
 
-def test_what_does_not_go_together_is_said(recipe, tmp_path):
+def test_what_does_not_go_together_is_said(recipe, trained, tmp_path):
+    teacher = trained[1] / "teacher"
+    run = program("sentiment", "--mode=export", f"--model_dir={teacher}", check=False)
+    assert "--model_dir, the folder of a run, with best.npz and config.json" in run.stderr
+    (tmp_path / "teacher").mkdir()
+    (tmp_path / "teacher" / "answers.npz").write_bytes(b"none")
+    answers = [keras.Variable(np.zeros([1, 2]))]
+    with pytest.raises(UserError, match=r"Remove it: the teacher is asked again\."):
+        checkpoints.restore(str(tmp_path / "teacher"), "answers.npz", answers)
+    (tmp_path / "teacher" / "answers.npz").unlink()
     with pytest.raises(UserError, match=r"--self_training: expected texts .*Received: none"):
         train(Sentiment(), recipe.replace(pretrain_file=None), str(tmp_path))
     unused = ClassificationConfig.of(teacher_epochs=2)

@@ -193,6 +193,19 @@ def test_a_language_model_that_is_being_trained_is_no_start(with_language_model,
         trainer.fit(model, trainer.predictor(model))
 
 
+def test_a_language_model_that_its_run_is_not_done_with_is_told(with_language_model, tmp_path):
+    run, config = with_language_model
+    run = shutil.copytree(run, tmp_path / "copy")
+    path, config = run / "pretraining" / stages.CHECKPOINT, config.replace(pretrain_from=str(run))
+    arrays = read_arrays(path)
+    history = json.loads(str(arrays["history"]))
+    for number, (rows, notes) in enumerate([(history, 0), (history[:1], 1)]):
+        np.savez(path, **arrays | {"history": np.array(json.dumps(rows))})
+        _, trainer = claim(Sentiment(), config, load_all(config), str(tmp_path / f"r{number}"))
+        assert len(trainer.notes) == notes
+    assert "copy has had 1 of 2 epochs; the command" in trainer.notes[0]
+
+
 def test_who_has_read_what_is_held_out_is_told(with_language_model, tmp_path):
     run, config = with_language_model
     cut = config.replace(valid_file=None)

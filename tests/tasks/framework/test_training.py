@@ -170,7 +170,7 @@ def test_mixed_precision_is_for_training_alone(policy, tmp_path):
 
 def test_a_finished_run_is_not_trained_again(trained, capsys):
     again = train(NamedEntities(), trained["config"], str(trained["folder"] / "model"))
-    assert "Resuming after epoch 1" in capsys.readouterr().out
+    assert "Trained: all 1 epoch(s) of " in capsys.readouterr().out
     assert again.results.epochs == trained["trained"].results.epochs
     for one, other in zip(
         again.model.get_weights(), trained["trained"].model.get_weights(), strict=True

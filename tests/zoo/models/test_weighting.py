@@ -287,11 +287,18 @@ def test_classes_may_be_probabilities(adversarial):
     )
 
 
-@pytest.mark.parametrize("shape", [[BATCH], [BATCH, 1], [BATCH, 2], [BATCH, 3, 1]])
+@pytest.mark.parametrize(
+    ("shape", "dtype"),
+    [
+        *(([BATCH, *more], "float32") for more in ([], [1], [2], [3, 1])),
+        *(([BATCH, *more], "int32") for more in ([1], [3])),
+        ([BATCH], "bool"),
+    ],
+)
 @without_graphs
-def test_probabilities_of_other_classes_are_refused(shape):
+def test_what_are_no_classes_is_refused(shape, dtype):
     model, x, *_ = case("classifier")
-    y = np.ones(shape, np.float32)
+    expected = rf"^y: expected the numbers of .*\[batch, 3\]. Received: {dtype} of shape \({BATCH},"
     for method in (model.fit, model.train_on_batch, model.evaluate):
-        with pytest.raises(ValueError, match=r"^y: expected .*\[batch, 3\]. Received: float32 of"):
-            method(x, y)
+        with pytest.raises(ValueError, match=expected):
+            method(x, np.ones(shape, dtype))
