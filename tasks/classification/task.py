@@ -144,11 +144,13 @@ class ClassifierTrainer(PretrainedTrainer[ClassificationConfig]):
                 f"--standard={made_of.standard}"
             )
         texts = [example.text for example in corpus["train"]]
-        unlabelled = self._unlabelled_texts() if training.reads_more_texts else []
+        unlabelled = []
         if training.reads_more_texts:
-            self.reads_beside([*texts, *unlabelled])
+            unlabelled = self._unlabelled_texts()
+            texts += unlabelled
+            self.reads_beside(texts)
         known = self.known_words()
-        counts = Counter() if known else vocabularies.count_tokens([*texts, *unlabelled])
+        counts = Counter() if known else vocabularies.count_tokens(texts)
         self.vocabulary, self.vectors = vocabularies.make_vocabulary(
             counts, data, model_dir, training.seed, known
         )
@@ -163,7 +165,7 @@ class ClassifierTrainer(PretrainedTrainer[ClassificationConfig]):
             lambda some: text.word_ids(some, self.vocabulary, data.max_length, data.keep),
             "words",
         )
-        self._running: list[str] = [*texts, *unlabelled] if training.trains_language_model else []
+        self._running: list[str] = texts if training.trains_language_model else []
         # What is learned: texts, and numbers of classes, or their probabilities.
         self.learned, self.targets = self._labelled()
         if not np.any(self.encoded["train"].lengths):

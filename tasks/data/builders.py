@@ -27,7 +27,7 @@ def is_measured_with(split: str) -> bool:
         >>> [is_measured_with(name) for name in ("train", "unsupervised", "validation_matched")]
         [False, False, True]
     """
-    return split.startswith(("validation", "valid", "dev", "test"))
+    return split.startswith(("valid", "dev", "test"))
 
 
 def split_name(name: str) -> str:

@@ -7,6 +7,7 @@ import dataclasses
 import hashlib
 import os
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
 import keras
@@ -33,8 +34,6 @@ from zoo.saving.restoring import restore_run
 _TEXTS_TO_SCORE = 256
 # What the language model has as the model has it.
 _SHARED = (*SHAPE, "vocabulary_size", "jit", "vectors")
-
-
 # The class of a task's recipes.
 C = TypeVar("C", bound=TaskConfig)
 
@@ -54,7 +53,7 @@ class PretrainedTrainer(Trainer[C]):
         super().__init__(task, corpus, config, model_dir)
         if self.pretrained is not None:
             self.read = {"language model": self.pretrained.digest}
-            self.notes = unfinished(self.pretrained)
+            self.notes = notes_on(self.pretrained, model_dir)
 
     def reads_beside(self, texts: Iterable[str]) -> None:
         """Notes the texts that training reads, the corpus' own or others: a run that goes on reads
@@ -94,21 +93,32 @@ class PretrainedTrainer(Trainer[C]):
         return training.trains_language_model
 
 
-def unfinished(language: Pretrained) -> list[str]:
-    """What is to be said of a language model that its run is not done with."""
+def notes_on(language: Pretrained, model_dir: str) -> list[str]:
+    """What is to be said of the language model of another run: that it is not done with it, and
+    that it was trained on what is held out here."""
+    if language.run == Path(model_dir):
+        return []
     try:
-        planned = checkpoints.read_config(str(language.run))
+        there, read_there = checkpoints.what_is_read(str(language.run))
+        here, read_here = checkpoints.what_is_read(model_dir)
         done = checkpoints.epochs(str(language.weights.parent))
     except (OSError, UserError):
         return []  # nothing to be known of it
-    epochs, patience = planned.get("pretrain_epochs", 0), planned.get("patience", 0)
-    scores = [row["log_likelihood"] for row in done]
-    if not done or len(done) >= epochs or fitting.is_over(scores, patience):
-        return []
-    return [
-        f"the language model of {language.run} has had {len(done)} of {epochs} epochs; the "
-        "command that began it goes on with it."
-    ]
+    notes = []
+    epochs, scores = there.get("pretrain_epochs", 0), [row["log_likelihood"] for row in done]
+    if done and len(done) < epochs and not fitting.is_over(scores, there.get("patience", 0)):
+        notes.append(
+            f"the language model of {language.run} has had {len(done)} of {epochs} epochs; the "
+            "command that began it goes on with it."
+        )
+    same = all(there.get(name) == here.get(name) for name in ("data", "train_file", "valid_file"))
+    part = "corpus (validation)"
+    if same and read_there.get(part) != read_here.get(part):
+        notes.append(
+            "the language model of --pretrain_from was trained on the same corpus with another "
+            "--seed: it has read texts of what is the validation part here."
+        )
+    return notes
 
 
 def check_start(config: TaskConfig) -> None:

@@ -11,7 +11,6 @@ import shlex
 import sys
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -268,28 +267,7 @@ def claim(
             [digest],
             "the texts or the model that --data, --pretrain_file or --pretrain_from name",
         )
-    _note_other_parts(trainer)
     return checkpoints.seconds_before(model_dir), trainer
-
-
-def _note_other_parts(trainer: Trainer) -> None:
-    """Has it said where a language model was trained on what is held out here."""
-    language, folder = trainer.pretrained, trainer.model_dir
-    if language is None or language.run == Path(folder):
-        return
-    try:
-        there, read_there = checkpoints.what_is_read(str(language.run))
-    except (OSError, UserError):
-        return
-    here, read_here = checkpoints.what_is_read(folder)
-    same = all(there.get(name) == here[name] for name in ("data", "train_file", "valid_file"))
-    part = "corpus (validation)"
-    if same and read_there.get(part) != read_here[part]:
-        note = (
-            "the language model of --pretrain_from was trained on the same corpus with another "
-            "--seed: it has read texts of what is the validation part here."
-        )
-        trainer.notes = [*trainer.notes, note]
 
 
 def load(task: Task, config: TaskConfig, splits: list[str]) -> dict[str, list]:

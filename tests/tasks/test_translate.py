@@ -2,6 +2,7 @@
 
 import csv
 import json
+import signal
 
 import numpy as np
 import pytest
@@ -11,12 +12,14 @@ from programs import (
     ask_elsewhere,
     check_saved_once_without_xla,
     program,
+    program_stopped_after,
     replay_warmup,
 )
 
 import zoo
 from tasks import translate
 from tasks.experiments import attention
+from tasks.framework import train
 from tasks.framework.training import load
 from tasks.translation import Translating, demo
 from zoo.saving import export
@@ -60,6 +63,28 @@ def test_training_and_the_savedmodel_agree(trained, model):
         (trained["model"] / "vocabulary.txt").read_text("utf-8").splitlines()
     )
     assert (trained["model"] / "bleu_by_length_test.png").exists()
+
+
+def test_a_run_that_was_stopped_ends_as_one_that_was_not(trained, tmp_path, capsys):
+    """Dropout of words and of states included: the seeds are in the checkpoint."""
+    flags = [*trained["flags"], "--epochs=2", "--dropout=0.3", "--word_dropout=0.1"]
+    flags += ["--cell=rnn", "--beam_size=1"]
+
+    def parsed(*more):
+        return translate.PROGRAM.parse([*map(str, flags), *more])[0]
+
+    whole = train(Translating(), parsed(), str(tmp_path / "whole")).results
+    folder = tmp_path / "stopped"
+    stopped = program_stopped_after(
+        folder / "checkpoint.npz", "translate", *flags, f"--model_dir={folder}"
+    )
+    assert stopped.returncode == 128 + signal.SIGTERM
+    assert not list(folder.glob("*.tmp*")) and not (folder / "results.json").exists()
+    capsys.readouterr()
+    resumed = train(Translating(), parsed(), str(folder)).results
+    assert "Resuming after epoch 1" in capsys.readouterr().out
+    assert [row["loss"] for row in resumed.epochs] == [row["loss"] for row in whole.epochs]
+    assert resumed.validation == whole.validation
 
 
 def test_the_probability_is_that_of_the_model(trained, model):

@@ -123,8 +123,8 @@ def test_both_start_from_the_language_model(recipe, tmp_path, capsys):
         for weight in of_model:
             assert any(np.array_equal(weight.numpy(), value) for value in values)
     said = capsys.readouterr().out
-    stages = [said.index(name) for name in ("A language model of", "A teacher", "The classifier")]
-    assert stages == sorted(stages)
+    places = [said.index(name) for name in ("A language model of", "A teacher", "The classifier")]
+    assert places == sorted(places)
 
 
 def test_texts_that_have_a_label_all_the_same_are_counted(recipe, tmp_path, capsys):

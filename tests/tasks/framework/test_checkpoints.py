@@ -50,7 +50,7 @@ def test_a_run_has_the_defaults_of_options_that_came_after_it(run):
 def test_more_epochs_are_the_same_run_and_fewer_are_not(run):
     checkpoints.save(str(run), "x.npz", variables((2,)), [])
     checkpoints.claim(str(run), {**RECIPE, "epochs": 5}, DATA)
-    assert json.loads((run / checkpoints.CONFIG).read_text())["epochs"] == 5
+    assert json.loads((run / stages.CONFIG).read_text())["epochs"] == 5
     checkpoints.restore(str(run), "x.npz", variables((2,)))
     with pytest.raises(UserError, match="--epochs=5 there, 2 now"):
         checkpoints.claim(str(run), RECIPE, DATA)
@@ -67,10 +67,10 @@ def test_more_epochs_are_the_same_run_and_fewer_are_not(run):
     ],
 )
 def test_another_run_is_refused_and_leaves_the_folder_as_it_was(run, recipe, data, message):
-    before = (run / checkpoints.CONFIG).read_bytes()
+    before = (run / stages.CONFIG).read_bytes()
     with pytest.raises(UserError, match=message):
         checkpoints.claim(str(run), recipe, data)
-    assert (run / checkpoints.CONFIG).read_bytes() == before
+    assert (run / stages.CONFIG).read_bytes() == before
 
 
 def test_a_run_that_never_came_to_an_epoch_leaves_its_place(tmp_path):
@@ -90,10 +90,10 @@ def test_a_run_that_never_came_to_an_epoch_leaves_its_place(tmp_path):
 
 
 def test_a_configuration_of_another_program_stays(tmp_path):
-    (tmp_path / checkpoints.CONFIG).write_text('{"units": 4}')
+    (tmp_path / stages.CONFIG).write_text('{"units": 4}')
     with pytest.raises(UserError, match="holds a run with other flags"):
         checkpoints.claim(str(tmp_path), RECIPE, DATA)
-    assert (tmp_path / checkpoints.CONFIG).read_text() == '{"units": 4}'
+    assert (tmp_path / stages.CONFIG).read_text() == '{"units": 4}'
 
 
 def test_what_was_trained_before_is_of_the_run(run):
@@ -120,10 +120,10 @@ def test_what_was_trained_before_is_of_the_run(run):
 
 
 def test_checkpoints_of_nobody_knows_which_run_are_left_alone(run):
-    (run / checkpoints.CONFIG).unlink()
+    (run / stages.CONFIG).unlink()
     with pytest.raises(UserError, match=r"holds checkpoints, and no config\.json"):
         checkpoints.claim(str(run), RECIPE, DATA)
-    assert not (run / checkpoints.CONFIG).exists()
+    assert not (run / stages.CONFIG).exists()
 
 
 def test_seconds_are_those_of_the_run_and_of_what_it_starts_from(run):
@@ -160,7 +160,7 @@ def test_one_process_at_a_time_trains_in_a_folder(run):
 
 @pytest.mark.parametrize("content", [b"", b"[]", b"{", b"\xff\xfe", b"null", b"3"])
 def test_a_damaged_configuration_is_named(run, content):
-    (run / checkpoints.CONFIG).write_bytes(content)
+    (run / stages.CONFIG).write_bytes(content)
     with pytest.raises(UserError, match=r"config.json: expected what this program writes there"):
         checkpoints.claim(str(run), RECIPE, DATA)
 
