@@ -257,7 +257,8 @@ def test_every_flag_preset_mode_and_model_is_real(line):
     if task == "results" or "--help" in flags or "NAME" in task:
         assert task == "NAME" or (ROOT / "tasks" / f"{task}.py").exists()
         return
-    _, run = parsed(task, flags)
+    # Which run it starts from is looked for; that the flag is there, test_pretraining.py says.
+    _, run = parsed(task, [flag for flag in flags if not flag.startswith("--pretrain_from=")])
     model = getattr(run, "model", None)
     assert model is None or model in versions.list_models(ROOT / "saved_models")
 
@@ -273,6 +274,22 @@ def test_every_command_of_the_zoo_is_real(line, capsys):
     known = ["NAME", *versions.list_models(ROOT / "saved_models")]
     for word in words[1:]:
         assert word.startswith("--") or word.partition("=")[0] in known
+
+
+def test_versions_that_are_served_are_there_by_then(elsewhere):
+    """Line by line, with the copies that lines before make."""
+    block = next(one for one in README.split("```") if "serve-config --versions" in one)
+    there = {}
+    for line in block.splitlines():
+        if copy := re.match(r"cp -r saved_models/(\w+)/(\d+) saved_models/(\w+)/(\d+)", line):
+            known = there.setdefault(
+                copy[1], set(versions.versions(elsewhere / "saved_models" / copy[1]))
+            )
+            assert copy[3] == copy[1] and int(copy[2]) in known
+            known.add(int(copy[4]))
+        if asked := re.search(r"--versions (\w+)=(\S+)", line):
+            assert {int(n) for n in re.findall(r"\d+", asked[2])} <= there[asked[1]]
+    assert there
 
 
 QUESTIONS = [

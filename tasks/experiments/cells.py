@@ -43,7 +43,8 @@ def compare(
             parameters of the recipe's own; otherwise all have the recipe's units.
 
     Raises:
-        UserError: the recipe starts from a trained model, which has one cell.
+        UserError: the recipe starts from a trained model, which has one cell, or some of the cells
+            cannot do what it asks for.
 
     Returns:
         `task`, `score`, `config`, `equal_parameters`, `machine`, and `cells`: for each, its
@@ -56,7 +57,10 @@ def compare(
                 f"expected cells that are compared from scratch. Received: --{name}, a model that "
                 "has one cell; leave it out"
             )
-    recipes = {cell: config.replace(cell=cell) for cell in cells}
+    try:
+        recipes = {cell: config.replace(cell=cell) for cell in cells}
+    except ValueError as error:
+        raise UserError(f"--cells={','.join(cells)}: {error}") from None
     for recipe in recipes.values():
         check_start(recipe)
     if equal_parameters:

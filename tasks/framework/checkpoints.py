@@ -99,8 +99,9 @@ def held(model_dir: str) -> Iterator[None]:
     except OSError:  # a file system without locks
         pass
     else:
-        for path in stages.files(model_dir):
-            files.forget_unfinished(path)
+        with contextlib.suppress(OSError):  # `claim` says so
+            for path in stages.files(model_dir):
+                files.forget_unfinished(path)
     try:
         yield
     finally:
@@ -188,11 +189,22 @@ def keep_lines(
 
 
 def save(model_dir: str, name: str, variables: Sequence, history: list[dict]) -> None:
-    """Writes the values of variables, and what the epochs so far gave, as an `.npz` file."""
+    """Writes the values of variables, and what the epochs so far gave, as an `.npz` file.
+
+    Raises:
+        UserError: it cannot be written; what was there is still there.
+    """
     arrays = {str(i): keras.ops.convert_to_numpy(v) for i, v in enumerate(variables)}
     arrays["history"] = np.array(json.dumps(history))
     arrays["run"] = np.array(_run_id(model_dir))
-    files.replace(os.path.join(model_dir, name), lambda path: np.savez(path, **arrays))
+    target = os.path.join(model_dir, name)
+    try:
+        files.replace(target, lambda path: np.savez(path, **arrays))
+    except OSError as error:
+        raise UserError(
+            f"--model_dir: {target}: expected to write a checkpoint. Received: {why(error)}. The "
+            "one before it is kept; the same command goes on from there."
+        ) from None
 
 
 def restore(model_dir: str, name: str, variables: Sequence) -> list[dict]:

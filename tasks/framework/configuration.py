@@ -304,9 +304,10 @@ class TaskConfig:
     def without_effect(self) -> dict[str, str]:
         """Options that are not the defaults and change nothing: by name, why."""
         unused = self.training.without_effect()
-        if isinstance(self.training, PretrainedTraining) and self.training.pretrain_from:
-            words = {"vocab_size", "min_count"} & self.changed().keys()
-            unused |= dict.fromkeys(sorted(words), "with --pretrain_from, whose words it knows")
+        for start in ("pretrain_from", "init_from"):
+            if getattr(self.training, start, None) is not None:
+                words = {"vocab_size", "min_count"} & self.changed().keys()
+                unused |= dict.fromkeys(sorted(words), f"with --{start}, whose words it knows")
         return unused
 
     def replace(self, **values: Any) -> Self:

@@ -126,7 +126,7 @@ def fit(
         for epoch in range(len(history), epochs):
             scores = [row[score_name] for row in history]
             if is_over(scores, training.patience):
-                best = int(np.argmax(scores)) + 1
+                best = _best(scores) + 1
                 print(f"No more epochs: none after epoch {best} was better.", flush=True)
                 break
             model.optimizer.learning_rate = rate = learning_rate(training, epoch, epochs)
@@ -143,7 +143,7 @@ def fit(
                     if validation_loss is not None:
                         row["validation_loss"] = validation_loss()
                     row["scoring_seconds"] = time.perf_counter() - trained
-                    if all(row[score_name] > past for past in scores):
+                    if _best([*scores, row[score_name]]) == epoch:
                         checkpoints.save(model_dir, BEST, model.variables, [])
                 _write_log(os.path.join(model_dir, LOG), [*history, row])
                 checkpoints.save(model_dir, stages.CHECKPOINT, variables, [*history, row])
@@ -166,7 +166,12 @@ def is_over(scores: Sequence[float], patience: int) -> bool:
         >>> is_over([0.5, 0.7, 0.6, 0.7], patience=2), is_over([], patience=1)
         (True, False)
     """
-    return bool(scores) and len(scores) - 1 - int(np.argmax(scores)) >= patience
+    return bool(scores) and len(scores) - 1 - _best(scores) >= patience
+
+
+def _best(scores: Sequence[float]) -> int:
+    """The first epoch, counted from 0, with the best score; one that is no number is the worst."""
+    return int(np.argmax([-math.inf if math.isnan(score) else score for score in scores]))
 
 
 @contextlib.contextmanager

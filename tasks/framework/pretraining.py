@@ -114,9 +114,10 @@ def notes_on(language: Pretrained, model_dir: str) -> list[str]:
     same = all(there.get(name) == here.get(name) for name in ("data", "train_file", "valid_file"))
     part = "corpus (validation)"
     if same and read_there.get(part) != read_here.get(part):
+        other = "--seed" if there.get("seed") != here.get("seed") else "validation part"
         notes.append(
             "the language model of --pretrain_from was trained on the same corpus with another "
-            "--seed: it has read texts of what is the validation part here."
+            f"{other}: it may have read texts of what is the validation part here."
         )
     return notes
 

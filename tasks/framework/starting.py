@@ -76,9 +76,12 @@ def shaped(config: C, given: Collection[str] = (), model_dir: str | None = None)
             has otherwise.
     """
     found, language = find(config), language_model_of(config.training, model_dir)
-    if language is not None:
-        return _shaped_by_language_model(config, language.config, given)
-    return config if found is None else _shaped_by(config, found, given)
+    try:
+        if language is not None:
+            return _shaped_by_language_model(config, language.config, given)
+        return config if found is None else _shaped_by(config, found, given)
+    except ValueError as error:  # what is said goes with models of other shapes
+        raise UserError(f"--{error}") from None
 
 
 def _shaped_by_language_model(config: C, made_of: WordPredictorConfig, given: Collection[str]) -> C:

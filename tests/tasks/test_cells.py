@@ -75,6 +75,15 @@ def test_what_only_some_cells_could_start_from_is_one_line(flags, message, tmp_p
     assert not [*tmp_path.iterdir()]
 
 
+@pytest.mark.parametrize("task", ["lm", "music", "translate"])
+def test_a_task_that_needs_a_recurrent_cell_says_so(task, tmp_path):
+    flags = [f"--task={task}", "--cells=none,lstm", f"--model_dir={tmp_path}"]
+    run = program("cells", *flags, check=False)
+    assert run.returncode == 1 and len(run.stderr.splitlines()) == 1
+    assert "--cells=none,lstm: " in run.stderr
+    assert not [*tmp_path.iterdir()]
+
+
 @pytest.mark.parametrize("cells", ["gru", "gru,gru", "gru,gruu"])
 def test_what_are_no_cells_to_compare_is_one_line(cells):
     run = program("cells", f"--cells={cells}", check=False)

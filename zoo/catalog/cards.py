@@ -16,7 +16,7 @@ from typing import Any
 
 from zoo import files
 from zoo.catalog import markdown
-from zoo.catalog.entries import ENTRIES
+from zoo.catalog.entries import ENTRIES, is_demo
 from zoo.catalog.results import RESULTS, EntryResults, RunResults, Sample, Speed, read_entry
 from zoo.configuration import MODELS, EncoderDecoderConfig
 from zoo.notes import named
@@ -202,9 +202,15 @@ def _use(name: str, results: EntryResults) -> str:
     # Of a signature with one input, a server takes it without its name.
     instance = next(iter(row.values())) if len(row) == 1 else row
     quoted = json.dumps({"instances": [instance]}, ensure_ascii=False).replace("'", "'\\''")
+    started = "`docker compose up`"
+    if is_demo(name):
+        started = (
+            f"`python -m zoo serve-config --models {name}`, then "
+            "`docker compose -f serving/compose.yaml up`"
+        )
     lines = [
         f"```python\nimport zoo\n\nmodel = zoo.load({name!r})\nanswer = {asked}\n```\n",
-        "With TensorFlow Serving (`docker compose up`), by REST and by gRPC:\n",
+        f"With TensorFlow Serving ({started}), by REST and by gRPC:\n",
         f"```sh\ncurl -d '{quoted}' http://localhost:8501/v1/models/{name}:predict\n```\n",
         f"```python\nimport zoo\n\nmodel = zoo.connect('grpc://localhost:8500', {name!r})\n"
         f"answer = {asked}\n```\n",

@@ -29,6 +29,16 @@ _COMPOSING = {"length": 16, "temperature": 0.9, "seed": 3}
 _DRAWN = 64
 
 
+def is_demo(name: str) -> bool:
+    """Whether a model only shows how things work: a server has it where it is asked for by name.
+
+    Example:
+        >>> is_demo("ner_demo"), is_demo("ner_wikiann")
+        (True, False)
+    """
+    return name.endswith("_demo")
+
+
 @dataclasses.dataclass(frozen=True)
 class Comparison:
     """What an entry is compared with.

@@ -239,6 +239,7 @@ class Classifier(RecurrentModel):
             )
         y = tf.ensure_shape(y, shape)
         if not floating:
+            y = tf.cast(y, tf.int32)
             return y, self._weights_of_classes(y, training)
         if self._class_weights is None or not training:
             return y, 1.0

@@ -151,9 +151,15 @@ class Tagger(RecurrentModel):
         `class_weight` of `fit` the right tags. See `zoo.models.weighting`.
 
         Raises:
-            ValueError: a CRF is given weights of words or tags.
+            ValueError: a CRF is given weights of words or tags, or `y` are no integers.
         """
-        real = x["words"] > text.PADDING
+        y = tf.convert_to_tensor(y)
+        if not y.dtype.is_integer:
+            raise ValueError(
+                "y: expected the numbers of tags, integers [batch, time]. Received: "
+                f"{y.dtype.name} of shape {y.shape}"
+            )
+        real, y = x["words"] > text.PADDING, tf.cast(y, tf.int32)
         if self.crf is not None:
             weights = weights_of_rows(sample_weight, "sentence, since a CRF does not add up words")
             losses = weights * self.crf.loss(y_pred, y, mask=real, training=training)

@@ -7,10 +7,9 @@ import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from zoo.catalog.entries import ENTRIES
+from zoo.catalog.entries import ENTRIES, is_demo
 from zoo.saving.versions import home, list_models, nearest, versions
 
-_DEMO = "_demo"
 _LABEL = r"[\w.-]+"
 
 
@@ -68,7 +67,7 @@ def served(
 def _default(folder: Path, there: Sequence[str]) -> list[str]:
     own = folder.resolve() == home().resolve()
     names = [name for name in there if name in ENTRIES] if own else there
-    return [name for name in names if not name.endswith(_DEMO)] or list(names or there)
+    return [name for name in names if not is_demo(name)] or list(names or there)
 
 
 def _parsed(text: str) -> Served:

@@ -188,6 +188,20 @@ def test_a_damaged_checkpoint_is_named_and_changes_nothing(run, how):
     assert [float(np.mean(v)) for v in kept] == [1.0, 2.0]
 
 
+def test_a_checkpoint_that_cannot_be_written_leaves_the_one_before(run, monkeypatch):
+    before = (run / stages.CHECKPOINT).read_bytes()
+
+    def full(path, **arrays):
+        pathlib.Path(path).write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(np, "savez", full)
+    with pytest.raises(UserError, match=r"to write a checkpoint\. Received: No space left"):
+        checkpoints.save(str(run), stages.CHECKPOINT, [], [])
+    assert (run / stages.CHECKPOINT).read_bytes() == before
+    assert {path.name for path in run.iterdir()} == {stages.CHECKPOINT, stages.CONFIG}
+
+
 def test_checkpoints_of_other_models_and_runs_are_refused(run, tmp_path_factory):
     other = tmp_path_factory.mktemp("other")
     checkpoints.claim(str(other), {**RECIPE, "units": 5}, DATA)

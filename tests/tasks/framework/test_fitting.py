@@ -1,6 +1,7 @@
 """Training: learning rates, averaged weights, memory."""
 
 import contextlib
+import math
 import platform
 import resource
 import subprocess
@@ -123,6 +124,24 @@ def test_the_average_is_scored_and_kept_and_training_goes_on_from_the_weights(tm
     best = min(range(2), key=lambda epoch: abs(scored[epoch]))
     np.testing.assert_allclose(model.w.numpy(), scored[best], rtol=1e-6)
     assert [row["epoch"] for row in history] == [1, 2]
+
+
+def test_a_score_that_is_no_number_is_the_worst(tmp_path):
+    """Weights that are numbers may overflow in 16 bits where they are scored."""
+    training = TrainingConfig(
+        optimizer="sgd", learning_rate=0.1, decay=0.0, clip_norm=0.0, patience=3, epochs=6
+    )
+    model, scored = Square(), []
+    fitting.compile_model(model, training)
+
+    def score():
+        scored.append(float(model.w.numpy()[0]))
+        return [math.nan, 0.6, 0.7, math.nan, 0.7, 0.1][len(scored) - 1]
+
+    history = fitting.fit(model, ones(3), score, "score", str(tmp_path), training)
+    assert len(history) == 6
+    assert model.w.numpy()[0] == pytest.approx(scored[2])
+    assert fitting.is_over([math.nan, math.nan], 1)
 
 
 @pytest.mark.parametrize("fails", [False, True])

@@ -213,11 +213,19 @@ def test_who_has_read_what_is_held_out_is_told(with_language_model, tmp_path):
     (tmp_path / "cut" / "pretraining" / stages.CHECKPOINT).unlink()
     claim(Sentiment(), cut, load_all(cut), str(tmp_path / "cut"))
     there, other = tmp_path / "cut", cut.replace(seed=1)
-    cases = [(run, config, 0), (run, cut, 0), (there, cut, 0), (there, other, 1)]
-    for number, (where, one, notes) in enumerate(cases):
+    cases = [(run, config, ""), (run, cut, ""), (there, cut, ""), (there, other, "--seed")]
+    for number, (where, one, differs) in enumerate(cases):
         more = one.replace(pretrain_from=str(where))
         _, trainer = claim(Sentiment(), more, load_all(more), str(tmp_path / f"run{number}"))
-        assert ["with another --seed" in note for note in trainer.notes] == [True] * notes
+        assert all(f"with another {differs}:" in note for note in trainer.notes)
+        assert len(trainer.notes) == bool(differs)
+    # The same seed, and other texts in the file since.
+    path = there / stages.CONFIG
+    before = json.loads(path.read_text())
+    path.write_text(json.dumps(before | {"data_fingerprints": {"validation": "before"}}))
+    more = cut.replace(pretrain_from=str(there))
+    _, trainer = claim(Sentiment(), more, load_all(more), str(tmp_path / "edited"))
+    assert ["with another validation part:" in note for note in trainer.notes] == [True]
 
 
 def test_with_a_preset_that_pretrains_the_language_model_is_that_of_the_other_run(

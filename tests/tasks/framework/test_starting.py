@@ -9,6 +9,7 @@ from programs import program
 
 import zoo
 from tasks import ner
+from tasks.classification import ClassificationConfig
 from tasks.data.errors import UserError
 from tasks.framework import starting, train
 from tasks.tagging import NamedEntities, TaggingConfig
@@ -131,6 +132,20 @@ def test_how_text_is_read_is_the_models_and_how_it_is_trained_is_the_runs(tmp_pa
     assert shaped.training.epochs == config.training.epochs
     with pytest.raises(UserError, match=r"--subwords=0 there, 8000 now"):
         starting.shaped(config, given=("subwords",))
+
+
+def test_a_recipe_that_does_not_go_with_the_shape_is_one_line(tmp_path, monkeypatch):
+    found = Source(tmp_path, "sentiment", ClassifierConfig(inputs="one_hot"), {})
+    monkeypatch.setattr(starting, "source", lambda _: found)
+    config = ClassificationConfig.of(adversarial=0.02, init_from="trained")
+    with pytest.raises(UserError, match=r"^--adversarial: expected 0 where words are one-hot"):
+        starting.shaped(config, given=("adversarial",))
+
+
+def test_words_are_those_of_the_model_and_not_counted():
+    recipe = TranslationConfig.of(min_count=7, init_from="trained")
+    assert recipe.without_effect() == {"min_count": "with --init_from, whose words it knows"}
+    assert TranslationConfig.of(min_count=7).without_effect() == {}
 
 
 def test_from_python_another_kind_of_model_is_refused():

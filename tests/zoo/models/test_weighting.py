@@ -168,6 +168,23 @@ def test_a_weight_is_learnt_with():
     np.testing.assert_allclose(steps[2], 3 * steps[0], rtol=1e-4)
 
 
+@pytest.mark.parametrize("name", CASES)
+@without_graphs
+def test_numbers_of_classes_may_be_integers_of_any_size(name):
+    model, x, y, losses, count = case(name)
+    for kind in (np.uint8, np.int16, np.uint32, np.int64):
+        found = model.evaluate(x, y.astype(kind), verbose=0)
+        assert found == pytest.approx(np.sum(losses) / count, rel=1e-5)
+
+
+@pytest.mark.parametrize("name", ["tagger", "tagger with a CRF"])
+@without_graphs
+def test_numbers_of_tags_are_no_floating_ones(name):
+    model, x, y, *_ = case(name)
+    with pytest.raises(ValueError, match=r"^y: expected the numbers of tags, .* Received: float32"):
+        model.train_on_batch(x, y.astype(np.float32))
+
+
 @pytest.mark.parametrize("name", ["tagger with a CRF", "language model"])
 @without_graphs
 def test_classes_that_weigh_nothing_are_refused(name):
