@@ -20,7 +20,7 @@ from tasks.data import batching
 from tasks.data.batching import Sequences
 from tasks.data.errors import UserError
 from tasks.data.unlabelled import texts_of
-from tasks.framework import checkpoints, vocabularies
+from tasks.framework import checkpoints, fitting, vocabularies
 from tasks.framework.checkpoints import keep_lines
 from tasks.framework.figures import confusion_matrix
 from tasks.framework.pretraining import PretrainedTrainer
@@ -247,10 +247,12 @@ class ClassifierTrainer(PretrainedTrainer[ClassificationConfig]):
         if not training.self_training:
             return super().fit(model, predict)
         self.begin(model)
-        self._learn_from_a_teacher(model)
+        scores = [row[self.task.score_name] for row in self.epochs_before()]
+        if len(scores) < training.epochs and not fitting.is_over(scores, training.patience):
+            self._learn_from_a_teacher(model, has_begun=bool(scores))
         return self.fit_in(self.model_dir, training.epochs, model, predict)
 
-    def _learn_from_a_teacher(self, model: Classifier) -> None:
+    def _learn_from_a_teacher(self, model: Classifier, has_begun: bool) -> None:
         """Trains another model from where this one starts; from now on, what it says of texts
         without a label is learned too.
 
@@ -265,6 +267,11 @@ class ClassifierTrainer(PretrainedTrainer[ClassificationConfig]):
         known = checkpoints.restore(folder, ANSWERS, [answers])
         if self.team.begin([answers], known):
             print(f"It has been asked: {os.path.join(folder, ANSWERS)}.", flush=True)
+        elif has_begun and not self.team.share(checkpoints.epochs(folder)):
+            raise UserError(
+                f"--model_dir: {folder}: expected the teacher from which the classifier of this "
+                "run has begun to learn. Received: a folder without one. Give another --model_dir."
+            )
         else:
             self._ask_a_teacher(model, folder, answers)
         chosen = np.bincount(np.argmax(answers, axis=1), minlength=len(self.label_names))

@@ -270,12 +270,12 @@ def epochs(folder: str) -> list[dict]:
 
 
 def _history(path: str) -> list[dict]:
-    return json.loads(str(_read(path)["history"]))
+    return json.loads(str(_read(path, ["history"])["history"]))
 
 
-def _read(path: str) -> dict[str, np.ndarray]:
+def _read(path: str, names: Sequence[str] | None = None) -> dict[str, np.ndarray]:
     try:
-        found = read_arrays(path)
+        found = read_arrays(path, names)
     except (OSError, ValueError) as error:
         again = "Give another --model_dir, or get the file again."
         if os.path.basename(path) == stages.ANSWERS:

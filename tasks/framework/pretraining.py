@@ -68,6 +68,10 @@ class PretrainedTrainer(Trainer[C]):
     def running_text(self) -> Sequences:
         """What a language model learns from."""
 
+    def epochs_before(self) -> list[dict]:
+        """The epochs that this run's own model has had when the run goes on, in all workers."""
+        return self.team.share(checkpoints.epochs(self.model_dir))
+
     def fit(self, model: Any, predict: Callable[[str], list]) -> list[dict]:
         if self.begin(model):
             print(f"\nThe {self.made}:", flush=True)
@@ -75,9 +79,12 @@ class PretrainedTrainer(Trainer[C]):
 
     def begin(self, model: Classifier | Tagger) -> bool:
         """Gives a model the weights of the language model that it starts from, if there is one;
-        where that is its own, it is trained first. Returns whether it was."""
+        where that is its own, it is trained first. Returns whether it was. A model that has had an
+        epoch has begun already: its checkpoint says where it is."""
         training = self.config.training
         assert isinstance(training, PretrainedTraining)
+        if self.epochs_before():
+            return False
         if self.pretrained is not None:
             language = self.pretrained
             print(

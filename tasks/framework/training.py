@@ -235,10 +235,17 @@ def restore(
     """
     if given is not None:
         said = {name: value for name, value in config.as_dict().items() if name in given}
+        there = checkpoints.read_config(model_dir)
         try:
-            config = type(config).from_dict({**checkpoints.read_config(model_dir), **said})
+            config = type(config).from_dict({**there, **said})
         except ValueError as error:
             raise UserError(f"--model_dir: {model_dir!r}: {error}. Give another folder.") from None
+        planned = there.get("epochs", config.training.epochs)
+        if config.training.epochs > planned:  # which training may go on to
+            raise UserError(
+                f"--model_dir: {model_dir!r} holds a run with other flags: --epochs={planned} "
+                f"there, {config.training.epochs} now. Leave it out."
+            )
     _, trainer = claim(task, config, load(task, config, ["train", "validation"]), model_dir)
     model = trainer.build()
     checkpoints.restore_best(model, model_dir)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -51,8 +51,14 @@ def restore_saved_model(model: keras.Model, saved: Any) -> None:
         variable.assign(value)
 
 
-def read_arrays(path: str | os.PathLike) -> dict[str, np.ndarray]:
+def read_arrays(
+    path: str | os.PathLike, names: Sequence[str] | None = None
+) -> dict[str, np.ndarray]:
     """The arrays of an `.npz` file such as a run's `best.npz`, by name.
+
+    Args:
+        path: of the file.
+        names: of those that are read, as far as they are there; by default all.
 
     Raises:
         ValueError: the file is damaged, or another one.
@@ -61,7 +67,8 @@ def read_arrays(path: str | os.PathLike) -> dict[str, np.ndarray]:
     with open(path, "rb") as file:
         try:
             with np.load(file) as arrays:
-                return {name: arrays[name] for name in arrays.files}
+                wanted = arrays.files if names is None else {*names} & {*arrays.files}
+                return {name: arrays[name] for name in wanted}
         except _DAMAGED as error:
             raise ValueError(
                 f"{path}: expected a whole checkpoint. Received a damaged file"

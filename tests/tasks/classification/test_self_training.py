@@ -1,6 +1,7 @@
 """A classifier that learns from what another one says of texts without a label."""
 
 import json
+import shutil
 import statistics
 
 import keras
@@ -88,7 +89,9 @@ def test_both_go_on_where_they_were_stopped(recipe, trained, tmp_path, capsys):
             with pytest.raises(KeyboardInterrupt):
                 train(Sentiment(), recipe, folder)
     again = train(Sentiment(), recipe, folder)
-    assert f"Resuming after epoch 2 of {tmp_path / 'teacher'}" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert f"Resuming after epoch 2 of {tmp_path / 'teacher'}" in said
+    assert said.count("It has been asked: ") == 1
     for one, other in zip(again.model.get_weights(), run.model.get_weights(), strict=True):
         np.testing.assert_allclose(one, other, atol=1e-6)
     assert len(again.results.epochs) == 4
@@ -101,14 +104,23 @@ def test_both_go_on_where_they_were_stopped(recipe, trained, tmp_path, capsys):
     assert checkpoints.seconds_before(folder) == pytest.approx(
         sum(row["seconds"] + row.get("scoring_seconds", 0.0) for row in rows)
     )
-    # It is asked once, and a trainer learns as often as it is told to.
+    # It is asked once, and nothing but what was learned is needed where all is learned.
+    (tmp_path / "teacher").rename(tmp_path / "elsewhere")
     with pytest.MonkeyPatch.context() as patch:
         patch.delattr(ClassifierTrainer, "_ask_a_teacher")
         finished = train(Sentiment(), recipe, folder)
         for _ in range(2):
             predict = finished.trainer.predictor(finished.model)
             assert finished.trainer.fit(finished.model, predict) == again.results.epochs
-    assert "It has been asked: " in capsys.readouterr().out
+    # More epochs would be of another teacher.
+    with pytest.raises(UserError, match="expected the teacher from which the classifier"):
+        train(Sentiment(), recipe.replace(epochs=5), folder)
+    (tmp_path / "elsewhere" / "answers.npz").unlink()
+    shutil.rmtree(tmp_path / "teacher")
+    (tmp_path / "elsewhere").rename(tmp_path / "teacher")
+    more = train(Sentiment(), recipe.replace(epochs=5), folder)
+    assert len(more.results.epochs) == 5
+    assert "It is asked about all of them." in capsys.readouterr().out
 
 
 def test_both_start_from_the_language_model(recipe, tmp_path, capsys):

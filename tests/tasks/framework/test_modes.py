@@ -35,6 +35,9 @@ def test_a_model_that_cannot_answer_is_no_version(tmp_path, flags, monkeypatch):
             with pytest.raises(RuntimeError, match="no answer"):
                 program("sentiment", *flags, f"--weights={weights}", f"--mode={mode}")
         assert list(saved.iterdir()) == []
+    # What was not trained is not exported, and the run stays the one that it was.
+    run = program("sentiment", *flags, "--mode=export", "--epochs=9", check=False)
+    assert "there, 9 now. Leave it out." in run.stderr and len(run.stderr.splitlines()) == 1
     (saved / "1").mkdir()
     done = program("sentiment", *flags, "--mode=export", "--weights=float16")
     assert f"Saved: {saved / '2'}" in done.stdout

@@ -12,7 +12,7 @@ from tasks.classification import ClassificationConfig, Sentiment
 from tasks.data.batching import Sequences
 from tasks.data.errors import DataError, UserError
 from tasks.data.unlabelled import texts_of
-from tasks.framework import checkpoints, stages, starting, train
+from tasks.framework import checkpoints, pretraining, stages, starting, train
 from tasks.framework.configuration import PretrainedTraining
 from tasks.framework.pretrained import Pretrained
 from tasks.framework.pretraining import check_start, pretrain, start_from
@@ -226,6 +226,19 @@ def test_who_has_read_what_is_held_out_is_told(with_language_model, tmp_path):
     more = cut.replace(pretrain_from=str(there))
     _, trainer = claim(Sentiment(), more, load_all(more), str(tmp_path / "edited"))
     assert ["with another validation part:" in note for note in trainer.notes] == [True]
+
+
+def test_what_has_begun_needs_its_language_model_no_more(with_language_model, tmp_path):
+    run, config = with_language_model
+    folder = shutil.copytree(run, tmp_path / "run")
+    shutil.rmtree(folder / "pretraining")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delattr(pretraining, "pretrain")
+        finished = train(Sentiment(), config, str(folder))
+        more = train(Sentiment(), config.replace(epochs=2), str(folder))
+    assert len(finished.results.epochs) == 1
+    assert more.results.epochs[:1] == finished.results.epochs
+    assert len(more.results.epochs) == 2
 
 
 def test_with_a_preset_that_pretrains_the_language_model_is_that_of_the_other_run(
