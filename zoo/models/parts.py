@@ -177,7 +177,7 @@ class RecurrentModel(keras.Model):
         none."""
         if self._class_weights is None or not training:
             return 1.0
-        return tf.gather(tf.constant(self._class_weights), tf.cast(y, tf.int32))
+        return tf.gather(tf.constant(self._class_weights), y)
 
     # --- Other models of the same shape ----------------------------------------------------------
 
